@@ -1,0 +1,1 @@
+"""What everything else stands on: errors, progress, grids, files, tables of data. Imports nothing of soilcore."""

@@ -1,0 +1,1 @@
+"""Why this value: attributions for samples, pixels and whole maps."""

@@ -1,0 +1,1 @@
+"""From a model to rasters: windows, classes, areas, styles, map tiles."""

@@ -1,0 +1,1 @@
+"""Learners behind the scikit-learn contract, their tuning, the guarded index search, and the model folder."""

@@ -1,0 +1,1 @@
+"""Facts first, pages after: summaries, figures, reports."""

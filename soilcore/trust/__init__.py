@@ -1,0 +1,1 @@
+"""How far can it be believed: intervals, area of applicability, leakage."""

@@ -1,0 +1,37 @@
+"""Fixtures shared by every test."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ORACLES = Path(__file__).resolve().parent / "oracles"
+
+
+def _shared_folder():
+    named = os.environ.get("SOILCORE_SHARED_DATA")
+    return Path(named) if named else ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real data beside the checkout; tests that need it skip where it is absent, and fail in CI."""
+    folder = _shared_folder()
+    if not folder.is_dir():
+        reason = f"real data not found in {folder}; set SOILCORE_SHARED_DATA to its folder"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def oracle():
+    """Read one file of reference numbers: ``oracle("metrics")``."""
+
+    def read(name):
+        return json.loads((ORACLES / f"{name}.json").read_text(encoding="utf-8"))
+
+    return read
