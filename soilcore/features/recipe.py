@@ -1,0 +1,377 @@
+"""The recipe is the only maker of columns, for points and for pixels alike, so training and mapping cannot drift apart.
+
+Bands become float32 reflectance before anything is computed from them, in a table as in a raster: a sample's row equals the
+pixel under it to the last bit, and a tree sends both the same way.
+"""
+
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from soilcore.core import fingerprint
+from soilcore.core.errors import FeatureError, ModelError
+from soilcore.core.findings import Finding
+from soilcore.features.formula import parse_named_formula
+from soilcore.features.indices import check_bands, compute_indices, index_by_id, index_set
+
+DEFAULT_INDEX_SETS = ("existing17_literature", "novel4_lan2025")
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """Which predictors a user asked for.
+
+    Parameters
+    ----------
+    bands : bool
+        The bands themselves.
+    indices, index_sets, formulas : tuple of str
+        Registry ids, names of sets, and ``NAME=EXPRESSION``.
+    covariates : tuple of str
+        Rasters, ``FILE`` or ``FILE:categorical``.
+    dem : str, optional
+        Elevation raster, a covariate named ``elevation``.
+    columns : tuple of str
+        Predictors already in the table; ``("all",)`` means every suitable one.
+    exclude : tuple of str
+        Columns never taken.
+    roles : tuple of str
+        ``COLUMN=ROLE``: which table columns are bands.
+    sensor : str, optional
+        Scaling of those columns: a name of the sensor table, or "reflectance".
+    scale, offset : float, optional
+        Their scaling where the sensor's does not apply.
+    """
+
+    bands: bool = False
+    indices: tuple[str, ...] = ()
+    index_sets: tuple[str, ...] = ()
+    formulas: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
+    dem: str | None = None
+    columns: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    sensor: str | None = None
+    scale: float | None = None
+    offset: float | None = None
+
+    @property
+    def names_nothing(self):
+        """Whether no predictor was asked for, so that the defaults apply."""
+        return not (self.bands or self.indices or self.index_sets or self.formulas or self.columns)
+
+
+@dataclass(frozen=True)
+class CovariateUse:
+    """One covariate as a predictor.
+
+    Parameters
+    ----------
+    name : str
+        Name of the covariate.
+    categories : tuple of int
+        Codes met in training, one 0/1 column each; empty for a continuous covariate.
+    """
+
+    name: str
+    categories: tuple[int, ...] = ()
+
+    @property
+    def columns(self):
+        """Names of the columns it becomes."""
+        return tuple(f"{self.name}={code}" for code in self.categories) or (self.name,)
+
+
+@dataclass(frozen=True)
+class FeatureRecipe:
+    """How every predictor is made.
+
+    Parameters
+    ----------
+    bands : tuple of str
+        Roles used as predictors.
+    indices : tuple of str
+        Registry ids.
+    formulas : tuple of (str, str)
+        Name and expression.
+    covariates : tuple of CovariateUse
+    columns : tuple of str
+        Table columns taken as they stand.
+    table_roles : tuple of (str, str)
+        Column and role, when bands came from the table; empty when they came from a scene.
+    sensor : str or None
+    scale, offset : float
+        Reflectance = stored value * scale + offset.
+    """
+
+    bands: tuple[str, ...] = ()
+    indices: tuple[str, ...] = ()
+    formulas: tuple[tuple[str, str], ...] = ()
+    covariates: tuple[CovariateUse, ...] = ()
+    columns: tuple[str, ...] = ()
+    table_roles: tuple[tuple[str, str], ...] = ()
+    sensor: str | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+
+    @property
+    def names(self):
+        """Names of the predictors, in order."""
+        spectral = (*self.bands, *self.indices, *(name for name, _ in self.formulas))
+        return (*spectral, *(column for use in self.covariates for column in use.columns), *self.columns)
+
+    @property
+    def index_columns(self):
+        """Predictors computed from bands."""
+        return (*self.indices, *(name for name, _ in self.formulas))
+
+    @property
+    def roles_needed(self):
+        """Roles that must be present to make the spectral predictors."""
+        needed = set(self.bands)
+        for identifier in self.indices:
+            needed.update(index_by_id(identifier).bands)
+        for name, text in self.formulas:
+            needed.update(parse_named_formula(f"{name}={text}").names)
+        return tuple(sorted(needed))
+
+    @property
+    def needs_scene(self):
+        """Whether any predictor is made from bands."""
+        return bool(self.bands or self.indices or self.formulas)
+
+    @property
+    def fingerprint(self):
+        """sha256 of the recipe."""
+        return fingerprint.of_settings(asdict(self))
+
+    def to_dict(self):
+        """The recipe as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values):
+        """The recipe that `to_dict` gave."""
+        values = dict(values)
+        values["covariates"] = tuple(CovariateUse(use["name"], tuple(use["categories"])) for use in values["covariates"])
+        values["formulas"] = tuple(tuple(pair) for pair in values["formulas"])
+        values["table_roles"] = tuple(tuple(pair) for pair in values["table_roles"])
+        for name in ("bands", "indices", "columns"):
+            values[name] = tuple(values[name])
+        return cls(**values)
+
+    def spectral(self, reflectance):
+        """Predictors made from bands.
+
+        Parameters
+        ----------
+        reflectance : dict of str to ndarray of float32
+            Surface reflectance by role, 0-1, all of one shape; NaN where missing.
+
+        Returns
+        -------
+        list of ndarray of float32
+            In the order of `names`.
+        """
+        values = [reflectance[role] for role in self.bands]
+        if self.indices:
+            made = compute_indices(reflectance, self.indices)
+            values += [made[identifier] for identifier in self.indices]
+        if self.formulas:
+            valid = check_bands(reflectance)
+            values += [parse_named_formula(f"{name}={text}").evaluate(valid) for name, text in self.formulas]
+        return values
+
+    def spatial(self, covariates):
+        """Predictors made from covariates, one-hot where categorical.
+
+        Parameters
+        ----------
+        covariates : dict of str to ndarray of float32
+            Values by name; NaN where missing.
+
+        Returns
+        -------
+        list of ndarray of float32
+            NaN where a covariate is missing, or holds a category that training never met.
+        """
+        values = []
+        for use in self.covariates:
+            layer = covariates[use.name]
+            if not use.categories:
+                values.append(layer)
+                continue
+            unknown = ~np.isin(layer, use.categories)
+            values += [np.where(unknown, np.float32(np.nan), (layer == code).astype(np.float32)) for code in use.categories]
+        return values
+
+    def at_samples(self, samples, scene=None, covariates=None):
+        """Predictors at the samples.
+
+        Parameters
+        ----------
+        samples : SampleSet of n_samples
+        scene : Scene, optional
+            Needed when bands come from imagery.
+        covariates : CovariateStack, optional
+
+        Returns
+        -------
+        pandas.DataFrame of float64, shape (n_samples, n_features)
+            NaN where a predictor cannot be made; indexed like `samples.table`.
+        """
+        columns = []
+        if self.needs_scene:
+            columns += self.spectral(self._reflectance_at(samples, scene))
+        if self.covariates:
+            _check_places(samples)
+            stack = covariates.sample(samples.x, samples.y, samples.crs)
+            layers = dict(zip(covariates.names, np.asarray(stack, np.float32).T, strict=True))
+            columns += self.spatial(layers)
+        columns += [numbers_of(samples, column) for column in self.columns]
+        values = np.column_stack([np.asarray(column, float) for column in columns])
+        return pd.DataFrame(values, index=samples.table.index, columns=list(self.names))
+
+    def _reflectance_at(self, samples, scene):
+        if self.table_roles:
+            scaled = {role: numbers_of(samples, column) * self.scale + self.offset for column, role in self.table_roles}
+            return {role: values.astype(np.float32) for role, values in scaled.items()}
+        _check_places(samples)
+        values = scene.sample(samples.x, samples.y, samples.crs)
+        return dict(zip(scene.roles, np.asarray(values, np.float32).T, strict=True))
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Predictors and target of the samples that have both.
+
+    Parameters
+    ----------
+    X : pandas.DataFrame of float64, shape (n_samples, n_features)
+        No missing values; the index is the spreadsheet row.
+    y : ndarray of float, shape (n_samples,)
+    recipe : FeatureRecipe
+    table : pandas.DataFrame
+        The samples' own columns, the same rows.
+    places : ndarray of float, shape (n_samples, 2), or None
+        Coordinates as in `crs`.
+    crs : pyproj.CRS or None
+    dropped : tuple of Finding
+        Samples left out, and why.
+    """
+
+    X: pd.DataFrame
+    y: np.ndarray
+    recipe: FeatureRecipe
+    table: pd.DataFrame
+    places: np.ndarray | None = None
+    crs: object = None
+    dropped: tuple[Finding, ...] = field(default=())
+
+    def __len__(self):
+        return len(self.X)
+
+
+def make_table(recipe, samples, scene=None, covariates=None, need_target=True):
+    """Predictors and target of every sample that has both.
+
+    Parameters
+    ----------
+    recipe : FeatureRecipe
+    samples : SampleSet
+    scene, covariates : optional
+        Where bands and covariates come from.
+    need_target : bool
+        Whether rows without a target are left out.
+
+    Returns
+    -------
+    FeatureTable
+
+    Raises
+    ------
+    FeatureError
+        If no sample has all predictors and the target.
+    """
+    X = recipe.at_samples(samples, scene, covariates)
+    y = samples.target.values if samples.target is not None else np.full(len(samples), np.nan)
+    complete = np.isfinite(X.to_numpy()).all(axis=1)
+    keep = complete & (np.isfinite(y) if need_target else True)
+    if not keep.any():
+        emptiest = X.isna().mean().idxmax()
+        raise FeatureError(
+            f"No sample has the target and all {X.shape[1]} predictors: {np.isfinite(y).sum()} have a target, "
+            f"{complete.sum()} have every predictor ({emptiest!r} is missing most often). "
+            "Check that the samples lie inside the imagery, and leave out columns that are mostly empty with --exclude."
+        )
+    places = np.column_stack([samples.x, samples.y])[keep] if samples.has_places else None
+    dropped = _dropped(X, y, keep, need_target)
+    return FeatureTable(X[keep], np.asarray(y)[keep], recipe, samples.table[keep], places, samples.crs, dropped)
+
+
+def _dropped(X, y, keep, need_target):
+    findings = []
+    for row, kept in zip(X.index, keep, strict=True):
+        if kept:
+            continue
+        missing = [name for name in X.columns if not np.isfinite(X.at[row, name])]
+        if need_target and not np.isfinite(y[X.index.get_loc(row)]):
+            missing.insert(0, "the target")
+        listed = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
+        findings.append(
+            Finding("sample-left-out", "warning", f"Row {row} is left out: {listed} missing or invalid there.", "Fill the gap or accept the loss.", int(row))
+        )
+    return tuple(findings)
+
+
+def numbers_of(samples, column):
+    """A table column as float64.
+
+    Raises
+    ------
+    FeatureError
+        If the table has no such column, or it holds text.
+    """
+    if column not in samples.table.columns:
+        raise FeatureError(f"{samples.source} has no column {column!r}. Its columns: {', '.join(map(str, samples.table.columns[:40]))}.")
+    values = samples.table[column]
+    if not pd.api.types.is_numeric_dtype(values):
+        example = next((str(value) for value in values if pd.notna(value)), "")
+        raise FeatureError(f"Column {column!r} of {samples.source} holds text such as {example!r}, so it cannot be a predictor. Leave it out with --exclude.")
+    return values.to_numpy(float, na_value=np.nan)
+
+
+def _check_places(samples):
+    if not samples.has_places:
+        raise FeatureError(
+            f"{samples.source} has no coordinates, so nothing can be read from imagery at its samples. "
+            "Name them with --x and --y, or use table columns as predictors (--columns, --roles)."
+        )
+
+
+def check_same_scaling(recipe, scene):
+    """Refuse imagery that does not match what the model was trained on.
+
+    Raises
+    ------
+    ModelError
+        If a band is missing or the sensor, scale or offset differ.
+    """
+    missing = [role for role in recipe.roles_needed if role not in scene.roles]
+    if missing:
+        raise ModelError(
+            f"The model needs the bands {', '.join(recipe.roles_needed)}; the scene has {', '.join(scene.roles)}. "
+            f"Missing: {', '.join(missing)}. Give a scene with these bands, or name them with --roles."
+        )
+    if recipe.sensor and scene.sensor and recipe.sensor != scene.sensor:
+        raise ModelError(
+            f"The model was trained on {recipe.sensor}, the scene is {scene.sensor}. Band widths differ between sensors, so the map would be biased: "
+            "use a scene of the same sensor, or train on this one."
+        )
+    if not np.allclose([recipe.scale, recipe.offset], [scene.scaling.scale, scene.scaling.offset], rtol=1e-6, atol=1e-9):
+        raise ModelError(
+            f"The model was trained on stored values x {recipe.scale:g} + {recipe.offset:g}, this scene is read as x {scene.scaling.scale:g} + {scene.scaling.offset:g}. "
+            "Give the scene's true scaling with --scale and --offset, or train on it."
+        )
