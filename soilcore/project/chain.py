@@ -1,0 +1,149 @@
+"""The way the data goes, once: inputs are opened, checked, and turned into a feature table; every task starts here."""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from soilcore.core.errors import SampleError, SettingsError
+from soilcore.core.progress import silent
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Inputs that were read.
+
+    Parameters
+    ----------
+    samples : SampleSet or None
+    scene : Scene or None
+    covariates : CovariateStack or None
+    assumed : tuple of str
+        What was inferred on the way.
+    """
+
+    samples: object = None
+    scene: object = None
+    covariates: object = None
+    assumed: tuple[str, ...] = ()
+
+
+def open_inputs(inputs, report=silent):
+    """Open whatever the settings name.
+
+    Parameters
+    ----------
+    inputs : InputSettings
+    report : Report
+
+    Returns
+    -------
+    Opened
+    """
+    samples = scene = covariates = None
+    assumed = []
+    if inputs.scene is not None:
+        from soilcore.data.imagery import open_scene
+
+        report(0, 3, "opening the scene")
+        scene = open_scene(inputs.scene)
+        assumed += scene.assumed
+    if specs := covariate_specs(inputs.features):
+        from soilcore.data.covariates import open_covariates
+
+        report(1, 3, "opening the covariates")
+        covariates = open_covariates(specs, grid=scene.grid if scene is not None else None)
+    if inputs.samples is not None:
+        from soilcore.data.samples import read_samples
+
+        report(2, 3, "reading the samples")
+        samples = read_samples(inputs.samples, inputs.table)
+        assumed += samples.assumed
+    return Opened(samples, scene, covariates, tuple(assumed))
+
+
+def covariate_specs(features):
+    """Covariates the settings name, the elevation model among them."""
+    from soilcore.data.covariates import parse_covariate
+
+    specs = [parse_covariate(text) for text in features.covariates]
+    if features.dem:
+        specs.append(replace(parse_covariate(features.dem), name="elevation"))
+    return tuple(specs)
+
+
+def check_usable(opened):
+    """Refuse samples that hold an error.
+
+    Raises
+    ------
+    SampleError
+        With every finding attached; the message is the first error's.
+    """
+    from soilcore.data.checks import check_samples
+
+    findings = check_samples(opened.samples, opened.scene)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        more = f" (and {len(errors) - 1} more; run `check` for the list)" if len(errors) > 1 else ""
+        raise SampleError(f"{errors[0].message} {errors[0].fix}{more}", findings)
+    return findings
+
+
+def feature_table(inputs, report=silent):
+    """Samples with predictors and target, ready for a learner.
+
+    Returns
+    -------
+    table : FeatureTable
+    opened : Opened
+    assumed : tuple of str
+
+    Raises
+    ------
+    SoilcoreError
+        If any input cannot be used; the message says which and why.
+    """
+    from soilcore.features.recipe import make_table
+    from soilcore.features.selection import choose_features
+
+    opened = open_inputs(inputs, report)
+    if opened.samples is None:
+        raise SettingsError("No sample table was given.")
+    if opened.samples.target is None:
+        raise SettingsError("No target was given. Name the column to predict with --target.")
+    check_usable(opened)
+    recipe, chosen = choose_features(inputs.features, opened.samples, opened.scene, opened.covariates)
+    report(3, 3, "making the predictors")
+    table = make_table(recipe, opened.samples, opened.scene, opened.covariates)
+    left_out = (f"{len(table.dropped)} of {len(opened.samples)} samples left out: the target or a predictor is missing",) if table.dropped else ()
+    return table, opened, (*opened.assumed, *chosen, *left_out)
+
+
+def projected_places(table):
+    """Places of the samples in metres, shape (n, 2), or None for a table without places."""
+    from soilcore.core.projection import projected_metres
+
+    if table.places is None:
+        return None
+    return projected_metres(table.places[:, 0], table.places[:, 1], table.crs)
+
+
+def region_of(inputs, grid, scene):
+    """Area of interest and mask on a grid, or None when neither was given."""
+    if inputs.aoi is None and inputs.mask is None:
+        return None
+    from soilcore.data.regions import Region
+
+    return Region.open(grid, aoi=inputs.aoi, mask=inputs.mask, scene=scene)
+
+
+def versions():
+    """Versions of what a result depends on."""
+    from importlib import metadata
+
+    from soilcore import __version__
+
+    found = {"soilcore": __version__}
+    for name in ("numpy", "pandas", "scikit-learn", "xgboost", "xgboost-cpu", "rasterio", "optuna", "torch"):
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found

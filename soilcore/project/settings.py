@@ -1,0 +1,146 @@
+"""What each task is asked, as frozen dataclasses: the command line, the pages and the run file all speak these."""
+
+from dataclasses import dataclass, field
+
+from soilcore.data.imagery import SceneSettings
+from soilcore.data.samples import SampleSettings
+from soilcore.evaluation.splits import SplitSettings
+from soilcore.features.recipe import FeatureSettings
+from soilcore.models.settings import FitSettings
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """Samples, imagery, and the predictors made of them.
+
+    Parameters
+    ----------
+    samples : str, optional
+        Table file.
+    table : SampleSettings
+    scene : SceneSettings, optional
+    features : FeatureSettings
+    aoi, mask : str, optional
+        Boundary (vector file) and mask (raster file, or "water").
+    """
+
+    samples: str | None = None
+    table: SampleSettings = field(default_factory=SampleSettings)
+    scene: SceneSettings | None = None
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    aoi: str | None = None
+    mask: str | None = None
+
+
+@dataclass(frozen=True)
+class DemoTask:
+    """Make a synthetic landscape."""
+
+    out: str
+    kind: str = "coast"
+    size: int = 256
+    cell: float = 20.0
+    samples: int | None = None
+    dates: int = 12
+    seed: int = 0
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class CheckTask:
+    """Check a table, alone or against a scene."""
+
+    inputs: InputSettings
+
+
+@dataclass(frozen=True)
+class IndicesTask:
+    """Write index rasters of a scene."""
+
+    inputs: InputSettings
+    out: str
+    window: int = 512
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class CorrelateTask:
+    """Correlate bands and indices with the target."""
+
+    inputs: InputSettings
+    log_target: bool = False
+
+
+@dataclass(frozen=True)
+class SearchTask:
+    """Search index formulas, guarded against chance."""
+
+    inputs: InputSettings
+    statistic: str = "spearman"
+    log_target: bool = False
+    permutations: int = 999
+    roles: tuple[str, ...] = ()
+    top: int = 50
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class CompareTask:
+    """Score learners under the same folds."""
+
+    inputs: InputSettings
+    models: tuple[str, ...]
+    splits: SplitSettings = field(default_factory=SplitSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    table4: bool = False
+
+
+@dataclass(frozen=True)
+class TrainTask:
+    """Score one learner, fit it on all samples, and save it."""
+
+    inputs: InputSettings
+    model: str
+    out: str
+    splits: SplitSettings = field(default_factory=SplitSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class ExternalTask:
+    """Score a saved model on another table."""
+
+    model_dir: str
+    inputs: InputSettings
+
+
+@dataclass(frozen=True)
+class MapTask:
+    """Map a saved model."""
+
+    model_dir: str
+    out: str
+    inputs: InputSettings = field(default_factory=InputSettings)
+    date: str | None = None
+    window: int = 512
+    classes: str | None = None
+    interval: float | None = None
+    thresholds: tuple[float, ...] = ()
+    aoa: bool = False
+    stride: int = 1
+    cluster: str | None = None
+    overwrite: bool = False
+
+
+TASKS = {
+    "demo": DemoTask,
+    "check": CheckTask,
+    "indices": IndicesTask,
+    "correlate": CorrelateTask,
+    "search": SearchTask,
+    "compare": CompareTask,
+    "train": TrainTask,
+    "external": ExternalTask,
+    "map": MapTask,
+}
