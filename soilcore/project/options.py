@@ -1,0 +1,169 @@
+"""Options of the command line, in the groups of its contract, and how they become settings."""
+
+from dataclasses import replace
+
+from soilcore.core.errors import SettingsError
+
+
+def add_general(parser):
+    """Options every command has."""
+    group = parser.add_argument_group("general")
+    group.add_argument("--json", action="store_true", help="print one JSON document and nothing else on standard output")
+    group.add_argument("--debug", action="store_true", help="show the full traceback of an error")
+    group.add_argument("--quiet", action="store_true", help="no progress")
+    group.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    group.add_argument("--seed", type=int, default=0, help="every random choice derives from it (default 0)")
+    group.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where XGBoost and networks run")
+
+
+def add_table(parser, required=True):
+    """The sample table and its target."""
+    parser.add_argument("samples", metavar="SAMPLES", nargs=None if required else "?", help="table: csv, tsv, txt, xlsx, gpkg, geojson, zipped shapefile, parquet")
+    group = parser.add_argument_group("table")
+    for name in ("sheet", "layer", "encoding", "delimiter", "decimal"):
+        group.add_argument(f"--{name}")
+    group.add_argument("--x", metavar="COL", help="easting or longitude column")
+    group.add_argument("--y", metavar="COL", help="northing or latitude column")
+    group.add_argument("--crs", metavar="EPSG:N", help="their coordinate reference system")
+    for name in ("id", "date", "depth-top", "depth-bottom"):
+        group.add_argument(f"--{name}", metavar="COL")
+    group = parser.add_argument_group("target")
+    group.add_argument("--target", metavar="COL", help="column to predict")
+    group.add_argument("--unit", help="µS/cm, mS/m, mS/cm, dS/m, g/kg, %% ...")
+    group.add_argument("--extract", help="1:1, 1:2, 1:2.5, 1:5, paste or ECa")
+    group.add_argument("--texture", metavar="COL")
+    group.add_argument("--clay", metavar="COL")
+    group.add_argument("--convert", metavar="FORM", help="ECe[:METHOD] or salt[:a,b]")
+    group.add_argument("--detection-limit", type=float, metavar="V")
+
+
+def add_scene(parser, required=False):
+    """Imagery, with what a file may not say of itself."""
+    group = parser.add_argument_group("scene")
+    group.add_argument("--scene", action="append", default=[], metavar="FILE", required=required, help="one stack, or once per single-band file")
+    group.add_argument("--roles", metavar="NAME=ROLE,...", help="which band (of the scene, or else table column) is B, G, R, RE1, RE2, RE3, N, N2, S1, S2")
+    group.add_argument("--sensor", help="sentinel-2-l2a, landsat-c2-l2 or reflectance")
+    group.add_argument("--scale", type=float)
+    group.add_argument("--offset", type=float)
+    group.add_argument("--nodata", type=float)
+    group.add_argument("--mask", metavar="FILE|water")
+    group.add_argument("--aoi", metavar="FILE", help="boundary of the area of interest")
+
+
+def add_features(parser):
+    """Predictors."""
+    group = parser.add_argument_group("predictors")
+    group.add_argument("--columns", metavar="A,B,C", help="table columns that are predictors")
+    group.add_argument("--predictors", choices=("all",), help="every suitable numeric column")
+    group.add_argument("--exclude", metavar="A,B", help="columns that are not")
+    group.add_argument("--bands", action="store_true")
+    group.add_argument("--index", action="append", default=[], metavar="ID")
+    group.add_argument("--index-set", action="append", default=[], metavar="NAME")
+    group.add_argument("--variant", choices=("lan2025", "literature"), help="short for the seventeen existing indices as printed by Lan et al., or as the literature has them, with the four novel ones")
+    group.add_argument("--formula", action="append", default=[], metavar="NAME=EXPRESSION")
+    add_covariates(group)
+
+
+def add_covariates(group):
+    """Rasters other than the scene."""
+    group.add_argument("--dem", metavar="FILE")
+    group.add_argument("--covariate", action="append", default=[], metavar="FILE[:categorical]")
+    group.add_argument("--climate", metavar="DIR")
+    group.add_argument("--series", metavar="DIR")
+
+
+def add_folds(parser):
+    """How learners are scored."""
+    group = parser.add_argument_group("folds")
+    group.add_argument("--cv", default="random", metavar="SCHEME", help="random, block, knndm, group:COL or folds:COL")
+    group.add_argument("--folds", type=int, default=10)
+    group.add_argument("--repeats", type=int, default=1)
+    group.add_argument("--block-size", type=float, metavar="M")
+    group.add_argument("--buffer", type=float, metavar="M")
+
+
+def add_fitting(parser):
+    """How learners are tuned."""
+    from soilcore.models.settings import FitSettings
+
+    group = parser.add_argument_group("fitting")
+    group.add_argument("--transform", choices=("none", "log10", "log1p"), default="none", help="scale on which the target is modelled")
+    group.add_argument("--trials", type=int, default=FitSettings.trials, help=f"tuning trials per learner and fold (default {FitSettings.trials}; 0: documented defaults)")
+    group.add_argument("--budget", type=float, metavar="SECONDS", help="start no further trial after this time")
+    group.add_argument("--jobs", type=int, default=FitSettings.jobs, help="threads")
+
+
+def input_settings(args):
+    """Settings of the inputs, from parsed options."""
+    from soilcore.project.settings import InputSettings
+
+    for option in ("climate", "series"):
+        if getattr(args, option, None):
+            from soilcore.core.errors import NotAvailableError
+
+            raise NotAvailableError(f"--{option} is not available yet. Use --covariate for rasters and --columns for table columns.")
+    samples = getattr(args, "samples", None)
+    scene = _scene(args)
+    return InputSettings(samples, _table(args), scene, _features(args, scene), getattr(args, "aoi", None), getattr(args, "mask", None))
+
+
+def fit_settings(args):
+    """Settings of tuning and fitting."""
+    from soilcore.models.settings import FitSettings
+
+    return FitSettings(args.transform, args.trials, args.budget, args.seed, args.device, args.jobs)
+
+
+def split_settings(args):
+    """Settings of the folds."""
+    from soilcore.evaluation.splits import SplitSettings
+
+    return SplitSettings(args.cv, args.folds, args.repeats, args.block_size, args.buffer, args.seed)
+
+
+def words(text):
+    """``"A, B"`` as ``("A", "B")``."""
+    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+
+
+def _table(args):
+    from dataclasses import fields
+
+    from soilcore.data.samples import SampleSettings
+
+    return SampleSettings(**{field.name: getattr(args, field.name, None) for field in fields(SampleSettings)})
+
+
+def _scene(args):
+    paths = tuple(getattr(args, "scene", ()) or ())
+    if not paths:
+        return None
+    from soilcore.data.imagery import SceneSettings
+    from soilcore.features.selection import parse_roles
+
+    return SceneSettings(paths, parse_roles(words(args.roles)), args.sensor, args.scale, args.offset, args.nodata)
+
+
+def _features(args, scene):
+    from soilcore.features.recipe import FeatureSettings
+
+    if not hasattr(args, "covariate"):
+        return FeatureSettings()
+    rasters = FeatureSettings(covariates=tuple(args.covariate), dem=args.dem)
+    if not hasattr(args, "columns"):
+        return rasters
+    if args.columns and args.predictors:
+        raise SettingsError("--columns and --predictors all exclude each other: name the columns, or take all.")
+    sets = tuple(args.index_set) + ((f"existing17_{args.variant}", "novel4_lan2025") if args.variant else ())
+    chosen = replace(
+        rasters,
+        bands=args.bands,
+        indices=tuple(args.index),
+        index_sets=sets,
+        formulas=tuple(args.formula),
+        columns=("all",) if args.predictors else words(args.columns),
+        exclude=words(args.exclude),
+    )
+    if scene is not None:
+        return chosen
+    return replace(chosen, roles=words(args.roles), sensor=args.sensor, scale=args.scale, offset=args.offset)

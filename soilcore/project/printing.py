@@ -1,0 +1,75 @@
+"""Facts as text for people: short tables, aligned."""
+
+SCORES = ("name", "r2", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_log10", "r2_random", "r2_sd", "seconds")
+
+
+def as_text(kind, facts):
+    """The facts of a task as lines of text."""
+    writer = {
+        "check": _check,
+        "indices": lambda f: f"{f['out']}\n{table(f['bands'], ('id', 'valid', 'invalid'))}",
+        "correlate": lambda f: f"n = {f['n']}, target {f['target']}\n{table(f['rows'], tuple(f['rows'][0]) if f['rows'] else ())}",
+        "search": _search,
+        "models": lambda f: table(f, ("name", "family", "label", "parameters", "available")),
+        "compare": _compare,
+        "train": lambda f: f"{_compare(f)}\nsaved in {f['model_dir']}",
+        "external": lambda f: f"n = {f['n']}, target {f['target']}\n{table(f['models'], SCORES)}\n" + "\n".join(f["warnings"]),
+        "map": _map,
+    }.get(kind, lambda f: "\n".join(f"{key}: {_cell(value)}" for key, value in f.items()))
+    return writer(facts)
+
+
+def table(rows, columns):
+    """Rows (dicts) as aligned columns; columns that no row has are left out."""
+    columns = [column for column in columns if any(column in row for row in rows)]
+    cells = [list(columns)] + [[_cell(row.get(column)) for column in columns] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells)
+
+
+def findings_text(findings):
+    """Findings, one a line: where, what, and the fix."""
+    lines = []
+    for finding in findings:
+        where = ", ".join(part for part in (f"row {finding['row']}" if finding["row"] else "", f"column {finding['column']}" if finding["column"] else "") if part)
+        lines.append(f"{finding['severity']:8}{finding['code']}{f' ({where})' if where else ''}: {finding['message']} {finding['fix']}")
+    return "\n".join(lines)
+
+
+def _cell(value):
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_cell(item) for item in value)
+    return str(value)
+
+
+def _check(facts):
+    head = "\n".join(f"{name}: {_cell(facts[name])}" for name in ("n", "crs", "target", "unit", "extract"))
+    verdict = "usable" if facts["ok"] else "not usable until the errors are mended"
+    return f"{head}\n{findings_text(facts['findings'])}\n{verdict}"
+
+
+def _search(facts):
+    head = f"n = {facts['n']}, {facts['candidates']} candidates, 95 % of chance below {_cell(facts['null_95'])}"
+    half = facts["half_split"]
+    lines = [head, f"best of one half: {_cell(half['train'])} there, {_cell(half['test'])} in the other half", table(facts["rows"][:20], ("formula", "r", "rho", "p", "q", "p_family", "selection"))]
+    return "\n".join([*lines, facts["banner"]] if facts.get("banner") else lines)
+
+
+def _compare(facts):
+    head = f"target {facts['target']} [{_cell(facts['unit'])}], n = {facts['n']}, folds {facts['cv']} {_cell(facts['fold_sizes'])}, transform {facts['transform']}, {len(facts['features'])} predictors, device {facts['device']}"
+    text = f"{head}\n{table(facts['models'], SCORES)}"
+    if facts.get("table4"):
+        rows = facts["table4"]["rows"]
+        text += f"\n\nTable 4 layout\n{table(rows, tuple(rows[0]))}"
+    return text
+
+
+def _map(facts):
+    lines = [f"{facts['out']}: {facts['valid']} of {facts['pixels']} pixels in {_cell(facts['seconds'])} s, peak memory {_cell(facts['peak_rss_mb'])} MB"]
+    if facts.get("classes"):
+        lines.append(table(facts["classes"], ("class", "lower", "upper", "area_ha", "share")))
+    return "\n".join(lines)
