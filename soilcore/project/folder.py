@@ -39,7 +39,7 @@ class Project:
     folder: Path
 
     @classmethod
-    def create(cls, workspace, title, identifier=None):
+    def create(cls, workspace, title, identifier=None, folder=None):
         """Make a new project folder.
 
         Parameters
@@ -50,6 +50,8 @@ class Project:
             What people call it.
         identifier : str, optional
             Folder name; made from the title if not given.
+        folder : path, optional
+            Build it here instead, under a name that projects cannot have (a template, or an unfinished one).
 
         Raises
         ------
@@ -57,6 +59,8 @@ class Project:
             If the identifier is not usable or taken.
         """
         workspace = Path(workspace)
+        if folder is not None:
+            return cls._filled(Path(folder), title)
         if identifier is None:
             stem = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40] or "project"
             identifier = stem if not (workspace / stem).exists() else f"{stem}-{secrets.token_hex(2)}"
@@ -64,6 +68,10 @@ class Project:
         folder = workspace / identifier
         if folder.exists():
             raise SettingsError(f"There is a project {identifier!r} already in {str(workspace)!r}. Choose another name.")
+        return cls._filled(folder, title)
+
+    @classmethod
+    def _filled(cls, folder, title):
         for part in PARTS:
             (folder / part).mkdir(parents=True)
         write_json(folder / "project.json", {"schema": SCHEMA, "title": title, "created": _now(), "state": {}})

@@ -133,7 +133,15 @@ class MapTask:
     overwrite: bool = False
 
 
+@dataclass(frozen=True)
+class DemoProjectTask:
+    """Give somebody a demo project with a trained model and a map."""
+
+    workspace: str
+
+
 TASKS = {
+    "demo-project": DemoProjectTask,
     "demo": DemoTask,
     "check": CheckTask,
     "indices": IndicesTask,

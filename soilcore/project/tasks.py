@@ -52,6 +52,13 @@ def demo(task, report=silent):
     raise SettingsError(f"There is no demo of kind {task.kind!r}. Kinds: coast, continental, spectra.")
 
 
+def demo_project(task, report=silent):
+    """Give somebody a demo project with a trained model and a map."""
+    from soilcore.project.demo import new_demo
+
+    return {"project": new_demo(task.workspace, report).id}
+
+
 def check(task, report=silent):
     """Check a table, alone or against a scene."""
     from soilcore.core.findings import worst
@@ -390,6 +397,7 @@ def _crs_name(crs):
 
 _RUNNERS = {
     "demo": demo,
+    "demo-project": demo_project,
     "check": check,
     "indices": indices,
     "correlate": correlate,

@@ -1,0 +1,117 @@
+"""The demo project: the synthetic coast with a trained model and its map, made once, copied for each person.
+
+Nothing is shipped as a binary: the template is made on this machine by the same tasks a user would run.
+"""
+
+import shutil
+from pathlib import Path
+
+from soilcore.core.errors import SettingsError
+from soilcore.core.files import written_whole
+from soilcore.core.progress import part, silent
+from soilcore.project.folder import Project
+
+TITLE = "Demo: salt on a coastal plain"
+TEMPLATE = ".demo-template"
+MODEL, MAP = "demo-stack", "demo-map"
+_PLACES = {"samples.csv": "samples", "scene.tif": "scenes", "dem.tif": "covariates", "fields.gpkg": "regions"}
+
+
+def ensure_template(workspace, report=silent):
+    """Make the demo project once; later calls return at once.
+
+    Parameters
+    ----------
+    workspace : path
+        Folder that holds projects; the template is hidden in it.
+    report : Report
+
+    Returns
+    -------
+    pathlib.Path
+        Folder of the template.
+    """
+    template = Path(workspace) / TEMPLATE
+    if (template / "project.json").is_file():
+        return template
+    template.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(template) as temporary:
+        _make(temporary, report)
+    return template
+
+
+def new_demo(workspace, report=silent):
+    """Give somebody a demo project of their own.
+
+    Returns
+    -------
+    Project
+        A copy of the template under a fresh id.
+    """
+    template = ensure_template(workspace, report)
+    project = Project.create(workspace, TITLE)
+    _copy(template, project)
+    return project
+
+
+def reset_demo(project):
+    """Bring a demo project back to how it started.
+
+    Raises
+    ------
+    SettingsError
+        If the project is not a demo.
+    """
+    if project.title != TITLE:
+        raise SettingsError(f"{project.title!r} is not the demo, so it is not reset.")
+    template = ensure_template(project.folder.parent)
+    _copy(template, project)
+
+
+def _copy(template, project):
+    with written_whole(project.folder) as temporary:
+        shutil.copytree(template, temporary)
+
+
+def _make(folder, report):
+    from soilcore.data.landscape_files import make_coast
+
+    project = Project.create(folder.parent, TITLE, folder=folder)
+    scratch = folder / "landscape"
+    make_coast(scratch, report=part(report, 0, 0.3))
+    for name, place in _PLACES.items():
+        shutil.move(scratch / name, project.part(place) / name)
+    _train(project, part(report, 0.3, 0.5))
+    _map(project, part(report, 0.8, 0.2))
+    project.remember(sample_file="samples.csv", scene_files=["scene.tif"], target="ece_dS_m", model=MODEL, map=MAP)
+
+
+def _inputs(project, with_samples):
+    from soilcore.data.imagery import SceneSettings
+    from soilcore.data.samples import SampleSettings
+    from soilcore.project.settings import InputSettings
+
+    scene = SceneSettings((str(project.path("scenes", "scene.tif")),))
+    if not with_samples:
+        return InputSettings(scene=scene, mask="water")
+    return InputSettings(str(project.path("samples", "samples.csv")), SampleSettings(target="ece_dS_m"), scene)
+
+
+def _train(project, report):
+    from soilcore.evaluation.splits import SplitSettings
+    from soilcore.models.settings import FitSettings
+    from soilcore.project.settings import TrainTask
+    from soilcore.project.tasks import run_task
+
+    out = str(project.part("models") / MODEL)
+    task = TrainTask(_inputs(project, True), "stacking", out, SplitSettings("block", folds=5), FitSettings("log1p", trials=0))
+    run_task("train", task, report)
+
+
+def _map(project, report):
+    from soilcore.project.settings import MapTask
+    from soilcore.project.tasks import run_task
+
+    folder = project.part("maps") / MAP
+    folder.mkdir()
+    run_task("map", MapTask(str(project.part("models") / MODEL), str(folder / "map.tif"), _inputs(project, False), classes="usda"), report)
