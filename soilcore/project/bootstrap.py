@@ -133,6 +133,8 @@ def fetch_assets():
 def _environment():
     """The Python to install into: this one inside a virtual environment, else that of `.venv`."""
     if sys.prefix != sys.base_prefix:
+        if not _works(Path(sys.executable)):
+            subprocess.run([sys.executable, "-m", "ensurepip"], check=False)
         return Path(sys.executable)
     folder = ROOT / ".venv"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
