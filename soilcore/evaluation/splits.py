@@ -1,6 +1,17 @@
 """How samples are divided into training and test: random, blocks, groups, published folds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from soilcore.core.errors import NotAvailableError, SampleError, SettingsError
+from soilcore.core.findings import Finding
+from soilcore.evaluation.blocks import block_labels, choose_block_size, deal
+
+SCHEMES = ("random", "block", "knndm", "group:COLUMN", "folds:COLUMN")
+SPATIAL_SCHEMES = ("block", "group")
+FEWEST_TRAINING = 5
+_SAME_PLACE_METRES = 1.0
 
 
 @dataclass(frozen=True)
@@ -25,3 +36,304 @@ class SplitSettings:
     block_size: float | None = None
     buffer: float | None = None
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A division of the samples into test folds, drawn once or several times.
+
+    Parameters
+    ----------
+    name : str
+        The scheme as typed, e.g. "group:Grid_Cell_ID".
+    assignments : ndarray of int, shape (n_repeats, n_samples)
+        Fold in which a sample is tested, from 0.
+    groups : ndarray of int, shape (n_samples,), or None
+        Block or group of each sample: inner folds must not cut it. None where inner folds are random.
+    label : str
+        The scheme in words, for tables and figures.
+    assumed : tuple of str
+        Sentences: what was decided because nobody said.
+    findings : tuple of Finding
+        What about the division may mislead.
+    seed : int
+        What drew it.
+    buffer : float or None
+        Metres round a test fold from which no training sample comes.
+    coordinates : ndarray of float, shape (n_samples, 2), or None
+        Projected metres, for the buffer.
+    """
+
+    name: str
+    assignments: np.ndarray
+    groups: np.ndarray | None
+    label: str
+    assumed: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    seed: int = 0
+    buffer: float | None = None
+    coordinates: np.ndarray | None = None
+
+    @property
+    def n_samples(self):
+        return self.assignments.shape[1]
+
+    @property
+    def n_repeats(self):
+        return self.assignments.shape[0]
+
+    @property
+    def n_folds(self):
+        return int(self.assignments.max()) + 1
+
+    @property
+    def sizes(self):
+        """Number of test samples in each fold of the first repeat."""
+        return np.bincount(self.assignments[0], minlength=self.n_folds).tolist()
+
+    @property
+    def is_spatial(self):
+        """Whether a random division beside it would tell something."""
+        return self.name.split(":")[0] in SPATIAL_SCHEMES
+
+    def folds(self, repeat=0):
+        """The folds of one repeat.
+
+        Returns
+        -------
+        list of (train, test)
+            Sample positions, int arrays in ascending order. With a buffer, samples nearer than it to any test sample are in neither.
+        """
+        return [(self._train(self.assignments[repeat] == fold), np.flatnonzero(self.assignments[repeat] == fold)) for fold in range(self.n_folds)]
+
+    def _train(self, tested):
+        train = np.flatnonzero(~tested)
+        if not self.buffer:
+            return train
+        from scipy.spatial import cKDTree
+
+        distance, _ = cKDTree(self.coordinates[tested]).query(self.coordinates[train])
+        return train[distance > self.buffer]
+
+
+def make_splits(settings, n, *, coordinates=None, table=None, target=None):
+    """Divide `n` samples as the settings say.
+
+    Parameters
+    ----------
+    settings : SplitSettings
+    n : int
+        Number of samples.
+    coordinates : ndarray of float, shape (n, 2), optional
+        Projected metres (see `soilcore.core.projection.projected_metres`). Needed for blocks and buffers; with random folds they only warn of samples
+        of the same place.
+    table : pandas.DataFrame of n rows, optional
+        Holds the column of ``group:COLUMN`` or ``folds:COLUMN``.
+    target : ndarray of float, shape (n,), optional
+        Sets the side of blocks where none is given: the range of its variogram; without one, a sixth of the extent.
+
+    Returns
+    -------
+    Splits
+
+    Raises
+    ------
+    SettingsError
+        If the scheme is unknown, a number is impossible, or the column is not in the table.
+    SampleError
+        If the samples cannot be divided so: too few, no places, one group only, folds that are no whole numbers, a fold without training samples.
+    NotAvailableError
+        For ``knndm``.
+    """
+    kind, column = parse_scheme(settings.scheme)
+    _check_numbers(settings, kind)
+    coordinates = _check_coordinates(settings, kind, coordinates, n)
+    if kind == "random":
+        splits = _random(settings, n)
+    elif kind == "block":
+        splits = _block(settings, coordinates, target)
+    else:
+        values = _column(table, column, n, kind)
+        splits = _group(settings, column, values) if kind == "group" else _published(settings, column, values)
+    splits = replace(splits, seed=settings.seed, buffer=settings.buffer or None, coordinates=coordinates)
+    _check_training(splits)
+    return replace(splits, findings=same_place_findings(splits, coordinates) if kind == "random" else ())
+
+
+def random_contrast(splits):
+    """Random folds as many, as often and by the same seed as `splits`: what the easy way would have said."""
+    settings = SplitSettings("random", splits.n_folds, splits.n_repeats, seed=splits.seed)
+    return make_splits(settings, splits.n_samples)
+
+
+def parse_scheme(scheme):
+    """Split "group:COLUMN" into its kind and column; the column is None for the schemes without one.
+
+    Raises
+    ------
+    SettingsError
+        If the scheme is unknown or its column missing.
+    NotAvailableError
+        For "knndm".
+    """
+    kind, _, column = scheme.partition(":")
+    if kind == "knndm" and not column:
+        raise NotAvailableError("Folds by kNNDM are not available yet. Use --cv block or --cv group:COLUMN for spatially honest scores.")
+    if kind in ("group", "folds"):
+        if not column:
+            raise SettingsError(f"--cv {scheme} names no column. Write --cv {kind}:COLUMN.")
+        return kind, column
+    if kind not in ("random", "block") or column:
+        raise SettingsError(f"There is no fold scheme {scheme!r}. Known: {', '.join(SCHEMES)}.")
+    return kind, None
+
+
+def _check_numbers(settings, kind):
+    for name, least in (("folds", 2), ("repeats", 1)):
+        value = getattr(settings, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise SettingsError(f"--{name} must be a whole number of at least {least}; got {value!r}.")
+    for name, value in (("block-size", settings.block_size), ("buffer", settings.buffer)):
+        if value is not None and not (np.isfinite(value) and (value > 0 or (name == "buffer" and value == 0))):
+            raise SettingsError(f"--{name} must be a number of metres above 0; got {value!r}.")
+    if settings.block_size is not None and kind != "block":
+        raise SettingsError(f"--block-size has a meaning with --cv block only, not with --cv {settings.scheme}. Leave one of them out.")
+
+
+def _check_coordinates(settings, kind, coordinates, n):
+    needed = "blocks" if kind == "block" else "a buffer" if settings.buffer else None
+    if coordinates is None:
+        if needed:
+            raise SampleError(f"The samples have no coordinates, so {needed} cannot be drawn. Name them with --x, --y and --crs, or use --cv group:COLUMN.")
+        return None
+    coordinates = np.asarray(coordinates, dtype=float)
+    if coordinates.shape != (n, 2):
+        raise SampleError(f"{n} samples need coordinates of shape ({n}, 2), but got {coordinates.shape}.")
+    missing = ~np.isfinite(coordinates).all(axis=1)
+    if needed and missing.any():
+        first = int(np.argmax(missing)) + 1
+        raise SampleError(f"{int(missing.sum())} of {n} samples have no coordinates, the first is number {first}; {needed} need them. Leave these rows out.")
+    return coordinates
+
+
+def _check_training(splits):
+    for repeat in range(splits.n_repeats):
+        for fold, (train, test) in enumerate(splits.folds(repeat)):
+            if train.size < FEWEST_TRAINING:
+                remedy = "Give a smaller --buffer." if splits.buffer else "Use fewer or more even folds."
+                raise SampleError(
+                    f"Fold {fold + 1} of {splits.n_folds} tests {test.size} samples and leaves {train.size} to train on; at least {FEWEST_TRAINING} are needed. {remedy}"
+                )
+
+
+def _random(settings, n):
+    if n < settings.folds:
+        raise SampleError(f"{n} samples cannot be divided into {settings.folds} folds. Use --folds {max(2, n)} or fewer.")
+    generator = np.random.default_rng(settings.seed)
+    assignments = np.stack([deal(np.arange(n), settings.folds, child) for child in generator.spawn(settings.repeats)])
+    return Splits("random", assignments, None, f"random, {settings.folds} folds")
+
+
+def _block(settings, coordinates, target):
+    size, reason = (settings.block_size, None) if settings.block_size else choose_block_size(coordinates, target, settings.seed)
+    blocks = block_labels(coordinates, size)
+    assignments, said = _deal_groups(settings, blocks, f"blocks of {size:.0f} m", "Give a smaller --block-size.")
+    chosen = (f"The side of blocks is {size:.0f} m: {reason}.",) if reason else ()
+    return Splits("block", assignments, blocks, f"blocks of {size:.0f} m, {assignments.max() + 1} folds", assumed=(*chosen, *said))
+
+
+def _group(settings, column, values):
+    missing = values.isna().to_numpy()
+    if missing.any():
+        raise SampleError(f"Column {column!r} is empty in {_rows(values, missing)}. Fill it in or leave these rows out: a sample without a group may belong to any.")
+    groups = np.unique(values.astype(str).to_numpy(dtype=object).astype(str), return_inverse=True)[1]
+    assignments, said = _deal_groups(settings, groups, f"groups in column {column!r}", "Choose a column with several groups.")
+    return Splits(settings.scheme, assignments, groups, f"whole groups of {column}, {assignments.max() + 1} folds", assumed=said)
+
+
+def _deal_groups(settings, groups, what, remedy):
+    """Whole groups into folds, anew for every repeat; fewer groups than folds make fewer folds."""
+    count = int(groups.max()) + 1
+    if count < 2:
+        raise SampleError(f"All {groups.size} samples lie in one of the {what}, so nothing is left to test on. {remedy}")
+    folds = min(settings.folds, count)
+    said = (f"There are only {count} {what}, so there are {folds} folds instead of {settings.folds}.",) if folds < settings.folds else ()
+    generator = np.random.default_rng(settings.seed)
+    return np.stack([deal(groups, folds, child) for child in generator.spawn(settings.repeats)]), said
+
+
+def _published(settings, column, values):
+    import pandas as pd
+
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    wrong = (numbers.isna() | (numbers != numbers.round())).to_numpy()
+    if wrong.any():
+        first = values[wrong].iloc[0]
+        raise SampleError(
+            f"Column {column!r} should hold the number of a fold, but {_rows(values, wrong)} do not; the first is {first!r}. For named groups use --cv group:{column}."
+        )
+    names, folds = np.unique(numbers.to_numpy(), return_inverse=True)
+    if names.size < 2:
+        raise SampleError(f"Column {column!r} holds only fold {names[0]:g}, so nothing is left to test on. Choose the column of the published folds.")
+    if names.size > values.size / 2 and names.size > 50:
+        raise SampleError(f"Column {column!r} holds {names.size} different numbers for {values.size} samples: it is no column of folds.")
+    said = [f"The {names.size} folds of column {column!r} are used as they stand; --folds {settings.folds} is not."] if names.size != settings.folds else []
+    if settings.repeats > 1:
+        said.append(f"Published folds cannot be drawn anew: 1 repeat instead of {settings.repeats}.")
+    return Splits(settings.scheme, folds[None, :], None, f"published folds of {column}, {names.size} folds", assumed=tuple(said))
+
+
+def _column(table, column, n, kind):
+    if table is None or column not in table.columns:
+        present = "no table was given" if table is None else f"columns are {', '.join(map(str, table.columns[:30]))}"
+        raise SettingsError(f"--cv {kind}:{column} needs a column {column!r}, but {present}. Check the spelling.")
+    if len(table) != n:
+        raise SampleError(f"The table has {len(table)} rows for {n} samples. Take the rows that are modelled.")
+    return table[column]
+
+
+def _rows(values, chosen):
+    labels = values.index[chosen]
+    return f"row {labels[0]}" if len(labels) == 1 else f"{len(labels)} rows (the first are {', '.join(map(str, labels[:3]))})"
+
+
+def same_place_findings(splits, coordinates, nearer_than=_SAME_PLACE_METRES):
+    """Warn when samples of one place are divided between training and test.
+
+    Parameters
+    ----------
+    splits : Splits
+    coordinates : ndarray of float, shape (n_samples, 2), or None
+        Projected metres.
+    nearer_than : float
+        Metres; the size of a pixel, or less.
+
+    Returns
+    -------
+    tuple of Finding
+        Empty, or one warning ``same-place-across-folds``.
+    """
+    pairs = straddling_pairs(splits, coordinates, nearer_than)
+    if not pairs.size:
+        return ()
+    return (
+        Finding(
+            code="same-place-across-folds",
+            severity="warning",
+            message=f"{len(pairs)} pairs of samples less than {nearer_than:g} m apart are divided between training and test, which flatters the scores.",
+            fix="Use --cv block, or --cv group:COLUMN with a column that names the place.",
+            value=str(len(pairs)),
+        ),
+    )
+
+
+def straddling_pairs(splits, coordinates, nearer_than=_SAME_PLACE_METRES):
+    """Pairs of samples nearer than some metres that the first repeat puts into different folds, as an int array (n_pairs, 2)."""
+    if coordinates is None:
+        return np.empty((0, 2), dtype=int)
+    from scipy.spatial import cKDTree
+
+    placed = np.flatnonzero(np.isfinite(coordinates).all(axis=1))
+    pairs = placed[cKDTree(coordinates[placed]).query_pairs(nearer_than, output_type="ndarray").reshape(-1, 2)]
+    folds = splits.assignments[0]
+    return pairs[folds[pairs[:, 0]] != folds[pairs[:, 1]]]
