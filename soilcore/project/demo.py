@@ -4,6 +4,7 @@ Nothing is shipped as a binary: the template is made on this machine by the same
 """
 
 import shutil
+from contextlib import chdir
 from pathlib import Path
 
 from soilcore.core.errors import SettingsError
@@ -81,37 +82,33 @@ def _make(folder, report):
     make_coast(scratch, report=part(report, 0, 0.3))
     for name, place in _PLACES.items():
         shutil.move(scratch / name, project.part(place) / name)
-    _train(project, part(report, 0.3, 0.5))
-    _map(project, part(report, 0.8, 0.2))
+    with chdir(folder):  # paths in a project are relative to it, so that it can be moved; only a worker or the command line comes here
+        _train(part(report, 0.3, 0.5))
+        _map(part(report, 0.8, 0.2))
     project.remember(sample_file="samples.csv", scene_files=["scene.tif"], target="ece_dS_m", model=MODEL, map=MAP)
 
 
-def _inputs(project, with_samples):
+def _inputs(samples=None):
     from soilcore.data.imagery import SceneSettings
     from soilcore.data.samples import SampleSettings
     from soilcore.project.settings import InputSettings
 
-    scene = SceneSettings((str(project.path("scenes", "scene.tif")),))
-    if not with_samples:
-        return InputSettings(scene=scene, mask="water")
-    return InputSettings(str(project.path("samples", "samples.csv")), SampleSettings(target="ece_dS_m"), scene)
+    mask = None if samples else "water"
+    return InputSettings(samples, SampleSettings(target="ece_dS_m"), SceneSettings(("scenes/scene.tif",)), mask=mask)
 
 
-def _train(project, report):
+def _train(report):
     from soilcore.evaluation.splits import SplitSettings
     from soilcore.models.settings import FitSettings
     from soilcore.project.settings import TrainTask
     from soilcore.project.tasks import run_task
 
-    out = str(project.part("models") / MODEL)
-    task = TrainTask(_inputs(project, True), "stacking", out, SplitSettings("block", folds=5), FitSettings("log1p", trials=0))
+    task = TrainTask(_inputs("samples/samples.csv"), "stacking", f"models/{MODEL}", SplitSettings("block", folds=5), FitSettings("log1p", trials=0))
     run_task("train", task, report)
 
 
-def _map(project, report):
+def _map(report):
     from soilcore.project.settings import MapTask
     from soilcore.project.tasks import run_task
 
-    folder = project.part("maps") / MAP
-    folder.mkdir()
-    run_task("map", MapTask(str(project.part("models") / MODEL), str(folder / "map.tif"), _inputs(project, False), classes="usda"), report)
+    run_task("map", MapTask(f"models/{MODEL}", f"maps/{MAP}/map.tif", _inputs(), classes="usda"), report)
