@@ -67,8 +67,8 @@ class Grid:
     @property
     def bounds(self):
         """(left, bottom, right, top) in the units of `crs`; rotated grids are refused at read."""
-        left, top = self.transform * (0, 0)
-        right, bottom = self.transform * (self.width, self.height)
+        left, top = _apply(self.transform, 0, 0)
+        right, bottom = _apply(self.transform, self.width, self.height)
         return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
 
     @property
@@ -86,7 +86,7 @@ class Grid:
             metre = self.crs.axis_info[0].unit_conversion_factor
             return np.full(self.height, abs(self.transform.a * self.transform.e) * metre**2 / 1e4)
         geod = Geod(ellps="WGS84")
-        left, top = self.transform * (0, 0)
+        left, top = _apply(self.transform, 0, 0)
         right = left + self.transform.a
         edges = top + self.transform.e * np.arange(self.height + 1)
         rows = zip(edges[:-1], edges[1:], strict=True)
@@ -112,7 +112,7 @@ class Grid:
         x, y = np.asarray(x, float), np.asarray(y, float)
         if crs is not None and CRS.from_user_input(crs) != self.crs:
             x, y = Transformer.from_crs(crs, self.crs, always_xy=True).transform(x, y)
-        col, row = ~self.transform * (x, y)
+        col, row = _apply(~self.transform, x, y)
         with np.errstate(invalid="ignore"):
             inside = np.isfinite(row) & np.isfinite(col) & (row >= 0) & (row < self.height) & (col >= 0) & (col < self.width)
         rows = np.where(inside, np.floor(row), 0).astype(int)
@@ -127,4 +127,10 @@ class Grid:
 
     def part(self, window):
         """The grid of one window."""
-        return Grid(window.height, window.width, self.transform * Affine.translation(window.col, window.row), self.crs)
+        left, top = _apply(self.transform, window.col, window.row)
+        a, b, _, d, e, _ = self.transform[:6]
+        return Grid(window.height, window.width, Affine(a, b, left, d, e, top), self.crs)
+
+
+def _apply(transform, x, y):
+    return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
