@@ -35,3 +35,13 @@ def oracle():
         return json.loads((ORACLES / f"{name}.json").read_text(encoding="utf-8"))
 
     return read
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """A small synthetic coast on disk, made once: 96 x 96 pixels, 60 samples, two dates."""
+    from soilcore.data.landscape_files import make_coast
+
+    folder = tmp_path_factory.mktemp("demo") / "coast"
+    make_coast(folder, size=96, cell=20.0, samples=60, dates=2, seed=3)
+    return folder

@@ -1,0 +1,220 @@
+"""The command line keeps its contract: names, JSON keys, exit codes, and a clean standard output."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from soilcore.project.cli import LATER, main
+
+SCORE_KEYS = {"name", "r2", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_folds", "r2_log10", "coverage_90", "width_90", "aoa_share", "seconds"}
+COMPARE_KEYS = {"target", "unit", "transform", "n", "cv", "fold_sizes", "features", "seed", "device", "assumed", "leakage", "models"}
+
+
+@pytest.fixture
+def ask(capsys):
+    """Run a command with --json; give its exit code, its one document, and what it said on standard error."""
+
+    def run(*arguments):
+        code = main([*map(str, arguments), "--json"])
+        captured = capsys.readouterr()
+        return code, json.loads(captured.out), captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def model(demo, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "forest"
+    code = main(["train", str(demo / "samples.csv"), "--target", "ece_dS_m", "--scene", str(demo / "scene.tif"), "--index-set", "novel4_lan2025", "--model", "rf"]
+                + ["--cv", "block", "--folds", "4", "--trials", "0", "--transform", "log10", "--out", str(folder), "--quiet", "--json"])
+    assert code == 0
+    return folder
+
+
+def test_demo_lists_its_files(ask, tmp_path):
+    code, facts, _ = ask("demo", tmp_path / "d", "--size", 64, "--samples", 20, "--dates", 1)
+    assert code == 0
+    assert set(facts) >= {"dir", "files"}
+    assert {"samples.csv", "scene.tif", "dem.tif", "fields.gpkg"} <= set(facts["files"])
+    assert all((tmp_path / "d" / name).is_file() for name in facts["files"])
+
+
+def test_an_existing_demo_is_not_overwritten(ask, demo):
+    code, facts, _ = ask("demo", demo)
+    assert code == 2
+    assert "error" in facts
+
+
+def test_check_gives_findings_with_their_keys(ask, demo):
+    code, facts, _ = ask("check", demo / "samples.csv", "--scene", demo / "scene.tif", "--target", "ece_dS_m")
+    assert code == 0, facts
+    assert {"ok", "n", "crs", "target", "unit", "extract", "findings", "assumed"} <= set(facts)
+    assert (facts["n"], facts["unit"], facts["extract"]) == (60, "dS/m", "paste")
+    for finding in facts["findings"]:
+        assert set(finding) == {"code", "severity", "row", "column", "value", "message", "fix"}
+
+
+def test_indices_writes_one_band_per_index(ask, demo, tmp_path):
+    import rasterio
+
+    code, facts, _ = ask("indices", "--scene", demo / "scene.tif", "--index", "NDVI", "--formula", "X=(N-R)/(N+R)", "--out", tmp_path / "i.tif")
+    assert code == 0
+    assert [band["id"] for band in facts["bands"]] == ["NDVI", "X"]
+    assert all(band["valid"] + band["invalid"] == 96 * 96 for band in facts["bands"])
+    with rasterio.open(facts["out"]) as dataset:
+        assert dataset.descriptions == ("NDVI", "X")
+        assert dataset.dtypes == ("float32", "float32")
+
+
+def test_correlate_ranks_bands_and_indices(ask, demo):
+    code, facts, _ = ask("correlate", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--log-target")
+    assert code == 0
+    assert {"n", "target", "rows"} <= set(facts)
+    assert {row["kind"] for row in facts["rows"]} == {"band", "index"}
+    assert len(facts["rows"]) == 10 + 54
+    for row in facts["rows"]:
+        assert set(row) >= {"name", "kind", "pearson", "pearson_low", "pearson_high", "spearman", "p", "q", "n", "n_invalid"}
+
+
+def test_search_reports_its_guards(ask, demo):
+    code, facts, _ = ask("search", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--search-roles", "B,G,R,N,S1,S2", "--permutations", 199)
+    assert code == 0
+    assert {"n", "candidates", "rows", "null_95", "half_split"} <= set(facts)
+    assert facts["candidates"] == 696
+    assert set(facts["half_split"]) >= {"train", "test"}
+    assert set(facts["rows"][0]) >= {"formula", "r", "rho", "p", "q", "p_family", "selection"}
+
+
+def test_models_lists_every_name_of_the_contract(ask):
+    code, rows, _ = ask("models")
+    names = {row["name"] for row in rows}
+    assert code == 0
+    assert {"mean", "best-index", "plsr", "ridge", "svr", "rf", "xgboost", "mlp", "stacking", "auto", "dual-step", "soilnet", "sssoilnet", "spectra-cnn"} <= names
+    assert all(set(row) >= {"name", "family", "label", "parameters", "citation"} for row in rows)
+
+
+def test_compare_scores_learners_under_the_same_folds(ask, demo):
+    code, facts, _ = ask("compare", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--models", "mean,ridge", "--cv", "block", "--folds", 4, "--trials", 0)
+    assert code == 0
+    assert set(facts) >= COMPARE_KEYS
+    assert [row["name"] for row in facts["models"]] == ["mean", "ridge"]
+    for row in facts["models"]:
+        assert set(row) >= SCORE_KEYS | {"r2_random"}
+        assert (row["coverage_90"], row["width_90"], row["aoa_share"]) == (None, None, None)
+    assert facts["models"][0]["r2"] < 0.05
+    assert sum(facts["fold_sizes"]) == facts["n"]
+
+
+def test_a_random_scheme_needs_no_contrast(ask, demo):
+    _, facts, _ = ask("compare", demo / "samples.csv", "--target", "ece_dS_m", "--columns", "clay_pct,soc_g_kg", "--models", "ridge", "--trials", 0)
+    assert facts["models"][0].get("r2_random") is None
+
+
+def test_train_saves_a_model_with_its_run_file(ask, model):
+    saved = json.loads((model / "model.json").read_text(encoding="utf-8"))
+    run = json.loads((model / "run.json").read_text(encoding="utf-8"))
+    assert saved["name"] == "rf"
+    assert run["steps"][0]["task"] == "train"
+    assert all(len(digest) == 64 for digest in run["inputs"].values())
+
+
+def test_external_scores_another_table(ask, model, demo, tmp_path):
+    code, facts, _ = ask("external", model, demo / "samples.csv", "--scene", demo / "scene.tif")
+    assert code == 0
+    assert {"r2", "rmse", "mae", "aoa_share", "warnings", "n"} <= set(facts)
+    assert facts["r2"] > 0.5  # its own training samples
+
+
+def test_map_writes_layers_and_class_areas(ask, model, demo, tmp_path):
+    out = tmp_path / "map.tif"
+    code, facts, _ = ask("map", model, "--scene", demo / "scene.tif", "--mask", "water", "--classes", "usda", "--out", out)
+    assert code == 0, facts
+    assert {"out", "layers", "pixels", "valid", "seconds", "peak_rss_mb", "classes", "aoa_share"} <= set(facts)
+    assert facts["pixels"] == 96 * 96
+    assert 0 < facts["valid"] < facts["pixels"]
+    assert set(facts["classes"][0]) >= {"class", "lower", "upper", "area_ha", "share"}
+    assert sum(row["area_ha"] for row in facts["classes"]) == pytest.approx(facts["valid"] * 0.04)
+    for suffix in (".tif", ".qml", ".sld", "_class.tif", "_class.qml", "_class.sld"):
+        assert (tmp_path / f"map{suffix}").is_file()
+
+
+def test_run_makes_the_same_map_again(ask, model, demo, tmp_path):
+    out = tmp_path / "map.tif"
+    ask("map", model, "--scene", demo / "scene.tif", "--out", out)
+    before = out.read_bytes()
+    code, facts, _ = ask("run", tmp_path / "map.run.json", "--overwrite")
+    assert code == 0, facts
+    assert out.read_bytes() == before
+
+
+def test_run_refuses_an_input_that_has_changed(ask, demo, tmp_path):
+    samples = tmp_path / "samples.csv"
+    samples.write_bytes((demo / "samples.csv").read_bytes())
+    out = tmp_path / "m"
+    ask("train", samples, "--target", "ece_dS_m", "--columns", "clay_pct,soc_g_kg", "--model", "ridge", "--trials", 0, "--out", out)
+    samples.write_text(samples.read_text().replace("1", "2"))
+    code, facts, _ = ask("run", out / "run.json", "--overwrite")
+    assert code == 2
+    assert "content has changed" in facts["error"]
+
+
+@pytest.mark.parametrize("command", sorted(LATER))
+def test_what_is_not_built_yet_says_so(ask, command):
+    code, facts, said = ask(command)
+    assert code == 2
+    assert "not available yet" in facts["error"]
+    assert "not available yet" in said
+
+
+@pytest.mark.parametrize("option", [["--interval", "0.9"], ["--aoa"], ["--threshold", "4"], ["--cluster", "tcp://127.0.0.1:1"]])
+def test_layers_of_trust_are_not_available_yet(ask, model, demo, tmp_path, option):
+    code, facts, _ = ask("map", model, "--scene", demo / "scene.tif", "--out", tmp_path / "m.tif", *option)
+    assert code == 2
+    assert "not available yet" in facts["error"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_knndm_is_not_available_yet(ask, demo):
+    code, facts, _ = ask("compare", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--models", "mean", "--cv", "knndm")
+    assert code == 2
+    assert "not available yet" in facts["error"]
+
+
+@pytest.mark.parametrize("name", ["auto", "soilnet", "dual-step"])
+def test_learners_to_come_are_not_available_yet(ask, demo, name):
+    code, facts, _ = ask("compare", demo / "samples.csv", "--target", "ece_dS_m", "--columns", "clay_pct,soc_g_kg", "--models", name)
+    assert code == 2
+    assert "not available yet" in facts["error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["check", "nowhere.csv"], 2, "does not exist"),
+        (["compare", "{samples}", "--models", "rf", "--columns", "clay_pct"], 2, "--target"),
+        (["compare", "{samples}", "--models", "rf", "--target", "EC99", "--columns", "clay_pct"], 1, "EC99"),
+        (["compare", "{samples}", "--models", "forest", "--target", "ece_dS_m", "--columns", "clay_pct"], 2, "forest"),
+        (["compare", "{samples}", "--models", "rf", "--target", "ece_dS_m", "--columns", "nonesuch"], 1, "nonesuch"),
+        (["compare", "{samples}", "--models", "rf", "--target", "ece_dS_m"], 1, "predict from"),
+        (["correlate", "{samples}", "--target", "ece_dS_m", "--scene", "{samples}"], 2, "raster"),
+        (["indices", "--scene", "{scene}", "--index", "NDVX", "--out", "{tmp}/i.tif"], 1, "NDVX"),
+        (["indices", "--scene", "{scene}", "--formula", "X=__import__('os')", "--out", "{tmp}/i.tif"], 1, "formula"),
+        (["map", "{tmp}/nomodel", "--scene", "{scene}", "--out", "{tmp}/m.tif"], 2, "nomodel"),
+    ],
+)
+def test_a_wrong_call_gets_one_clear_sentence_and_leaves_nothing(ask, demo, tmp_path, arguments, code, sentence):
+    places = {"samples": demo / "samples.csv", "scene": demo / "scene.tif", "tmp": tmp_path}
+    got, facts, said = ask(*[argument.format(**places) for argument in arguments])
+    assert got == code, facts
+    assert sentence in facts["error"]
+    assert "Traceback" not in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_standard_output_holds_one_document_in_a_real_process(demo):
+    command = [sys.executable, "-m", "soilcore", "correlate", str(demo / "samples.csv"), "--target", "ece_dS_m", "--scene", str(demo / "scene.tif"), "--index", "NDVI", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["target"] == "ece_dS_m"
