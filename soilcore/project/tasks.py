@@ -13,6 +13,7 @@ from soilcore.project import settings as asked
 from soilcore.project.chain import check_usable, covariate_specs, feature_table, open_inputs, projected_places, region_of, versions
 
 RUN_SCHEMA = "soilcore-run/1"
+TABLE4_METHODS = {"Stacking": "stacking", "XGBoost": "xgboost", "RF": "rf", "MLP": "mlp", "PLSR": "plsr"}
 
 
 def run_task(kind, settings, report=silent):
@@ -144,9 +145,9 @@ def search(task, report=silent):
 def compare(task, report=silent):
     """Score learners under the same folds."""
     table, opened, assumed = feature_table(task.inputs, part(report, 0, 0.02))
-    facts, comparison, _ = _compare(task.models, task, table, opened, assumed, part(report, 0.02, 0.7 if task.table4 else 0.98))
+    facts, _, splits = _compare(task.models, task, table, opened, assumed, part(report, 0.02, 0.7 if task.table4 else 0.98))
     if task.table4:
-        facts["table4"] = _table4(task, table, opened, part(report, 0.72, 0.28))
+        facts["table4"] = _table4(task, table, splits, part(report, 0.72, 0.28))
     return facts
 
 
@@ -298,30 +299,30 @@ def _compare(models, task, table, opened, assumed, report):
         "fold_sizes": splits.sizes,
         "features": list(table.recipe.names),
         "seed": task.fit.seed,
-        "device": comparison.device,
-        "assumed": (*assumed, *splits.assumed),
+        "device": device_of(learners),
+        "assumed": (*assumed, *splits.assumed, *(finding.message for finding in splits.findings)),
         "leakage": None,
         "models": comparison.rows,
     }
     return facts, comparison, splits
 
 
-def _table4(task, table, opened, report):
-    """Paper 002's Table 4: five methods, existing against novel indices, under the folds of this comparison."""
-    from soilcore.evaluation.splits import make_splits
-    from soilcore.evaluation.table4 import METHODS, table4
+def _table4(task, table, splits, report):
+    """Paper 002's Table 4: five methods, novel against existing indices, under the folds of this comparison."""
+    from soilcore.evaluation.table4 import table4
     from soilcore.features.indices import index_set
     from soilcore.models.catalogue import make_learner
 
     sets = {}
-    for name in ("novel4_lan2025", "existing17_lan2025"):
+    for label, name in {"N-SI": "novel4_lan2025", "SI": "existing17_lan2025"}.items():
         columns = [identifier for identifier in index_set(name) if identifier in table.X]
         if not columns:
             raise SettingsError(f"The Table 4 layout compares novel4_lan2025 with existing17_lan2025; no index of {name} is among the predictors. Add --index-set {name}.")
-        sets[name] = table.X[columns]
-    splits = make_splits(task.splits, len(table), coordinates=projected_places(table), table=table.table, target=table.y)
-    learners = {method: make_learner(method, task.fit) for method in METHODS}
-    return table4(learners, sets, table.y, splits, report=report)
+        sets[label] = table.X[columns]
+    learners = {label: make_learner(name, task.fit) for label, name in TABLE4_METHODS.items()}
+    made = table4(sets, learners, table.y, splits, report=report)
+    pairs = [{"features": features, "model": method, **made.pairs(features, method)} for features, method in made.evaluations]
+    return {"rows": made.rows, "pairs": pairs}
 
 
 def _fitted_model(task, table, opened, learner, facts, comparison, splits):
@@ -336,7 +337,7 @@ def _fitted_model(task, table, opened, learner, facts, comparison, splits):
         envelope=training_envelope(table.X),
         scores=facts["models"][0],
         folds={"scheme": task.splits.scheme, "label": splits.label, "sizes": splits.sizes, "settings": to_plain(task.splits)},
-        out_of_fold=comparison.out_of_fold_table(task.model, table),
+        out_of_fold=_out_of_fold(table, comparison.evaluations[task.model], splits),
         provenance={
             "samples": {"source": Path(task.inputs.samples).name, "sha256": opened.samples.fingerprint, "n": len(table)},
             "scene": opened.scene.fingerprint if opened.scene else None,
@@ -347,6 +348,16 @@ def _fitted_model(task, table, opened, learner, facts, comparison, splits):
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         },
     )
+
+
+def _out_of_fold(table, evaluation, splits):
+    """Observed and out-of-fold predicted values of the first repeat, with fold and place, one row per sample."""
+    import pandas as pd
+
+    columns = {"row": table.X.index, "observed": table.y, "predicted": evaluation.out_of_fold[0], "fold": splits.assignments[0]}
+    if table.places is not None:
+        columns |= {"x": table.places[:, 0], "y": table.places[:, 1]}
+    return pd.DataFrame(columns)
 
 
 def _check_same_target(model, target):

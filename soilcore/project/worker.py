@@ -1,6 +1,7 @@
 """The process behind a job: ``python -m soilcore.project.worker JOBDIR``.
 
-It reads what was asked, runs the task, and leaves a result or an error. It ends when it is told to, and when the server that
+It reads what was asked, runs the task in the project's folder (paths in a project are relative to it), and leaves a result or an
+error. It ends when it is told to, and when the server that
 started it is gone, which it sees by the end of its standard input.
 """
 
@@ -50,7 +51,8 @@ class Listener:
 
 def main(arguments):
     """Do one job and return the process's exit code."""
-    folder = Path(arguments[0])
+    folder = Path(arguments[0]).resolve()
+    os.chdir(folder.parents[1])
     listener = Listener(folder)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stdout)
     signal.signal(signal.SIGTERM, lambda *_: listener.wanted.set())
