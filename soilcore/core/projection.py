@@ -65,7 +65,8 @@ def _degrees(x, y, system):
     if outside.any():
         at = int(np.argmax(outside))
         raise SampleError(
-            f"{int(outside.sum())} coordinates lie outside {system.name}, the first is x = {x[at]:g}, y = {y[at]:g}. Check --crs and the order of x and y."
+            f"{int(outside.sum())} coordinates lie outside {system.name}, the first is x = {x[at]:g}, y = {y[at]:g}. "
+            "Check --crs and the order of x and y."
         )
     return longitude, latitude
 

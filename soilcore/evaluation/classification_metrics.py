@@ -42,10 +42,10 @@ def classification_scores(truth, predicted, *, labels=None):
     Returns
     -------
     dict
-        ``n``, ``labels``, ``confusion`` (rows = truth), per class ``support``, ``prevalence``, ``precision``, ``recall``, ``f1``; over the classes
-        that occur ``precision_macro``, ``recall_macro``, ``f1_macro``; ``accuracy``, ``balanced_accuracy``, ``mcc``, ``kappa``,
-        ``quadratic_weighted_kappa`` (has a meaning for ordered classes only); ``majority`` (the accuracy and macro F1 of always answering the commonest
-        class); ``warnings``: sentences, one for each ratio that was 0/0 and set to 0. Everything is NaN without samples.
+        ``n``, ``labels``, ``confusion`` (rows = truth); per class ``support``, ``prevalence``, ``precision``, ``recall``, ``f1``; over the
+        classes that occur ``precision_macro``, ``recall_macro``, ``f1_macro``; ``accuracy``, ``balanced_accuracy``, ``mcc``, ``kappa``,
+        ``quadratic_weighted_kappa`` (has a meaning for ordered classes only); ``majority`` (the accuracy and macro F1 of always answering
+        the commonest class); ``warnings``: one sentence for each ratio that was 0/0 and set to 0. Everything is NaN without samples.
 
     Raises
     ------
@@ -89,13 +89,13 @@ def _overall(truth, predicted, labels):
 
     recalls = [np.mean(predicted[truth == label] == label) for label in labels if (truth == label).any()]
     one_class = np.unique(np.concatenate((truth, predicted))).size == 1  # kappa is 0/0: agreement by chance is certain
-    kappa = {None: 0.0, "quadratic": 0.0} if one_class else {w: cohen_kappa_score(truth, predicted, labels=labels, weights=w) for w in (None, "quadratic")}
+    kappa, weighted = (0.0 if one_class else cohen_kappa_score(truth, predicted, labels=labels, weights=weights) for weights in (None, "quadratic"))
     return {
         "accuracy": float(accuracy_score(truth, predicted)),
         "balanced_accuracy": float(np.mean(recalls)),
         "mcc": float(matthews_corrcoef(truth, predicted)),
-        "kappa": float(kappa[None]),
-        "quadratic_weighted_kappa": float(kappa["quadratic"]),
+        "kappa": float(kappa),
+        "quadratic_weighted_kappa": float(weighted),
     }
 
 
@@ -107,8 +107,9 @@ def _majority(support, n):
 
 def _empty_ratios(labels, answered, support):
     """Zero divided by zero becomes 0, and is said."""
-    never = [f"Class {label} is never predicted: its precision is set to 0." for label, a, s in zip(labels, answered, support, strict=True) if a == 0 < s]
-    absent = [f"Class {label} has no sample: its recall is set to 0." for label, a, s in zip(labels, answered, support, strict=True) if s == 0 < a]
+    counts = list(zip(labels, answered, support, strict=True))
+    never = [f"Class {label} is never predicted: its precision is set to 0." for label, given, true in counts if given == 0 < true]
+    absent = [f"Class {label} has no sample: its recall is set to 0." for label, given, true in counts if true == 0 < given]
     alone = ["Only one class occurs: kappa and MCC are set to 0."] if (support + answered > 0).sum() == 1 else []
     return (*never, *absent, *alone)
 
@@ -144,9 +145,9 @@ def probability_scores(truth, probability, threshold=0.5):
     Returns
     -------
     dict
-        ``n``, ``threshold``, ``tp``, ``fp``, ``fn``, ``tn``, ``precision``, ``recall``, ``f1``, ``accuracy``, ``balanced_accuracy``, ``mcc``, ``kappa``;
-        ``roc_auc`` and ``average_precision`` (NaN unless both classes occur); ``brier``; ``prevalence`` of the positives; ``majority`` (``accuracy``, and
-        ``f1`` of calling everything positive); ``warnings``.
+        ``n``, ``threshold``, ``tp``, ``fp``, ``fn``, ``tn``, ``precision``, ``recall``, ``f1``, ``accuracy``, ``balanced_accuracy``, ``mcc``,
+        ``kappa``; ``roc_auc`` and ``average_precision`` (NaN unless both classes occur); ``brier``; ``prevalence`` of the positives;
+        ``majority`` (``accuracy``, and ``f1`` of calling everything positive); ``warnings``.
 
     Raises
     ------

@@ -27,7 +27,7 @@ def check_pairs(observed, *others, names=("observed", "predicted")):
     arrays = [_numbers(values) for values in (observed, *others)]
     if any(array.ndim != 1 or array.shape != arrays[0].shape for array in arrays):
         given = ", ".join(f"{name} {array.shape}" for name, array in zip(_names(names, len(arrays)), arrays, strict=True))
-        raise ModelError(f"Scores need one-dimensional values of equal length, but got shapes {given}. Flatten an (n, 1) prediction with .ravel() first.")
+        raise ModelError(f"Scores need one-dimensional values of equal length, but got {given}. Flatten an (n, 1) prediction with .ravel() first.")
     finite = np.isfinite(arrays).all(axis=0)
     return tuple(array[finite] for array in arrays)
 
@@ -168,7 +168,9 @@ def _interval_arrays(observed, lower, upper):
     y, low, high = (array[known] for array in arrays)
     if (low > high).any():
         at = int(np.argmax(low > high))
-        raise ModelError(f"{int((low > high).sum())} intervals have a lower bound above the upper one, the first is [{low[at]:g}, {high[at]:g}]. Swap them.")
+        raise ModelError(
+            f"{int((low > high).sum())} intervals have their bounds swapped, the first is [{low[at]:g}, {high[at]:g}]. Give the lower one first."
+        )
     return y, low, high
 
 

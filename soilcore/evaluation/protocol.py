@@ -138,9 +138,9 @@ def compare(learners, X, y, splits, *, contrast_random=True, report=silent, keep
     Returns
     -------
     Comparison
-        Rows with ``name``, ``r2``, ``rmse``, ``mae``, ``me``, ``ccc``, ``rpd``, ``rpiq``, ``r2_folds`` (list), ``r2_sd`` (over repeats), ``r2_log10``,
-        ``r2_low``, ``r2_high`` (90 % bootstrap over blocks, below 150 samples), ``coverage_90``, ``width_90``, ``aoa_share`` (None), ``seconds``,
-        ``r2_random`` (NaN where the folds are random already).
+        Rows with ``name``, ``r2``, ``rmse``, ``mae``, ``me``, ``ccc``, ``rpd``, ``rpiq``, ``r2_folds`` (list), ``r2_sd`` (over repeats),
+        ``r2_log10``, ``r2_low``, ``r2_high`` (90 % bootstrap over blocks, below 150 samples), ``coverage_90``, ``width_90``, ``aoa_share`` (None),
+        ``seconds``, ``r2_random`` (NaN where the folds are not spatial).
     """
     contrast = random_contrast(splits) if contrast_random and splits.is_spatial else None
     share = 1 / max(len(learners), 1) / (2 if contrast else 1)
@@ -180,7 +180,7 @@ def check_data(X, y, n_samples=None):
     rows = np.shape(X)[0]
     if y.ndim != 1 or y.size != rows or (n_samples is not None and n_samples != rows):
         divided = "" if n_samples is None else f", and the folds divide {n_samples} samples"
-        raise ModelError(f"Predictors of shape {np.shape(X)} and a target of shape {y.shape} do not belong together{divided}. Give one target value per row.")
+        raise ModelError(f"Predictors {np.shape(X)} and target {y.shape} do not belong together{divided}. Give one target value per row.")
     if not np.isfinite(y).all():
         raise ModelError(f"{int((~np.isfinite(y)).sum())} of {y.size} target values are missing. Leave these samples out before fitting.")
     return y

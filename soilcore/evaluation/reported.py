@@ -30,8 +30,8 @@ def check_reported_table(rows, half_unit=_HALF_UNIT):
     """
     checked = [_with_checks(row) for row in rows]
     impossible = [_mae_finding(row, part) for row in checked for i, part in enumerate(("c", "v")) if row["mae_exceeds_rmse"][i]]
-    shared = {row.get("test_set") for row in checked}
-    unequal = [_sd_finding([row for row in checked if row.get("test_set") == name], part, half_unit) for name in sorted(shared, key=str) for part in ("c", "v")]
+    sets = [[row for row in checked if row.get("test_set") == name] for name in sorted({row.get("test_set") for row in checked}, key=str)]
+    unequal = [_sd_finding(rows_of_set, part, half_unit) for rows_of_set in sets for part in ("c", "v")]
     return {"rows": checked, "findings": tuple(finding for finding in (*impossible, *unequal) if finding)}
 
 
@@ -41,7 +41,7 @@ def printed_table4():
     Returns
     -------
     dict
-        As `check_reported_table`, with ``source`` and ``note`` (one sentence each) and ``flags``: sentences, those about the text of the paper included.
+        As `check_reported_table`, with ``source``, ``note`` and ``flags``: sentences, those about the text of the paper included.
     """
     table = load_table("paper_tables")["paper002_table4"]
     rows = [
@@ -85,7 +85,7 @@ def _sd_finding(rows, part, half_unit):
     return Finding(
         code="unequal-implied-sd",
         severity="warning",
-        message=f"RMSE / sqrt(1 - R2) of the {_PARTS[part]} rows runs from {min(implied):.2f} to {max(implied):.2f}; on one common set it would be one number.",
+        message=f"RMSE / sqrt(1 - R2) of the {_PARTS[part]} rows runs from {min(implied):.2f} to {max(implied):.2f}; on one set it is one number.",
         fix="The rows were scored on different samples, or R2 is not 1 - SSE/SST: do not rank the models by them.",
         column=f"rmse_{part}",
     )

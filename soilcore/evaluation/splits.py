@@ -7,11 +7,11 @@ import numpy as np
 from soilcore.core.errors import NotAvailableError, SampleError, SettingsError
 from soilcore.core.findings import Finding
 from soilcore.evaluation.blocks import block_labels, choose_block_size, deal
+from soilcore.evaluation.leakage_checks import same_place_findings
 
 SCHEMES = ("random", "block", "knndm", "group:COLUMN", "folds:COLUMN")
 SPATIAL_SCHEMES = ("block", "group")
 FEWEST_TRAINING = 5
-_SAME_PLACE_METRES = 1.0
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,17 @@ class Splits:
 
     @property
     def n_samples(self):
+        """Number of samples divided."""
         return self.assignments.shape[1]
 
     @property
     def n_repeats(self):
+        """How often the division was drawn."""
         return self.assignments.shape[0]
 
     @property
     def n_folds(self):
+        """Number of test folds, the same in every repeat."""
         return int(self.assignments.max()) + 1
 
     @property
@@ -204,15 +207,18 @@ def _check_coordinates(settings, kind, coordinates, n):
     needed = "blocks" if kind == "block" else "a buffer" if settings.buffer else None
     if coordinates is None:
         if needed:
-            raise SampleError(f"The samples have no coordinates, so {needed} cannot be drawn. Name them with --x, --y and --crs, or use --cv group:COLUMN.")
+            remedy = "Name them with --x, --y and --crs, or use --cv group:COLUMN."
+            raise SampleError(f"The samples have no coordinates, so {needed} cannot be drawn. {remedy}")
         return None
     coordinates = np.asarray(coordinates, dtype=float)
     if coordinates.shape != (n, 2):
         raise SampleError(f"{n} samples need coordinates of shape ({n}, 2), but got {coordinates.shape}.")
     missing = ~np.isfinite(coordinates).all(axis=1)
     if needed and missing.any():
-        first = int(np.argmax(missing)) + 1
-        raise SampleError(f"{int(missing.sum())} of {n} samples have no coordinates, the first is number {first}; {needed} need them. Leave these rows out.")
+        count, first = int(missing.sum()), int(np.argmax(missing)) + 1
+        raise SampleError(
+            f"{count} of {n} samples have no coordinates, the first is number {first}; {needed} cannot do without. Leave these rows out."
+        )
     return coordinates
 
 
@@ -221,9 +227,8 @@ def _check_training(splits):
         for fold, (train, test) in enumerate(splits.folds(repeat)):
             if train.size < FEWEST_TRAINING:
                 remedy = "Give a smaller --buffer." if splits.buffer else "Use fewer or more even folds."
-                raise SampleError(
-                    f"Fold {fold + 1} of {splits.n_folds} tests {test.size} samples and leaves {train.size} to train on; at least {FEWEST_TRAINING} are needed. {remedy}"
-                )
+                left = f"Fold {fold + 1} of {splits.n_folds} tests {test.size} samples and leaves {train.size} to train on"
+                raise SampleError(f"{left}; at least {FEWEST_TRAINING} are needed. {remedy}")
 
 
 def _random(settings, n):
@@ -243,10 +248,14 @@ def _block(settings, coordinates, target):
 
 
 def _group(settings, column, values):
-    missing = values.isna().to_numpy()
+    import pandas as pd
+
+    missing = np.array([pd.isna(value) or not str(value).strip() for value in values])
     if missing.any():
-        raise SampleError(f"Column {column!r} is empty in {_rows(values, missing)}. Fill it in or leave these rows out: a sample without a group may belong to any.")
-    groups = np.unique(values.astype(str).to_numpy(dtype=object).astype(str), return_inverse=True)[1]
+        raise SampleError(
+            f"Column {column!r} is empty in {_rows(values, missing)}. Fill it in or leave them out: a sample without a group may belong to any."
+        )
+    groups = np.unique(np.array([str(value) for value in values]), return_inverse=True)[1]
     assignments, said = _deal_groups(settings, groups, f"groups in column {column!r}", "Choose a column with several groups.")
     return Splits(settings.scheme, assignments, groups, f"whole groups of {column}, {assignments.max() + 1} folds", assumed=said)
 
@@ -270,14 +279,17 @@ def _published(settings, column, values):
     if wrong.any():
         first = values[wrong].iloc[0]
         raise SampleError(
-            f"Column {column!r} should hold the number of a fold, but {_rows(values, wrong)} do not; the first is {first!r}. For named groups use --cv group:{column}."
+            f"Column {column!r} should hold whole numbers of folds, but not so in {_rows(values, wrong)}; the first value is {first!r}. "
+            f"For named groups use --cv group:{column}."
         )
     names, folds = np.unique(numbers.to_numpy(), return_inverse=True)
     if names.size < 2:
         raise SampleError(f"Column {column!r} holds only fold {names[0]:g}, so nothing is left to test on. Choose the column of the published folds.")
     if names.size > values.size / 2 and names.size > 50:
         raise SampleError(f"Column {column!r} holds {names.size} different numbers for {values.size} samples: it is no column of folds.")
-    said = [f"The {names.size} folds of column {column!r} are used as they stand; --folds {settings.folds} is not."] if names.size != settings.folds else []
+    said = []
+    if names.size != settings.folds:
+        said.append(f"The {names.size} folds of column {column!r} are used as they stand, not {settings.folds}.")
     if settings.repeats > 1:
         said.append(f"Published folds cannot be drawn anew: 1 repeat instead of {settings.repeats}.")
     return Splits(settings.scheme, folds[None, :], None, f"published folds of {column}, {names.size} folds", assumed=tuple(said))
@@ -295,45 +307,3 @@ def _column(table, column, n, kind):
 def _rows(values, chosen):
     labels = values.index[chosen]
     return f"row {labels[0]}" if len(labels) == 1 else f"{len(labels)} rows (the first are {', '.join(map(str, labels[:3]))})"
-
-
-def same_place_findings(splits, coordinates, nearer_than=_SAME_PLACE_METRES):
-    """Warn when samples of one place are divided between training and test.
-
-    Parameters
-    ----------
-    splits : Splits
-    coordinates : ndarray of float, shape (n_samples, 2), or None
-        Projected metres.
-    nearer_than : float
-        Metres; the size of a pixel, or less.
-
-    Returns
-    -------
-    tuple of Finding
-        Empty, or one warning ``same-place-across-folds``.
-    """
-    pairs = straddling_pairs(splits, coordinates, nearer_than)
-    if not pairs.size:
-        return ()
-    return (
-        Finding(
-            code="same-place-across-folds",
-            severity="warning",
-            message=f"{len(pairs)} pairs of samples less than {nearer_than:g} m apart are divided between training and test, which flatters the scores.",
-            fix="Use --cv block, or --cv group:COLUMN with a column that names the place.",
-            value=str(len(pairs)),
-        ),
-    )
-
-
-def straddling_pairs(splits, coordinates, nearer_than=_SAME_PLACE_METRES):
-    """Pairs of samples nearer than some metres that the first repeat puts into different folds, as an int array (n_pairs, 2)."""
-    if coordinates is None:
-        return np.empty((0, 2), dtype=int)
-    from scipy.spatial import cKDTree
-
-    placed = np.flatnonzero(np.isfinite(coordinates).all(axis=1))
-    pairs = placed[cKDTree(coordinates[placed]).query_pairs(nearer_than, output_type="ndarray").reshape(-1, 2)]
-    folds = splits.assignments[0]
-    return pairs[folds[pairs[:, 0]] != folds[pairs[:, 1]]]

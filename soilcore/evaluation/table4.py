@@ -57,8 +57,8 @@ class Table4:
         Returns
         -------
         dict
-            ``calibration``: ``observed``, ``resub``, ``oof``; ``validation``: ``observed``, ``predicted`` of the first repeat (a mean over repeats would be
-            a better model than any that was scored).
+            ``calibration``: ``observed``, ``resub``, ``oof``; ``validation``: ``observed``, ``predicted`` of the first repeat (a mean over
+            repeats would be a better model than any that was scored).
         """
         calibration, evaluation = self.calibrations[features, method], self.evaluations[features, method]
         return {
@@ -86,9 +86,9 @@ def table4(feature_sets, learners, y, splits, report=silent):
     Returns
     -------
     Table4
-        Rows with ``features``, ``model``; calibration ``r2_c_resub``, ``rmse_c_resub``, ``mae_c_resub``, ``r2_c_oof``, ``rmse_c_oof``, ``mae_c_oof``; validation
-        ``r2_v``, ``rmse_v``, ``mae_v``, ``ccc_v``, ``rpiq_v``, ``me_v`` (means over repeats), the first three with ``_sd`` (ddof 1 over repeats, NaN for one);
-        ``scheme``, ``repeats``, ``n``, ``seconds`` of the validation.
+        Rows with ``features``, ``model``; calibration ``r2_c_resub``, ``rmse_c_resub``, ``mae_c_resub``, ``r2_c_oof``, ``rmse_c_oof``,
+        ``mae_c_oof``; validation ``r2_v``, ``rmse_v``, ``mae_v``, ``ccc_v``, ``rpiq_v``, ``me_v`` (means over repeats), the first three with
+        ``_sd`` (ddof 1 over repeats, NaN for one); ``scheme``, ``repeats``, ``n``, ``seconds`` of the validation.
 
     References
     ----------
@@ -97,11 +97,11 @@ def table4(feature_sets, learners, y, splits, report=silent):
     cases = [(features, method) for features in feature_sets for method in learners]
     rows, calibrations, evaluations = [], {}, {}
     for i, (features, method) in enumerate(cases):
-        X, learner, start, share = feature_sets[features], learners[method], i / len(cases), 1 / len(cases)
-        name = f"{method} on {features}"
-        evaluations[features, method] = evaluate(learner, X, y, splits, part(report, start, share / 2), name=name)
-        report(start + share / 2, 1.0, f"{name}: calibration")
-        calibrations[features, method] = calibrate(learner, X, y, splits.groups, part(report, start + share / 2, share / 2), seed=splits.seed, name=name)
+        X, learner, name, half = feature_sets[features], learners[method], f"{method} on {features}", 0.5 / len(cases)
+        first, second = part(report, 2 * i * half, half), part(report, (2 * i + 1) * half, half)
+        evaluations[features, method] = evaluate(learner, X, y, splits, first, name=name)
+        second(0, 1, f"{name}: calibration")
+        calibrations[features, method] = calibrate(learner, X, y, splits.groups, second, seed=splits.seed, name=name)
         rows.append({"features": features, "model": method, **_row(calibrations[features, method], evaluations[features, method])})
     return Table4(tuple(rows), calibrations, evaluations)
 
@@ -112,8 +112,8 @@ def calibrate(learner, X, y, groups=None, report=silent, *, seed=0, name=""):
     Parameters
     ----------
     learner : estimator
-        If the fitted learner has ``calibration_out_of_fold_`` (a stack: level 1 cross-validated on the members' out-of-fold predictions; shape (n_samples,),
-        original unit) that is its ``oof``; others are refitted on five folds, whole groups together where there are groups.
+        If the fitted learner has ``calibration_out_of_fold_`` (a stack: level 1 cross-validated on the members' out-of-fold predictions;
+        shape (n_samples,), original unit) that is its ``oof``; others are refitted on five folds, whole groups together where there are groups.
     X, y, groups
         As in `evaluate`; `groups` may be None.
     report : Report
@@ -154,8 +154,8 @@ def _row(calibration, evaluation):
     calibrated = {f"{score}_c_{kind}": scores[score] for kind, scores in (("resub", resub), ("oof", oof)) for score in ("r2", "rmse", "mae")}
     validated = {f"{score}_v": evaluation.scores[score] for score in ("r2", "rmse", "mae", "ccc", "rpiq", "me")}
     spread = {f"{score}_v_sd": _sd([scores[score] for scores in repeats]) for score in ("r2", "rmse", "mae")}
-    splits = evaluation.splits
-    return {**calibrated, **validated, **spread, "scheme": splits.label, "repeats": splits.n_repeats, "n": evaluation.observed.size, "seconds": evaluation.seconds}
+    facts = {"scheme": evaluation.splits.label, "repeats": evaluation.splits.n_repeats, "n": evaluation.observed.size, "seconds": evaluation.seconds}
+    return {**calibrated, **validated, **spread, **facts}
 
 
 def _sd(values):
