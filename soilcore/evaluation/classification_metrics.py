@@ -88,12 +88,12 @@ def _overall(truth, predicted, labels):
     from sklearn.metrics import accuracy_score, cohen_kappa_score, matthews_corrcoef
 
     recalls = [np.mean(predicted[truth == label] == label) for label in labels if (truth == label).any()]
-    one_class = np.unique(np.concatenate((truth, predicted))).size == 1  # kappa is 0/0: agreement by chance is certain
+    one_class = np.unique(np.concatenate((truth, predicted))).size == 1  # kappa and MCC are 0/0: agreement by chance is certain
     kappa, weighted = (0.0 if one_class else cohen_kappa_score(truth, predicted, labels=labels, weights=weights) for weights in (None, "quadratic"))
     return {
         "accuracy": float(accuracy_score(truth, predicted)),
         "balanced_accuracy": float(np.mean(recalls)),
-        "mcc": float(matthews_corrcoef(truth, predicted)),
+        "mcc": 0.0 if one_class else float(matthews_corrcoef(truth, predicted)),
         "kappa": float(kappa),
         "quadratic_weighted_kappa": float(weighted),
     }

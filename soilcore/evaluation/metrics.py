@@ -231,11 +231,11 @@ def bootstrap_interval(observed, predicted, groups=None, metric="r2", seed=0, *,
 
 
 def _score_function(metric):
+    """Only the part of `regression_scores` that holds the score: a bootstrap asks a thousand times."""
     if callable(metric):
         return metric
-    known = regression_scores([0.0, 1.0], [0.0, 1.0])
-    if metric not in known:
-        raise SettingsError(f"There is no score {metric!r}. Known scores: {', '.join(known)}.")
-    if metric == "r2":
-        return lambda y, p: _agreement(y, p)["r2"]
-    return lambda y, p: regression_scores(y, p)[metric]
+    probe = np.array([0.0, 1.0])
+    for scores in (_error_scores, _agreement, _ratio_scores, regression_scores):
+        if metric in scores(probe, probe):
+            return lambda y, p, scores=scores: scores(y, p)[metric]
+    raise SettingsError(f"There is no score {metric!r}. Known scores: {', '.join(regression_scores(probe, probe))}.")
