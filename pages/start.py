@@ -1,0 +1,96 @@
+"""Start: what this is, the demo, and the projects on this machine."""
+
+import streamlit as st
+
+from pages.ui import jobs, messages, steps, theme
+from pages.ui.session import current_work
+from soilcore.core.errors import SoilcoreError
+from soilcore.project import demo
+from soilcore.project.folder import Project
+
+_SHOWN = 12
+RESET = "Throws away what was changed in this copy and brings the trained model and its map back."
+work = current_work()
+
+
+def open_demo():
+    work.close()
+    if (work.workspace / demo.TEMPLATE / "project.json").is_file():
+        open_project(demo.new_demo(work.workspace).id)
+        work.note = ("success", "The demo is open: samples, a scene, a trained model and its map.")
+    else:
+        from soilcore.project.settings import DemoProjectTask
+
+        jobs.start("demo-project", DemoProjectTask(str(work.workspace)), "Making the demo")
+
+
+def open_project(identifier):
+    try:
+        work.open(identifier)
+    except SoilcoreError as error:
+        work.note = ("error", error.message)
+
+
+def new_project():
+    title = st.session_state["start.title"].strip()
+    if not title:
+        work.note = ("warning", "Give the project a name first.")
+        return
+    open_project(Project.create(work.workspace, title).id)
+
+
+def reset_demo():
+    demo.reset_demo(work.project)
+    work.note = ("success", "The demo is as it was at the beginning.")
+
+
+theme.header(
+    "From soil samples to a map",
+    "Your own samples and a satellite image become a map of salinity or organic carbon, with scores that hold for places nobody sampled. "
+    "Everything stays on this machine.",
+)
+
+if work.project:
+    with st.container(border=True):
+        st.subheader(messages.plain(work.project.title), anchor=False)
+        has = ("a table of samples" if work.samples_file else "no samples yet", "imagery" if work.scene_files else "no imagery yet")
+        st.markdown(" · ".join((*has, f"models: {len(work.models)}", f"maps: {len(work.maps)}")))
+        with st.container(horizontal=True):
+            if work.maps:
+                steps.link("map", "See the map")
+            steps.link("samples", "Look at the samples")
+            if work.project.title == demo.TITLE:
+                st.button("Reset the demo", icon=":material/restart_alt:", on_click=reset_demo, disabled=jobs.is_busy(), help=RESET)
+
+left, right = st.columns(2, gap="large")
+with left:
+    st.subheader("Try it", anchor=False)
+    st.markdown(
+        "A synthetic coastal plain whose truth is known, with 95 samples, a Sentinel-2-like scene, a trained model and its map. "
+        "The first time, it is made on this machine in about a minute."
+    )
+    st.button("Open the demo", icon=":material/play_circle:", type="primary", on_click=open_demo, disabled=jobs.is_busy())
+with right:
+    st.subheader("Your own data", anchor=False)
+    with st.form("start.new", border=False):
+        st.text_input("Name of the new project", key="start.title", placeholder="e.g. North field, spring 2026", max_chars=80)
+        st.form_submit_button("Start a project", icon=":material/add:", on_click=new_project)
+
+others = [project for project in Project.all(work.workspace) if work.project is None or project.id != work.project.id]
+if others:
+    st.subheader("Recent projects", anchor=False)
+for project in others[:_SHOWN]:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Open", key=f"start.open.{project.id}", on_click=open_project, args=(project.id,))
+        st.markdown(f"**{messages.plain(project.title)}** · {project.facts()['created'][:10]} · `{project.id}`")
+if len(others) > _SHOWN:
+    st.caption(f"{len(others) - _SHOWN} older ones lie in {messages.plain(work.workspace)}.")
+
+with st.expander("What the steps are"):
+    st.markdown(
+        "1. **Samples**: your table is checked row by row: units, extract, coordinates, duplicates.\n"
+        "2. **Imagery**: bands are recognised, scale and offset shown with the evidence.\n"
+        "3. **Indices**: which bands and salinity indices go with what you measured, and what chance alone would find.\n"
+        "4. **Model**: learners compared under the same folds, spatial ones first.\n"
+        "5. **Map**: prediction and classes with units; click a place for its value; files for QGIS."
+    )

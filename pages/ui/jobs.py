@@ -1,0 +1,143 @@
+"""Long work in the pages: start it, watch it, stop it, and say how it ended. The job itself is `soilcore.project.jobs`."""
+
+import streamlit as st
+
+from pages.ui import messages
+from pages.ui.session import current_work
+from soilcore.core.errors import SoilcoreError
+from soilcore.project import jobs
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+PAGE_OF_KIND = {
+    **dict.fromkeys(("indices", "correlate", "search"), "indices"),
+    **dict.fromkeys(("compare", "train", "external"), "model"),
+    **dict.fromkeys(("map", "demo-project"), "map"),
+}
+
+
+def start(kind, settings, label):
+    """Start a job in the open project; meant for a button's `on_click`.
+
+    Parameters
+    ----------
+    kind : str
+        Task.
+    settings : dataclass
+        The task's settings, paths relative to the project.
+    label : str
+        What people read while it runs, e.g. "Training the stacking model".
+
+    Returns
+    -------
+    bool
+        False when it could not be started; the reason stands on the page then.
+    """
+    work = current_work()
+    try:
+        work.job = jobs.start_job(work.jobs_folder, kind, settings, label)
+    except SoilcoreError as error:
+        work.note = ("warning", error.message)
+        return False
+    return True
+
+
+def latest(kind, state="finished"):
+    """The newest job of one kind in the open project that stands so, or None."""
+    work = current_work()
+    if work.project is None:
+        return None
+    return next((job for job in jobs.jobs_in(work.jobs_folder, kind) if job.status().state == state), None)
+
+
+def is_busy():
+    """Whether this session's job still runs: buttons that start another are then disabled."""
+    work = current_work()
+    return work.job is not None and not work.job.status().is_over
+
+
+def panel(pages):
+    """Show this session's job above the page: a bar while it runs, one sentence when it is over.
+
+    Parameters
+    ----------
+    pages : dict of str to StreamlitPage
+        Where the result can be seen.
+    """
+    work = current_work()
+    if work.job is None:
+        return
+    if work.job.status().is_over:
+        _ending(work, pages)
+    else:
+        _watch()
+
+
+@st.fragment(run_every=_SECONDS_BETWEEN_LOOKS)
+def _watch():
+    work = current_work()
+    if work.job is None:
+        return
+    status, label = work.job.status(), work.job.spec()["label"]
+    if status.is_over:
+        _arrive(work, status)
+        st.rerun()
+    with st.container(border=True):
+        words, button = st.columns([5, 1], vertical_alignment="center")
+        words.progress(status.share, text=f"**{messages.plain(label)}** · {messages.plain(status.message)} · {_duration(status.seconds)}")
+        button.button("Stop", icon=":material/stop_circle:", on_click=_stop, disabled=status.state == "stopping", key="job.stop", width="stretch")
+        if status.state == "stopping":
+            st.caption("Stopping: nothing half-written will be left behind.")
+
+
+def _stop():
+    jobs.stop_job(current_work().job)
+
+
+def _arrive(work, status):
+    """What a finished job changes in the session, once: its result becomes the one that is open."""
+    spec = work.job.spec()
+    if status.state != "finished" or work.arrived == work.job.id:
+        return
+    work.arrived = work.job.id
+    if spec["kind"] == "demo-project":
+        work.open(status.result["project"])
+        work.job = None
+        work.note = ("success", "The demo is ready: samples, a scene, a trained model and its map.")
+    elif spec["kind"] in ("train", "map") and work.project is not None:
+        work.remember(**_opened_by(spec))
+
+
+def _opened_by(spec):
+    parts = spec["settings"]["out"].split("/")
+    return {"model": parts[1]} if spec["kind"] == "train" else {"map": parts[1]}
+
+
+def _ending(work, pages):
+    status, spec = work.job.status(), work.job.spec()
+    if status.state == "finished":
+        _arrive(work, status)  # again for a session that was not watching when it ended
+        if work.job is None:
+            return
+    label, lasted = messages.plain(spec["label"]), _duration(status.seconds)
+    with st.container(border=True):
+        words, link, button = st.columns([5, 1.3, 1], vertical_alignment="center")
+        if status.state == "finished":
+            words.markdown(f":material/check_circle: **{label}** is finished after {lasted}.")
+            if page := pages.get(PAGE_OF_KIND.get(spec["kind"])):
+                address = {"project": work.project.id} if work.project else None
+                link.page_link(page, label="See the result", icon=":material/arrow_forward:", query_params=address)
+        elif status.state == "stopped":
+            words.markdown(f":material/stop_circle: **{label}** was stopped after {lasted}; nothing was changed.")
+        else:
+            words.markdown(f":material/error: **{label}** failed after {lasted}: {messages.plain(status.message)}")
+            messages.findings(status.findings)
+        button.button("Close", on_click=_dismiss, key="job.close", width="stretch")
+
+
+def _dismiss():
+    current_work().job = None
+
+
+def _duration(seconds):
+    seconds = max(0, round(seconds))
+    return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min {seconds % 60} s"

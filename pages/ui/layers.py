@@ -1,0 +1,78 @@
+"""Which rasters the browser may ask for: unguessable ids stand for a file and a style, never a path in an address."""
+
+import hashlib
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from pages.ui import theme
+
+_LIMIT = 1024
+
+_by_id: "OrderedDict[str, Layer]" = OrderedDict()
+_ids: dict[tuple, str] = {}
+_guard = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A raster as it is shown and read.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    style : object
+        How it is coloured, a value of `soilcore.mapping.tiles`; hashable.
+    unit : str
+        Of its values; empty when there is none.
+    labels : tuple of str
+        Class names by number, for a class map; empty for a continuous layer.
+    """
+
+    path: Path
+    style: object
+    unit: str = ""
+    labels: tuple[str, ...] = ()
+
+    def text(self, value):
+        """A value of the layer in words."""
+        if value is None or value != value:
+            return "no value here"
+        if self.labels:
+            number = int(value)
+            return self.labels[number] if 0 <= number < len(self.labels) else "no class here"
+        return f"{theme.number(value)} {self.unit}".strip()
+
+
+def register(layer):
+    """Give a raster an id for its tiles and values.
+
+    Parameters
+    ----------
+    layer : Layer
+        New content or another style gets a new id, so that browsers may keep tiles.
+
+    Returns
+    -------
+    str
+        Hexadecimal only: the map component reads other signs as its own.
+    """
+    stat = layer.path.stat()
+    key = (layer, stat.st_mtime_ns, stat.st_size)
+    with _guard:
+        if key not in _ids:
+            _ids[key] = secrets.token_hex(12) + hashlib.sha256(repr(layer.style).encode()).hexdigest()[:8]
+        _by_id[_ids[key]] = layer
+        _by_id.move_to_end(_ids[key])
+        while len(_by_id) > _LIMIT:
+            forgotten, _ = _by_id.popitem(last=False)
+            _ids.pop(next(key for key, identifier in _ids.items() if identifier == forgotten))
+        return _ids[key]
+
+
+def find(identifier):
+    """The layer of an id, or None."""
+    with _guard:
+        return _by_id.get(identifier)

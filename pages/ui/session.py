@@ -1,0 +1,191 @@
+"""What one person has open: one typed object per session. It holds the project and the job, never widget values."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui.workspace import workspace
+from soilcore.core.errors import SoilcoreError
+from soilcore.core.settings import from_plain, to_plain
+from soilcore.project.folder import Project
+from soilcore.project.jobs import Job, jobs_in, open_job
+
+KEY = "work"
+JOBS_OF_ALL = ".jobs"  # jobs that have no project yet
+
+
+@dataclass
+class Work:
+    """The open project and what was chosen in it.
+
+    Parameters
+    ----------
+    workspace : pathlib.Path
+        Folder of all projects.
+    project : Project or None
+    job : Job or None
+        The job that this session shows.
+    note : (kind, text) or None
+        One sentence for the top of the next page; kind is "success", "info", "warning" or "error".
+    arrived : str or None
+        Id of the job whose result was taken over last, so that it is taken over once.
+    """
+
+    workspace: Path
+    project: Project | None = None
+    job: Job | None = None
+    note: tuple[str, str] | None = None
+    arrived: str | None = None
+
+    def open(self, identifier):
+        """Open a project by its id and the job that still runs in it."""
+        self.project = Project.open(self.workspace, identifier)
+        self.job = next((job for job in jobs_in(self.jobs_folder) if not job.status().is_over), None)
+
+    def close(self):
+        """Close the project; nothing on disk changes."""
+        self.project = self.job = None
+
+    @property
+    def jobs_folder(self):
+        """Where this session's jobs lie."""
+        return self.project.part("jobs") if self.project else self.workspace / JOBS_OF_ALL
+
+    def find_job(self, identifier):
+        """Show a job of the open project, or of the workspace, by its id."""
+        self.job = open_job(self.jobs_folder, identifier)
+
+    def state(self):
+        """What the project remembers, as plain values."""
+        return self.project.state() if self.project else {}
+
+    def remember(self, **values):
+        """Keep choices in the project; None forgets one."""
+        self.project.remember(**values)
+
+    @property
+    def samples_file(self):
+        """Name of the chosen table within ``samples/``, or None."""
+        return self._existing("samples", self.state().get("sample_file"))
+
+    @property
+    def scene_files(self):
+        """Names of the chosen images within ``scenes/``; empty when there are none."""
+        return tuple(name for name in self.state().get("scene_files", ()) if self._existing("scenes", name))
+
+    @property
+    def sample_settings(self):
+        """`SampleSettings` as they were last given for the chosen table."""
+        from soilcore.data.samples import SampleSettings
+
+        state = self.state()
+        return from_plain(SampleSettings, {"target": state.get("target"), **state.get("sample_settings", {})})
+
+    @property
+    def scene_settings(self):
+        """`SceneSettings` of the chosen images, paths relative to the project; None when there are none."""
+        from soilcore.data.imagery import SceneSettings
+
+        if not self.scene_files:
+            return None
+        paths = [f"scenes/{name}" for name in self.scene_files]
+        return from_plain(SceneSettings, {**self.state().get("scene_settings", {}), "paths": paths})
+
+    def choose_samples(self, name, settings=None):
+        """Work with another table, or read the same one in another way."""
+        plain = to_plain(settings) if settings is not None else {}
+        self.remember(sample_file=name, sample_settings=plain, target=plain.get("target"))
+
+    def choose_scene(self, names, settings=None):
+        """Work with other images, or read them in another way; `settings` may be a dict without paths."""
+        plain = settings if isinstance(settings, dict) else to_plain(settings) if settings is not None else {}
+        self.remember(scene_files=list(names), scene_settings={name: value for name, value in plain.items() if name != "paths"})
+
+    def inputs(self, features=None, aoi=None, mask=None, with_samples=True):
+        """`InputSettings` of what is chosen, paths relative to the project: for jobs and run files."""
+        from soilcore.features.recipe import FeatureSettings
+        from soilcore.project.settings import InputSettings
+
+        samples = f"samples/{self.samples_file}" if with_samples and self.samples_file else None
+        table = {"table": self.sample_settings} if samples else {}
+        return InputSettings(samples, scene=self.scene_settings, features=features or FeatureSettings(), aoi=aoi, mask=mask, **table)
+
+    def inputs_here(self, **choices):
+        """The same with whole paths: for engine calls within a page, whose process stands in another folder."""
+        return self.absolute(self.inputs(**choices))
+
+    def absolute(self, inputs):
+        """`InputSettings` with whole paths."""
+        scene = replace(inputs.scene, paths=tuple(self.path(path) for path in inputs.scene.paths)) if inputs.scene else None
+        mask = inputs.mask if inputs.mask in (None, "water") else self.path(inputs.mask)
+        features = inputs.features
+        features = replace(features, dem=self.path(features.dem), covariates=tuple(self.path(text) for text in features.covariates))
+        return replace(inputs, samples=self.path(inputs.samples), scene=scene, aoi=self.path(inputs.aoi), mask=mask, features=features)
+
+    def path(self, relative):
+        """A path of the project as a whole path, as text; None stays None."""
+        return None if relative is None else str(self.project.folder / relative)
+
+    @property
+    def models(self):
+        """Ids of the trained models, the newest first."""
+        return self._results("models", "model.json")
+
+    @property
+    def maps(self):
+        """Ids of the finished maps, the newest first."""
+        return self._results("maps", "map.tif")
+
+    @property
+    def model(self):
+        """Id of the chosen model: the one last chosen if it is still there, else the newest; None when there is none."""
+        return _chosen(self.state().get("model"), self.models)
+
+    @property
+    def map(self):
+        """Id of the chosen map, like `model`."""
+        return _chosen(self.state().get("map"), self.maps)
+
+    def _results(self, part, file):
+        if self.project is None:
+            return []
+        return [name for name in reversed(self.project.items(part)) if (self.project.part(part) / name / file).is_file()]
+
+    def _existing(self, part, name):
+        return name if name and (self.project.part(part) / name).is_file() else None
+
+
+def _chosen(name, names):
+    return name if name in names else next(iter(names), None)
+
+
+def current_work():
+    """The session's `Work`; made anew from the address after a reload, so that a bookmark finds project and job again."""
+    if KEY not in st.session_state:
+        st.session_state[KEY] = _from_address(Work(workspace()), dict(st.query_params))
+    return st.session_state[KEY]
+
+
+def _from_address(work, address):
+    try:
+        if "project" in address:
+            work.open(address["project"])
+        if "job" in address:
+            work.find_job(address["job"])
+    except SoilcoreError as error:
+        work.note = ("warning", error.message)
+    return work
+
+
+def address_of(work):
+    """What the address must hold so that a reload finds the same things."""
+    address = {"project": work.project.id} if work.project else {}
+    return address | ({"job": work.job.id} if work.job else {})
+
+
+def keep_address(work):
+    """Write project and job into the address."""
+    wanted = address_of(work)
+    if dict(st.query_params) != wanted:
+        st.query_params.from_dict(wanted)
