@@ -73,7 +73,7 @@ def unexpected(error):
     """Answer to a defect of ours: logged with a reference number, shown calmly. True: nothing more is drawn."""
     reference = secrets.token_hex(4)
     _log.error("reference %s", reference, exc_info=error)
-    sentence = f"Something went wrong inside soilcore. Your files are safe. Please report reference **{reference}**; the server's log has the details."
+    sentence = f"Something went wrong inside soilcore. Your files are safe. Please report reference **{reference}**; the log has the details."
     st.error(sentence, icon=ICONS["error"])
     return True
 

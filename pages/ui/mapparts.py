@@ -1,0 +1,218 @@
+"""What a map carries besides its tiles, each as one small Leaflet script: nothing here asks the server to draw the page again.
+
+Texts from files reach the script as JSON and the page as text nodes, never as markup. Any error in one of them blanks the whole map,
+so the browser tests fail on the first.
+"""
+
+from branca.element import MacroElement
+from folium.template import Template
+
+
+class Outlines(MacroElement):
+    """Countries under everything else, from the browser's packages."""
+
+    _template = Template("""{% macro script(this, kwargs) %}
+    (function () {
+      const map = {{ this._parent.get_name() }};
+      map.createPane('outlines').style.zIndex = 150;
+      fetch({{ this.address|tojson }}).then(answer => answer.ok ? answer.json() : null).then(countries => {
+        if (countries) L.geoJSON(countries, {pane: 'outlines', interactive: false,
+          style: {color: '#5b6b62', weight: 1, fillColor: '#dfe5dc', fillOpacity: .6}}).addTo(map);
+      }).catch(() => {});
+    })();{% endmacro %}""")
+
+    def __init__(self, address):
+        super().__init__()
+        self._name = "Outlines"
+        self.address = address
+
+
+class Graticule(MacroElement):
+    """Meridians and parallels at round degrees, drawn anew after each move."""
+
+    _template = Template("""{% macro script(this, kwargs) %}
+    (function () {
+      const map = {{ this._parent.get_name() }}, group = L.layerGroup().addTo(map);
+      const steps = [30, 10, 5, 2, 1, .5, .2, .1, .05, .02, .01, .005, .002, .001];
+      const name = (value, positive, negative, digits) => Math.abs(value).toFixed(digits) + '°' + (value < 0 ? negative : positive);
+      const line = (points, text, at) => {
+        L.polyline(points, {color: '#17211c', weight: .6, opacity: .45, interactive: false}).addTo(group);
+        const label = document.createElement('span');
+        label.textContent = text;
+        label.style.cssText = 'font: 11px sans-serif; color: #17211c; background: rgba(255,255,255,.7); padding: 0 2px; white-space: nowrap';
+        L.marker(at, {interactive: false, keyboard: false, icon: L.divIcon({className: '', html: label, iconSize: null})}).addTo(group);
+      };
+      const draw = () => {
+        group.clearLayers();
+        const view = map.getBounds(), west = Math.max(-180, view.getWest()), east = Math.min(180, view.getEast());
+        const south = Math.max(-85, view.getSouth()), north = Math.min(85, view.getNorth());
+        const step = steps.find(size => (east - west) / size >= 3) || .001, digits = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
+        for (let i = Math.ceil(west / step); i * step <= east; i++)
+          line([[south, i * step], [north, i * step]], name(i * step, 'E', 'W', digits), [south + (north - south) * .04, i * step]);
+        for (let i = Math.ceil(south / step); i * step <= north; i++)
+          line([[i * step, west], [i * step, east]], name(i * step, 'N', 'S', digits), [i * step, west + (east - west) * .01]);
+      };
+      map.on('moveend', draw);
+      map.whenReady(draw);
+    })();{% endmacro %}""")
+
+    def __init__(self):
+        super().__init__()
+        self._name = "Graticule"
+
+
+class Samples(MacroElement):
+    """Sample places: white with a black rim, to be seen on every colour; points are (latitude, longitude, text)."""
+
+    _template = Template("""{% macro script(this, kwargs) %}
+    const {{ this.get_name() }} = (function () {
+      const group = L.layerGroup(), look = {radius: 4, color: '#000', weight: 1.5, fillColor: '#fff', fillOpacity: 1};
+      for (const [lat, lon, text] of {{ this.points|tojson }}) {
+        const words = document.createElement('span');
+        words.textContent = text;
+        L.circleMarker([lat, lon], {...look, bubblingMouseEvents: true}).bindTooltip(words).addTo(group);
+      }
+      return group.addTo({{ this._parent.get_name() }});
+    })();{% endmacro %}""")
+
+    def __init__(self, points):
+        super().__init__()
+        self._name = "Samples"
+        self.points = points
+
+
+class Panel(MacroElement):
+    """Which layer is on top, how strong, its legend, and what else is shown.
+
+    Parameters
+    ----------
+    layers : list of (TileLayer or ImageOverlay, dict)
+        Layers to choose from, of which one is shown, each with its legend: ``{"label", "title", "kind", "entries": [[colour, text]]}``.
+    extras : list of (str, element)
+        Further things to switch on and off.
+    choice : bool
+        Whether layers are chosen (not while two are compared side by side).
+    """
+
+    _template = Template("""{% macro script(this, kwargs) %}
+    (function () {
+      const map = {{ this._parent.get_name() }};
+      const layers = [{% for layer, legend in this.layers %}{layer: {{ layer.get_name() }}, legend: {{ legend|tojson }}},{% endfor %}];
+      const extras = [{% for text, element in this.extras %}[{{ text|tojson }}, {{ element.get_name() }}],{% endfor %}];
+      const make = (tag, style, text, into) => {
+        const element = document.createElement(tag);
+        element.style.cssText = style;
+        if (text) element.textContent = text;
+        if (into) into.append(element);
+        return element;
+      };
+      const control = L.control({position: 'topright'});
+      control.onAdd = () => {
+        const box = make('div', 'background: rgba(255,255,255,.94); color: #17211c; padding: 8px 10px; border-radius: 4px; ' +
+          'font: 12px/1.45 sans-serif; max-width: 240px; box-shadow: 0 1px 4px rgba(0,0,0,.35); max-height: 430px; overflow: auto');
+        box.className = 'soilcore-panel';
+        L.DomEvent.disableClickPropagation(box);
+        L.DomEvent.disableScrollPropagation(box);
+        const row = (into, type, text, checked, act) => {
+          const label = make('label', 'display: block; cursor: pointer', '', into), input = make('input', 'margin: 0 6px 0 0', '', label);
+          input.type = type; input.name = 'soilcore-layer'; input.checked = checked; input.onchange = () => act(input);
+          label.append(text);
+        };
+        let shown = 0;
+        const legends = make('div', ''), slider = make('input', 'width: 100%');
+        const write = numbers => {
+          legends.replaceChildren();
+          for (const number of numbers) {
+            const legend = layers[number].legend;
+            make('div', 'font-weight: 600; margin-top: 6px', legend.title, legends);
+            if (legend.kind === 'ramp') {
+              const bar = make('div', 'height: 12px; margin: 3px 0; border: 1px solid #777', '', legends);
+              bar.style.background = 'linear-gradient(to right, ' + legend.entries.map(entry => entry[0]).join(', ') + ')';
+              const ends = make('div', 'display: flex; justify-content: space-between', '', legends);
+              make('span', '', legend.entries[0][1], ends);
+              make('span', '', legend.entries[legend.entries.length - 1][1], ends);
+            } else for (const [colour, text] of legend.entries) {
+              const line = make('div', 'display: flex; align-items: center; gap: 6px', '', legends);
+              make('span', 'flex: none; width: 16px; height: 12px; border: 1px solid #777; background: ' + colour, '', line);
+              make('span', '', text, line);
+            }
+          }
+        };
+        const show = number => {
+          layers.forEach((entry, i) => i === number ? entry.layer.addTo(map) : entry.layer.remove());
+          shown = number;
+          slider.value = layers[number].layer.options.opacity;
+          write([number]);
+        };
+        if ({{ this.choice|tojson }}) {
+          layers.forEach((entry, i) => row(box, 'radio', entry.legend.label, i === 0, () => show(i)));
+          const label = make('label', 'display: block; margin-top: 4px', 'Opacity', box);
+          slider.type = 'range'; slider.min = 0; slider.max = 1; slider.step = .05;
+          slider.className = 'opacity';
+          slider.setAttribute('aria-label', 'Opacity of the layer on top');
+          slider.oninput = () => layers[shown].layer.setOpacity(+slider.value);
+          label.append(slider);
+        }
+        for (const [text, element] of extras)
+          row(box, 'checkbox', text, map.hasLayer(element), input => input.checked ? element.addTo(map) : element.remove());
+        box.append(legends);
+        if ({{ this.choice|tojson }}) show(0); else write(layers.map((_, i) => i));
+        return box;
+      };
+      control.addTo(map);
+    })();{% endmacro %}""")
+
+    def __init__(self, layers, extras=(), choice=True):
+        super().__init__()
+        self._name = "Panel"
+        self.layers = layers
+        self.extras = extras
+        self.choice = choice
+
+
+class Inspector(MacroElement):
+    """Click a place: its values at once, asked from the server's value route; sources are (label, address)."""
+
+    _template = Template("""{% macro script(this, kwargs) %}
+    (function () {
+      const map = {{ this._parent.get_name() }}, sources = {{ this.sources|tojson }};
+      map.on('click', event => {
+        const place = event.latlng.wrap(), box = document.createElement('div');
+        const head = document.createElement('div');
+        head.textContent = place.lat.toFixed(5) + '°, ' + place.lng.toFixed(5) + '°';
+        head.style.cssText = 'color: #555; margin-bottom: 4px';
+        box.append(head);
+        for (const [label, address] of sources) {
+          const row = document.createElement('div'), value = document.createElement('b');
+          value.textContent = '…';
+          row.append(label + ': ', value);
+          box.append(row);
+          fetch(address + '?lon=' + place.lng + '&lat=' + place.lat).then(answer => answer.json())
+            .then(found => { value.textContent = found.text || found.error; }).catch(() => { value.textContent = 'the server does not answer'; });
+        }
+        L.popup({maxWidth: 320}).setLatLng(event.latlng).setContent(box).openOn(map);
+      });
+    })();{% endmacro %}""")
+
+    def __init__(self, sources):
+        super().__init__()
+        self._name = "Inspector"
+        self.sources = sources
+
+
+class View(MacroElement):
+    """Where the map looks: at `bounds` first, afterwards where this person left it. Added last, or another wish wins."""
+
+    _template = Template("""{% macro script(this, kwargs) %}
+    (function () {
+      const map = {{ this._parent.get_name() }}, key = 'view:' + {{ this.key|tojson }}, kept = sessionStorage.getItem(key);
+      if (kept) { const view = JSON.parse(kept); map.setView(view.centre, view.zoom, {animate: false}); }
+      else map.fitBounds({{ this.bounds|tojson }}, {animate: false});
+      map.on('moveend', () => sessionStorage.setItem(key, JSON.stringify({centre: map.getCenter(), zoom: map.getZoom()})));
+    })();{% endmacro %}""")
+
+    def __init__(self, bounds, key):
+        super().__init__()
+        self._name = "View"
+        self.bounds = bounds
+        self.key = key

@@ -1,0 +1,221 @@
+"""Maps: rasters as tiles from this server, samples, legend, opacity, the value under a click; no request leaves the machine."""
+
+import base64
+import io
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import folium
+import streamlit as st
+from folium.plugins import SideBySideLayers
+from streamlit_folium import st_folium
+
+from pages.ui import layers, mapparts, routes
+from soilcore.project import assets
+
+HEIGHT = 620
+_VENDORED = {"leaflet.js", "leaflet.css", "leaflet-side-by-side.min.js"}
+_UP = "../.."  # from the map's frame to the server's root, whatever prefix the server has
+_FALLBACK_TILES = 4
+_WHOLE_WORLD = ((-60.0, -170.0), (75.0, 170.0))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One raster on a map.
+
+    Parameters
+    ----------
+    label : str
+        What the panel calls it.
+    layer : layers.Layer
+    bounds : tuple
+        ((south, west), (north, east)), degrees.
+    title : str
+        Head of the legend, with the unit.
+    entries : tuple of (str, str)
+        Colour and text; for a ramp its colours in order, the first and last text being its ends.
+    kind : {"classes", "ramp"}
+    opacity : float
+    """
+
+    label: str
+    layer: layers.Layer
+    bounds: tuple
+    title: str = ""
+    entries: tuple[tuple[str, str], ...] = ()
+    kind: str = "classes"
+    opacity: float = 0.85
+
+    @property
+    def legend(self):
+        """What the panel needs."""
+        return {"label": self.label, "title": self.title or self.label, "kind": self.kind, "entries": [list(entry) for entry in self.entries]}
+
+
+def ready():
+    """Say what is missing when the browser's packages are not there; true when maps can be drawn."""
+    if assets.are_present():
+        return True
+    st.warning(f"The map's browser packages are missing, so no map can be drawn; everything else works. {assets.REMEDY}", icon=":material/download:")
+    return False
+
+
+def show(shown, key, background=None, samples=(), side_by_side=False):
+    """Draw a map.
+
+    Parameters
+    ----------
+    shown : sequence of Shown
+        Layers to choose from; the first is on top at the beginning.
+    key : str
+        Name of the view; place and zoom are kept under it while the browser window lives.
+    background : Shown, optional
+        Under the layers, e.g. the scene in true colour.
+    samples : sequence of (latitude, longitude, text)
+    side_by_side : bool
+        Compare the first two layers with a divider instead of choosing one.
+
+    Returns
+    -------
+    tuple of float or None
+        (longitude, latitude) of the last click.
+    """
+    map_ = _empty_map()
+    map_.add_child(mapparts.Outlines(f"{_UP}/vendor/countries-50m.geojson"))
+    behind = [(background.label, _raster(background, map_))] if background and not side_by_side else []
+    on_top = [(_raster(one, map_), one.legend) for one in shown[: 2 if side_by_side else None]]
+    map_.add_child(mapparts.Graticule())
+    extras = [*behind]
+    if samples:
+        points = mapparts.Samples(list(samples))
+        map_.add_child(points)
+        extras.append(("Samples", points))
+    if side_by_side:
+        map_.add_child(SideBySideLayers(on_top[0][0], on_top[1][0]))
+    if on_top:
+        map_.add_child(mapparts.Panel(on_top, extras, choice=not side_by_side))
+    asked = [one for one in (*shown, background) if one and not _is_colour(one)]
+    if routes.are_served and asked:
+        map_.add_child(mapparts.Inspector([[one.label, f"{_UP}/value/{layers.register(one.layer)}"] for one in asked]))
+    map_.add_child(mapparts.View(_bounds([*shown, *filter(None, [background])], samples), key))
+    use_vendored(map_, f"{_UP}/vendor")
+    clicked = st_folium(map_, key=key, height=HEIGHT, use_container_width=True, returned_objects=["last_clicked"]).get("last_clicked")
+    return (clicked["lng"], clicked["lat"]) if clicked else None
+
+
+def _empty_map():
+    try:
+        from leafmap.foliumap import Map
+    except ImportError:
+        from folium import Map
+    controls = {"control_scale": True, "fullscreen_control": False, "draw_control": False}
+    map_ = Map(location=[20, 0], zoom_start=2, max_zoom=routes.DEEPEST_ZOOM, tiles=None, prefer_canvas=True, **controls)
+    for name in [name for name, child in map_._children.items() if child._name == "FitBounds"]:
+        del map_._children[name]  # its animation would win over the kept view
+    map_.options["attribution_control"] = False
+    return map_
+
+
+def _is_colour(one):
+    return not one.layer.labels and not one.layer.unit and not one.entries
+
+
+def _raster(one, map_):
+    if routes.are_served:
+        address = f"{_UP}/tiles/{layers.register(one.layer)}/{{z}}/{{x}}/{{y}}.png"
+        depth = {"max_zoom": routes.DEEPEST_ZOOM, "max_native_zoom": 20}
+        element = folium.TileLayer(address, attr="soilcore", name=one.label, overlay=True, opacity=one.opacity, bounds=one.bounds, **depth)
+    else:
+        picture, bounds = still_picture(one)
+        element = folium.raster_layers.ImageOverlay(picture, bounds, opacity=one.opacity, name=one.label)
+    element.add_to(map_)
+    return element
+
+
+def still_picture(one):
+    """A layer as one image instead of tiles: an address with the data in it, and its bounds."""
+    from PIL import Image
+
+    from soilcore.mapping import tiles
+
+    zoom, columns, rows = _tiles_over(one.bounds)
+    canvas = Image.new("RGBA", (256 * len(columns), 256 * len(rows)))
+    for column, x in enumerate(columns):
+        for row, y in enumerate(rows):
+            if png := tiles.render(one.layer.path, one.layer.style, zoom, x, y):
+                canvas.paste(Image.open(io.BytesIO(png)).convert("RGBA"), (256 * column, 256 * row))
+    buffer = io.BytesIO()
+    canvas.save(buffer, "PNG")
+    bounds = [[_latitude(rows.stop, zoom), _longitude(columns.start, zoom)], [_latitude(rows.start, zoom), _longitude(columns.stop, zoom)]]
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}", bounds
+
+
+def _tiles_over(bounds):
+    """The deepest zoom at which a few tiles cover the bounds, with their columns and rows."""
+    (south, west), (north, east) = bounds
+    for zoom in range(20, -1, -1):
+        columns = range(_column(west, zoom), _column(east, zoom) + 1)
+        rows = range(_row(north, zoom), _row(south, zoom) + 1)
+        if len(columns) <= _FALLBACK_TILES and len(rows) <= _FALLBACK_TILES:
+            break
+    return zoom, columns, rows
+
+
+def _column(longitude, zoom):
+    return min(2**zoom - 1, max(0, math.floor((longitude + 180) / 360 * 2**zoom)))
+
+
+def _row(latitude, zoom):
+    mercator = math.asinh(math.tan(math.radians(max(-85.05, min(85.05, latitude)))))
+    return min(2**zoom - 1, max(0, math.floor((1 - mercator / math.pi) / 2 * 2**zoom)))
+
+
+def _longitude(column, zoom):
+    return column / 2**zoom * 360 - 180
+
+
+def _latitude(row, zoom):
+    return math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * row / 2**zoom))))
+
+
+def _bounds(shown, samples):
+    boxes = [one.bounds for one in shown] or [((lat, lon), (lat, lon)) for lat, lon, _ in samples] or [_WHOLE_WORLD]
+    south, west = (min(box[0][axis] for box in boxes) for axis in (0, 1))
+    north, east = (max(box[1][axis] for box in boxes) for axis in (0, 1))
+    return [[south, west], [north, east]]
+
+
+def use_vendored(root, base):
+    """Point a map's scripts and styles at the app's own copies, and refuse what is not among them: one that fails blanks the map.
+
+    Raises
+    ------
+    ValueError
+        If an element needs a script from elsewhere.
+    """
+    for element in _walk(root):
+        if not isinstance(element, folium.elements.JSCSSMixin):
+            continue
+        element.default_js = _kept(element, element.default_js, base)
+        element.default_css = _kept(element, element.default_css, base)
+        if isinstance(element, SideBySideLayers):
+            element.default_css = [("leaflet-side-by-side", f"{base}/leaflet-side-by-side.css")]
+
+
+def _kept(element, links, base):
+    kept = []
+    for name, address in links:
+        file = Path(address).name
+        if file in _VENDORED:
+            kept.append((name, f"{base}/{file}"))
+        elif not isinstance(element, folium.Map):  # the map's own jQuery, Bootstrap and icon fonts are not needed
+            raise ValueError(f"{type(element).__name__} needs {address}, which is not among the app's own files")
+    return kept
+
+
+def _walk(element):
+    yield element
+    for child in element._children.values():
+        yield from _walk(child)
