@@ -16,6 +16,7 @@ from pyproj import CRS, Transformer
 
 from soilcore.core.errors import SettingsError
 from soilcore.core.grids import Grid
+from soilcore.core.units import texture_class
 from soilcore.data.landscape_cover import crop_covers, crust_share, soil_moisture
 from soilcore.data.landscape_fields import matern_field, stream
 from soilcore.data.landscape_place import LAND_USES, REFERENCE_DAY, REFERENCE_YEAR, ln_ece_of_year, make_place
@@ -202,8 +203,6 @@ def draw_samples(landscape, count, seed=0):
 
 
 def _measured(landscape, pixel):
-    from soilcore.core.units import texture_class
-
     def at(layer, digits):
         return np.round(layer.ravel()[pixel].astype(float), digits)
 

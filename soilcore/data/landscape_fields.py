@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import fft
 
-_STREAMS = ("view", "year", "texture", "samples", "clouds", "weather", "climate")
+_STREAMS = ("view", "year", "texture", "clouds", "samples", "weather", "climate")
 
 
 def stream(seed, purpose, *address):
@@ -14,7 +14,7 @@ def stream(seed, purpose, *address):
     seed : int
         Seed of the landscape.
     purpose : str
-        What is drawn: "view", "year", "texture", "samples", "clouds", "weather" or "climate".
+        What is drawn: "view", "year", "texture", "clouds", "samples", "weather" or "climate".
     *address : int
         Which one, for example the year and the day of a view. Not negative.
 

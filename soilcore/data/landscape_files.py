@@ -145,7 +145,7 @@ def make_spectra(out_dir, samples=1500, seed=0, overwrite=False, report=silent):
     with written_whole(folder) as temporary:
         (temporary / "truth").mkdir(parents=True)
         report(0.3, 1, "Writing the spectra")
-        library.table().to_csv(temporary / "spectra.csv", index=False, float_format="%.5g")
+        _write_wide_table(temporary / "spectra.csv", library.table())
         library.constituents.to_csv(temporary / "truth" / "constituents.csv", index=False, float_format="%.5g")
         _write_about(temporary, "spectra", {"samples": samples, "seed": seed}, library.note, library.facts)
         files = _files_of(temporary)
@@ -167,6 +167,13 @@ def _check_folder(out_dir, overwrite):
     except OSError as error:
         raise SettingsError(f"The folder {str(out_dir)!r} cannot be made: {error.strerror}. Choose another place.") from None
     return folder
+
+
+def _write_wide_table(path, table):
+    # Millions of numbers: Arrow writes them several times faster than pandas.
+    from pyarrow import Table, csv
+
+    csv.write_csv(Table.from_pandas(table.round(5), preserve_index=False), path)
 
 
 def _write_about(folder, kind, settings, note, facts=None):
