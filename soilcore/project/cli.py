@@ -181,13 +181,14 @@ def _compare(commands):
     _add_chain(parser)
     parser.add_argument("--models", required=True, metavar="A,B,C")
     parser.add_argument("--table4", action="store_true", help="add the layout of Lan et al.'s Table 4: five methods, novel against existing indices")
+    parser.add_argument("--predictions", action="store_true", help="add the out-of-fold predictions of every learner")
 
 
 def _run_compare(args):
     from soilcore.project.settings import CompareTask
 
     _refuse_trust(args)
-    task = CompareTask(options.input_settings(args), options.words(args.models), options.split_settings(args), options.fit_settings(args), args.table4)
+    task = CompareTask(options.input_settings(args), options.words(args.models), options.split_settings(args), options.fit_settings(args), args.table4, args.predictions)
     return _do("compare", task, args)
 
 

@@ -93,6 +93,7 @@ class CompareTask:
     splits: SplitSettings = field(default_factory=SplitSettings)
     fit: FitSettings = field(default_factory=FitSettings)
     table4: bool = False
+    predictions: bool = False
 
 
 @dataclass(frozen=True)

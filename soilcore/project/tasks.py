@@ -104,7 +104,7 @@ def correlate(task, report=silent):
     """Correlate bands and indices with the target."""
     from soilcore.evaluation.correlation import correlate as correlate_columns
 
-    table, opened, assumed = _spectral_columns(task.inputs, report)
+    table, opened, assumed = spectral_table(task.inputs, report)
     kinds = _kinds(table)
     rows = correlate_columns(table.X, table.y, kinds=kinds, log_target=task.log_target)
     return {
@@ -145,7 +145,9 @@ def search(task, report=silent):
 def compare(task, report=silent):
     """Score learners under the same folds."""
     table, opened, assumed = feature_table(task.inputs, part(report, 0, 0.02))
-    facts, _, splits = _compare(task.models, task, table, opened, assumed, part(report, 0.02, 0.7 if task.table4 else 0.98))
+    facts, comparison, splits = _compare(task.models, task, table, opened, assumed, part(report, 0.02, 0.7 if task.table4 else 0.98))
+    if task.predictions:
+        facts["predictions"] = {"row": table.X.index, "observed": table.y, **{name: one.out_of_fold[0] for name, one in comparison.evaluations.items()}}
     if task.table4:
         facts["table4"] = _table4(task, table, splits, part(report, 0.72, 0.28))
     return facts
@@ -242,8 +244,16 @@ def _input_files(task):
     return [str(path) for path in files if path]
 
 
-def _spectral_columns(inputs, report):
-    """Bands and every index at hand, unless some were named."""
+def spectral_table(inputs, report=silent):
+    """Bands and every index at hand, unless some were named, at samples with a target.
+
+    Returns
+    -------
+    table : FeatureTable
+        Invalid values stay NaN in `X`.
+    opened : Opened
+    assumed : tuple of str
+    """
     features = inputs.features
     if features.names_nothing:
         from soilcore.features.indices import index_sets

@@ -1,0 +1,115 @@
+"""Expensive reads, kept by the file's stamp and frozen settings, never by arrays."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui.session import current_work
+
+_KEEP = 8
+
+
+def stamp(path):
+    """What changes when a file changes: its path, size and time of change."""
+    facts = Path(path).stat()
+    return f"{path}:{facts.st_size}:{facts.st_mtime_ns}"
+
+
+def samples(settings=None):
+    """The chosen table, read as its settings say (or as `settings` say, for a trial); None when none is chosen."""
+    work = current_work()
+    if work.samples_file is None:
+        return None
+    path = work.path(f"samples/{work.samples_file}")
+    return _samples(stamp(path), settings or work.sample_settings, path)
+
+
+@st.cache_resource(max_entries=_KEEP, show_spinner="Reading the table ...")
+def _samples(stamp, settings, _path):
+    from soilcore.data.samples import read_samples
+
+    return read_samples(_path, settings)
+
+
+def scene():
+    """The chosen images as one scene; None when none is chosen."""
+    work = current_work()
+    settings = work.scene_settings
+    if settings is None:
+        return None
+    whole = replace(settings, paths=tuple(work.path(path) for path in settings.paths))
+    return _scene(tuple(stamp(path) for path in whole.paths), whole)
+
+
+@st.cache_resource(max_entries=_KEEP, show_spinner="Opening the scene ...")
+def _scene(stamps, settings):
+    from soilcore.data.imagery import open_scene
+
+    return open_scene(settings)
+
+
+def findings():
+    """Everything the checks find in the chosen table, against the scene where there is one."""
+    table, image = samples(), scene()
+    return _findings(table.fingerprint, image.fingerprint if image else None, table, image)
+
+
+@st.cache_data(max_entries=_KEEP, show_spinner="Checking the samples ...")
+def _findings(samples_print, scene_print, _samples, _scene):
+    from soilcore.data.checks import check_samples
+
+    return [vars(finding) for finding in check_samples(_samples, _scene)]
+
+
+def preview(image, roles):
+    """A small RGBA picture of the scene."""
+    return _preview(image.fingerprint, roles, image)
+
+
+@st.cache_data(max_entries=_KEEP, show_spinner="Drawing the picture ...")
+def _preview(scene_print, roles, _scene):
+    return _scene.preview(roles=roles, size=900)
+
+
+def band_table(image):
+    """Statistics of every band, stored values and reflectance."""
+    return _band_table(image.fingerprint, image)
+
+
+@st.cache_data(max_entries=_KEEP, show_spinner="Reading the bands ...")
+def _band_table(scene_print, _scene):
+    from soilcore.data.previews import band_statistics
+
+    return band_statistics(_scene)
+
+
+def facts(kind, settings):
+    """Facts of a quick task, for a page that shows them at once; keyed by the inputs' stamps and the settings."""
+    inputs = settings.inputs
+    files = (inputs.samples, *(inputs.scene.paths if inputs.scene else ()), *inputs.features.covariates)
+    stamps = tuple(stamp(path.removesuffix(":categorical")) for path in files if path)
+    return _facts(stamps, kind, settings)
+
+
+@st.cache_data(max_entries=_KEEP, show_spinner="Computing ...")
+def _facts(stamps, kind, settings):
+    from soilcore.project.tasks import run_task
+
+    return run_task(kind, settings)
+
+
+def model(identifier):
+    """A saved model of the open project."""
+    work = current_work()
+    folder = work.path(f"models/{identifier}")
+    return _model(stamp(f"{folder}/model.json"), folder)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the model ...")
+def _model(stamp, folder):
+    from soilcore.models.archive import load_model
+
+    return load_model(folder)
+
+

@@ -1,0 +1,141 @@
+"""Charts the pages share: each takes facts and gives a plotly figure; units stand on the axes, colours are safe for everyone."""
+
+import numpy as np
+
+from pages.ui.theme import CLASS_COLORS, DIVERGING_COLORS
+
+BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+_HEIGHT = 380
+_ROLE_COLOR = {"training": SKY, "validation": BLUE}
+
+
+def histogram(values, title, log=False):
+    """Distribution of the target."""
+    import plotly.graph_objects as go
+
+    values = np.asarray(values, float)
+    values = values[np.isfinite(values)]
+    if log:
+        values, title = np.log10(values[values > 0]), f"log10 of {title}"
+    figure = go.Figure(go.Histogram(x=values, nbinsx=30, marker_color=BLUE))
+    return _layout(figure, title, "samples")
+
+
+def places(x, y, values, unit, geographic):
+    """Samples where they lie, coloured by the target."""
+    import plotly.graph_objects as go
+
+    known = np.isfinite(values)
+    marker = {"color": np.where(known, values, np.nan), "colorscale": [[i / 4, color] for i, color in enumerate(CLASS_COLORS)], "size": 8}
+    marker |= {"colorbar": {"title": unit or ""}, "line": {"color": "#555", "width": 0.5}}
+    names = ("longitude (°)", "latitude (°)") if geographic else ("easting (m)", "northing (m)")
+    hover = f"{names[0]} %{{x}}<br>{names[1]} %{{y}}<br>%{{marker.color:.4g}} {unit or ''}<extra></extra>"
+    figure = go.Figure(go.Scatter(x=x, y=y, mode="markers", marker=marker, hovertemplate=hover))
+    figure.update_yaxes(scaleanchor="x", scaleratio=1 / np.cos(np.radians(np.nanmean(y))) if geographic else 1)
+    return _layout(figure, *names)
+
+
+def spectra(table, view, view_title):
+    """Mean spectra by level of the target."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    levels = table.drop_duplicates("level")
+    colors = _spread(CLASS_COLORS, len(levels))
+    for color, (_, level) in zip(colors, levels.iterrows(), strict=True):
+        rows = table[table["level"] == level["level"]]
+        line = {"color": color, "width": 2.5}
+        figure.add_scatter(x=rows["role"], y=rows[view], name=f"{level['label']} (n = {int(rows['n'].max())})", mode="lines+markers", line=line)
+    return _layout(figure, "band", view_title)
+
+
+def correlation_bars(rows, statistic):
+    """Ranked correlations with their intervals."""
+    import plotly.graph_objects as go
+
+    rows = rows.iloc[::-1]
+    value = rows[statistic]
+    low, high = f"{statistic}_low", f"{statistic}_high"
+    error = {"type": "data", "array": rows[high] - value, "arrayminus": value - rows[low], "color": "#888"} if low in rows else None
+    color = np.where(rows["q"] < 0.05, BLUE, "#b0b8b4")
+    figure = go.Figure(go.Bar(x=value, y=rows["name"], orientation="h", marker_color=color, error_x=error))
+    figure.update_xaxes(range=[-1, 1], zeroline=True)
+    return _layout(figure, f"{statistic.title()} correlation with the target (grey: not distinguishable from chance at q < 0.05)", "", max(_HEIGHT, 18 * len(rows)))
+
+
+def heat_map(matrix):
+    """Correlations among predictors, blue to orange."""
+    import plotly.graph_objects as go
+
+    scale = [[i / 4, color] for i, color in enumerate(DIVERGING_COLORS)]
+    figure = go.Figure(go.Heatmap(z=matrix.to_numpy(), x=matrix.columns, y=matrix.index, zmin=-1, zmax=1, colorscale=scale, colorbar={"title": "ρ"}))
+    figure.update_yaxes(autorange="reversed", scaleanchor="x")
+    return _layout(figure, "", "", 620)
+
+
+def scatter(x, y, x_title, y_title, rows):
+    """One predictor against the target."""
+    import plotly.graph_objects as go
+
+    hover = f"row %{{customdata}}<br>{x_title} %{{x:.4g}}<br>{y_title} %{{y:.4g}}<extra></extra>"
+    figure = go.Figure(go.Scatter(x=x, y=y, mode="markers", marker={"color": BLUE, "size": 7, "opacity": 0.75}, customdata=rows, hovertemplate=hover))
+    return _layout(figure, x_title, y_title)
+
+
+def observed_predicted(series, unit, title=""):
+    """Observed against predicted values with the 1:1 line.
+
+    Parameters
+    ----------
+    series : dict of str to (observed, predicted)
+        "training" and "validation", or one of them.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    ends = [np.nanmin([np.nanmin(v) for pair in series.values() for v in pair]), np.nanmax([np.nanmax(v) for pair in series.values() for v in pair])]
+    figure.add_scatter(x=ends, y=ends, mode="lines", line={"color": "#888", "dash": "dash", "width": 1}, name="1:1", hoverinfo="skip")
+    for name, (observed, predicted) in series.items():
+        symbol = "circle-open" if name == "training" else "circle"
+        figure.add_scatter(x=observed, y=predicted, mode="markers", name=name, marker={"color": _ROLE_COLOR.get(name, BLUE), "symbol": symbol, "size": 7, "opacity": 0.8})
+    suffix = f" ({unit})" if unit else ""
+    figure = _layout(figure, f"observed{suffix}", f"predicted{suffix}")
+    return figure.update_layout(title={"text": title, "font": {"size": 14}} if title else None, margin={"t": 40 if title else 10})
+
+
+def score_bars(rows):
+    """Spatial and random score of each learner side by side."""
+    import plotly.graph_objects as go
+
+    names = [row["name"] for row in rows]
+    figure = go.Figure()
+    spatial = any(row.get("r2_random") is not None for row in rows)
+    figure.add_bar(x=names, y=[row["r2"] for row in rows], name="these folds", marker_color=BLUE)
+    if spatial:
+        figure.add_bar(x=names, y=[row["r2_random"] for row in rows], name="random folds, for contrast", marker_color="#c9b458", marker_pattern_shape="/")
+    return _layout(figure.update_layout(barmode="group"), "", "R² (pooled, out of fold)")
+
+
+def band_histogram(stored, reflectance, role):
+    """Values of one band before and after scaling."""
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(rows=1, cols=2, subplot_titles=("stored", "reflectance"))
+    for column, (counts, edges) in enumerate((stored, reflectance), start=1):
+        centres = (np.asarray(edges)[1:] + np.asarray(edges)[:-1]) / 2
+        figure.add_trace(go.Bar(x=centres, y=counts, marker_color=BLUE if column == 2 else "#888", showlegend=False), row=1, col=column)
+    return _layout(figure, "", f"pixels of {role}", 280)
+
+
+def _spread(colors, count):
+    if count <= 1:
+        return [colors[2]] * count
+    return [colors[round(i * (len(colors) - 1) / (count - 1))] for i in range(count)]
+
+
+def _layout(figure, x_title, y_title, height=_HEIGHT):
+    figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 30, "b": 10}, legend={"orientation": "h", "y": 1.1})
+    figure.update_xaxes(title_text=x_title or None)
+    figure.update_yaxes(title_text=y_title or None)
+    return figure
