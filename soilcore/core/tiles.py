@@ -26,7 +26,8 @@ def check_window(size):
         If it is not a whole number from 16 to 8192.
     """
     if isinstance(size, bool) or not isinstance(size, int) or not SMALLEST_WINDOW <= size <= LARGEST_WINDOW:
-        raise SettingsError(f"A window of {size!r} pixels is not possible. Give a whole number from {SMALLEST_WINDOW} to {LARGEST_WINDOW}; 512 suits most files.")
+        possible = f"Give a whole number from {SMALLEST_WINDOW} to {LARGEST_WINDOW}; 512 suits most files."
+        raise SettingsError(f"A window of {size!r} pixels is not possible. {possible}")
     return size
 
 

@@ -8,6 +8,7 @@ because NaN > t is false and a row would silently go left.
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -72,7 +73,7 @@ class PackedForest:
         X = _checked(X, self.n_features)
         total = np.zeros(len(X))
         bounds = np.linspace(0, len(X), max(1, threads) + 1).astype(int)
-        parts = [slice(first, last) for first, last in zip(bounds[:-1], bounds[1:], strict=True) if last > first]
+        parts = [slice(first, last) for first, last in pairwise(bounds) if last > first]
         if len(parts) == 1:
             self._add_to(total, X)
         elif parts:
@@ -293,7 +294,8 @@ def _check_packed(forest, path):
     nodes, starts = forest.nodes, forest.starts
     types = nodes.dtype == np.uint32 and forest.values.dtype == np.float64 and starts.dtype == np.int64
     flat = nodes.ndim == forest.values.ndim == starts.ndim == 1
-    good = types and flat and starts.size > 1 and starts[0] == 0 and (np.diff(starts) > 0).all() and nodes.size == 2 * starts[-1] == 2 * forest.values.size
+    good = types and flat and starts.size > 1 and starts[0] == 0 and (np.diff(starts) > 0).all()
+    good = good and nodes.size == 2 * starts[-1] == 2 * forest.values.size
     if good:
         count = np.diff(starts)
         here = np.arange(starts[-1]) - np.repeat(starts[:-1], count)
@@ -315,7 +317,7 @@ def _sum_of_trees(forest, X):
 def _add_trees_plainly(nodes, links, starts, values, X, total):
     """The kernel in NumPy, for packed trees on a machine without numba: all rows one level down at a time."""
     rows = np.arange(len(X))
-    for first, last in zip(starts[:-1], starts[1:], strict=True):
+    for first, last in pairwise(starts):
         threshold, link = nodes[2 * first : 2 * last : 2], links[2 * first + 1 : 2 * last : 2]
         child, feature = (link & np.uint32(0xFFFFFF)).astype(np.int64), link >> np.uint32(24)
         node = np.zeros(len(X), np.int64)
