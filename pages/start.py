@@ -39,6 +39,17 @@ def new_project():
     open_project(Project.create(work.workspace, title).id)
 
 
+def known_projects():
+    """Project and facts of every project that can be read, and the names of those that cannot."""
+    known, damaged = [], []
+    for project in Project.all(work.workspace):
+        try:
+            known.append((project, project.facts()))
+        except SoilcoreError:
+            damaged.append(project.id)
+    return known, damaged
+
+
 def reset_demo():
     demo.reset_demo(work.project)
     work.note = ("success", "The demo is as it was at the beginning.")
@@ -76,15 +87,19 @@ with right:
         st.text_input("Name of the new project", key="start.title", placeholder="e.g. North field, spring 2026", max_chars=80)
         st.form_submit_button("Start a project", icon=":material/add:", on_click=new_project)
 
-others = [project for project in Project.all(work.workspace) if work.project is None or project.id != work.project.id]
+known, damaged = known_projects()
+others = [(project, facts) for project, facts in known if work.project is None or project.id != work.project.id]
 if others:
     st.subheader("Recent projects", anchor=False)
-for project in others[:_SHOWN]:
+for project, facts in others[:_SHOWN]:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Open", key=f"start.open.{project.id}", on_click=open_project, args=(project.id,))
-        st.markdown(f"**{messages.plain(project.title)}** · {project.facts()['created'][:10]} · `{project.id}`")
+        st.markdown(f"**{messages.plain(facts['title'])}** · {facts['created'][:10]} · `{project.id}`")
 if len(others) > _SHOWN:
     st.caption(f"{len(others) - _SHOWN} older ones lie in {messages.plain(work.workspace)}.")
+
+if damaged:
+    st.caption(f"Cannot be read, their project.json is damaged: {messages.plain(', '.join(damaged))}.")
 
 with st.expander("What the steps are"):
     st.markdown(
