@@ -7,7 +7,9 @@ from pages.ui.session import current_work
 from pages.ui.workspace import BOUNDARIES, LIMIT_MB, RASTERS
 
 work = current_work()
-theme.header("Imagery", "The satellite image and the rasters beside it. Nothing is guessed silently: roles, scale and offset stand here with the evidence.")
+theme.header(
+    "Imagery", "The satellite image and the rasters beside it. Nothing is guessed silently: roles, scale and offset stand here with the evidence."
+)
 steps.need("start")
 forms.choose_file("scenes", "Upload an image", RASTERS, LIMIT_MB["scenes"], "one GeoTIFF or COG with all bands, or one file per band")
 if not work.scene_files:
@@ -40,7 +42,9 @@ with messages.shown():
     imagery.bands(scene)
     role = st.selectbox("Values of one band before and after scaling", scene.roles, key="imagery.role", persist_state="session")
     stored, reflectance = imagery.histograms(scene, role)
-    st.plotly_chart(charts.band_histogram(stored, reflectance, role), alt=f"Histogram of {role}, stored values and reflectance", key="imagery.histogram")
+    st.plotly_chart(
+        charts.band_histogram(stored, reflectance, role), alt=f"Histogram of {role}, stored values and reflectance", key="imagery.histogram"
+    )
 
 st.subheader("Other rasters and the area of interest", anchor=False)
 first, second = st.columns(2)

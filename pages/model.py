@@ -6,7 +6,9 @@ from pages.ui import messages, modelling, steps, theme
 from pages.ui.session import current_work
 
 work = current_work()
-theme.header("Model", "Learners under the same folds. The score for places nobody sampled comes first; the random one stands beside it to show the gap.")
+theme.header(
+    "Model", "Learners under the same folds. The score for places nobody sampled comes first; the random one stands beside it to show the gap."
+)
 steps.need("start", "samples")
 if work.sample_settings.target is None:
     st.info("Choose the column to predict on the samples page first.", icon=":material/ads_click:")

@@ -12,7 +12,10 @@ theme.header("Samples", "The table you brought from the field or the laboratory.
 steps.need("start")
 forms.choose_file("samples", "Upload a table", TABLES, LIMIT_MB["samples"], "csv, tsv, txt, xlsx, GeoPackage, GeoJSON, zipped shapefile or parquet")
 if work.samples_file is None:
-    st.info("No table yet. Upload one above: one row per sample, one column for what was measured, and coordinates if you want a map.", icon=":material/table_view:")
+    st.info(
+        "No table yet. Upload one above: one row per sample, one column for what was measured, and coordinates if you want a map.",
+        icon=":material/table_view:",
+    )
     st.stop()
 
 with messages.shown(stop=True):
@@ -25,9 +28,19 @@ target = samples.target
 errors = sum(finding["severity"] == "error" for finding in found)
 cards = st.columns(4)
 cards[0].metric("Samples", len(samples))
-cards[1].metric("Coordinates", "yes" if samples.has_places else "none", help="Without coordinates a model can be trained on table columns, but nothing can be read from imagery and no block folds be made.")
+cards[1].metric(
+    "Coordinates",
+    "yes" if samples.has_places else "none",
+    help="Without coordinates a model can be trained on table columns, but nothing can be read from imagery and no block folds be made.",
+)
 cards[2].metric("Target", f"{target.column}" if target else "not chosen", help=target.method if target and target.method else None)
-cards[3].metric("Findings", f"{len(found)}", delta=f"{errors} must be mended" if errors else "nothing must be mended", delta_color="inverse" if errors else "off", delta_arrow="off")
+cards[3].metric(
+    "Findings",
+    f"{len(found)}",
+    delta=f"{errors} must be mended" if errors else "nothing must be mended",
+    delta_color="inverse" if errors else "off",
+    delta_arrow="off",
+)
 if samples.crs is not None:
     st.caption(f"Coordinate reference system: {messages.plain(samples.crs.name)}")
 messages.assumed(samples.assumed)
@@ -35,7 +48,9 @@ messages.assumed(samples.assumed)
 if found:
     st.subheader("What was found", anchor=False)
     messages.findings(found)
-    st.download_button("Findings as CSV", pd.DataFrame(found).to_csv(index=False), "findings.csv", "text/csv", icon=":material/download:", key="samples.findings")
+    st.download_button(
+        "Findings as CSV", pd.DataFrame(found).to_csv(index=False), "findings.csv", "text/csv", icon=":material/download:", key="samples.findings"
+    )
 else:
     st.success("The checks found nothing to mention.", icon=":material/check_circle:")
 

@@ -111,5 +111,3 @@ def _model(stamp, folder):
     from soilcore.models.archive import load_model
 
     return load_model(folder)
-
-

@@ -60,7 +60,12 @@ def correlation_bars(rows, statistic):
     color = np.where(rows["q"] < 0.05, BLUE, "#b0b8b4")
     figure = go.Figure(go.Bar(x=value, y=rows["name"], orientation="h", marker_color=color, error_x=error))
     figure.update_xaxes(range=[-1, 1], zeroline=True)
-    return _layout(figure, f"{statistic.title()} correlation with the target (grey: not distinguishable from chance at q < 0.05)", "", max(_HEIGHT, 18 * len(rows)))
+    return _layout(
+        figure,
+        f"{statistic.title()} correlation with the target (grey: not distinguishable from chance at q < 0.05)",
+        "",
+        max(_HEIGHT, 18 * len(rows)),
+    )
 
 
 def heat_map(matrix):
@@ -97,7 +102,13 @@ def observed_predicted(series, unit, title=""):
     figure.add_scatter(x=ends, y=ends, mode="lines", line={"color": "#888", "dash": "dash", "width": 1}, name="1:1", hoverinfo="skip")
     for name, (observed, predicted) in series.items():
         symbol = "circle-open" if name == "training" else "circle"
-        figure.add_scatter(x=observed, y=predicted, mode="markers", name=name, marker={"color": _ROLE_COLOR.get(name, BLUE), "symbol": symbol, "size": 7, "opacity": 0.8})
+        figure.add_scatter(
+            x=observed,
+            y=predicted,
+            mode="markers",
+            name=name,
+            marker={"color": _ROLE_COLOR.get(name, BLUE), "symbol": symbol, "size": 7, "opacity": 0.8},
+        )
     suffix = f" ({unit})" if unit else ""
     figure = _layout(figure, f"observed{suffix}", f"predicted{suffix}")
     return figure.update_layout(title={"text": title, "font": {"size": 14}} if title else None, margin={"t": 40 if title else 10})
@@ -112,7 +123,9 @@ def score_bars(rows):
     spatial = any(row.get("r2_random") is not None for row in rows)
     figure.add_bar(x=names, y=[row["r2"] for row in rows], name="these folds", marker_color=BLUE)
     if spatial:
-        figure.add_bar(x=names, y=[row["r2_random"] for row in rows], name="random folds, for contrast", marker_color="#c9b458", marker_pattern_shape="/")
+        figure.add_bar(
+            x=names, y=[row["r2_random"] for row in rows], name="random folds, for contrast", marker_color="#c9b458", marker_pattern_shape="/"
+        )
     return _layout(figure.update_layout(barmode="group"), "", "R² (pooled, out of fold)")
 
 

@@ -19,7 +19,13 @@ def scene_settings():
     work, now = current_work(), current_work().scene_settings
     with st.expander("Roles, sensor and scaling", icon=":material/tune:"), st.form("imagery.form", border=False):
         first, second = st.columns([2, 1])
-        roles = first.text_input("Roles", ", ".join(f"{name}={role}" for name, role in now.roles), key="imagery.roles", placeholder="e.g. 1=B, 2=G, 3=R, 4=N, 5=S1, 6=S2", help="band number or name = B, G, R, RE1, RE2, RE3, N, N2, S1, S2; empty: recognise")
+        roles = first.text_input(
+            "Roles",
+            ", ".join(f"{name}={role}" for name, role in now.roles),
+            key="imagery.roles",
+            placeholder="e.g. 1=B, 2=G, 3=R, 4=N, 5=S1, 6=S2",
+            help="band number or name = B, G, R, RE1, RE2, RE3, N, N2, S1, S2; empty: recognise",
+        )
         index = SENSORS.index(now.sensor) if now.sensor in SENSORS else None
         sensor = second.selectbox("Sensor", SENSORS, index=index, key="imagery.sensor", placeholder="(recognise)")
         third = st.columns(3)
@@ -53,7 +59,11 @@ def picture(scene):
         st.info("This image has no red, green and blue bands to show in colour.", icon=":material/palette:")
         return
     name = st.segmented_control("Picture", list(possible), default=next(iter(possible)), key="imagery.picture") or next(iter(possible))
-    st.image(cached.preview(scene, possible[name]), caption=f"{name}: {', '.join(possible[name])}, stretched between the 2nd and 98th percentile", width="stretch")
+    st.image(
+        cached.preview(scene, possible[name]),
+        caption=f"{name}: {', '.join(possible[name])}, stretched between the 2nd and 98th percentile",
+        width="stretch",
+    )
 
 
 def overlap(scene):
@@ -73,7 +83,9 @@ def overlap(scene):
     pixels = len({(row, col) for row, col, ok in zip(rows, cols, inside, strict=True) if ok})
     st.metric("different pixels", pixels, help="Several samples in one pixel share all predictors")
     if not inside.any():
-        st.error("No sample lies inside this image. Check the coordinate columns and the reference system on the samples page.", icon=":material/error:")
+        st.error(
+            "No sample lies inside this image. Check the coordinate columns and the reference system on the samples page.", icon=":material/error:"
+        )
 
 
 def bands(scene):
@@ -97,7 +109,9 @@ def covariates():
     if not there:
         return
     now = set(work.state().get("categorical", ()))
-    chosen = st.multiselect("Which of them hold codes of classes, not amounts?", there, [name for name in there if name in now], key="imagery.categorical")
+    chosen = st.multiselect(
+        "Which of them hold codes of classes, not amounts?", there, [name for name in there if name in now], key="imagery.categorical"
+    )
     if set(chosen) != now:
         work.remember(categorical=chosen)
 
@@ -109,6 +123,8 @@ def regions():
     if not there:
         return
     now = work.state().get("aoi")
-    chosen = st.selectbox("Area of interest", there, index=there.index(now) if now in there else None, placeholder="the whole image", key="imagery.aoi")
+    chosen = st.selectbox(
+        "Area of interest", there, index=there.index(now) if now in there else None, placeholder="the whole image", key="imagery.aoi"
+    )
     if chosen != now:
         work.remember(aoi=chosen)

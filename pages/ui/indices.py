@@ -14,7 +14,9 @@ VARIANTS = {
     "literature": ("existing17_literature", "novel4_lan2025"),
     "lan2025": ("existing17_lan2025", "novel4_lan2025"),
 }
-_VARIANT_HELP = "literature: the 17 existing salinity indices as their authors wrote them; lan2025: as printed by Lan et al. 2025; both with the four novel ones"
+_VARIANT_HELP = (
+    "literature: the 17 existing salinity indices as their authors wrote them; lan2025: as printed by Lan et al. 2025; both with the four novel ones"
+)
 VIEWS = {"mean": "reflectance", "reciprocal": "1 / reflectance", "square": "reflectance²", "square_root": "√reflectance"}
 
 
@@ -23,14 +25,26 @@ def correlation():
     settings = _choices()
     facts = _correlate(settings)
     table = pd.DataFrame(facts["rows"])
-    st.caption(f"{facts['n']} samples, target {messages.plain(facts['target'])}{', decimal logarithm' if facts['log_target'] else ''}. q: false-discovery rate over all {len(table)} rows.")
+    st.caption(
+        f"{facts['n']} samples, target {messages.plain(facts['target'])}{', decimal logarithm' if facts['log_target'] else ''}. q: false-discovery rate over all {len(table)} rows."
+    )
     statistic = st.session_state.get("indices.statistic") or "spearman"
     table = table.sort_values(statistic, key=lambda column: column.abs(), ascending=False, na_position="last").reset_index(drop=True)
     left, right = st.columns([1, 1], gap="large")
     with left:
-        st.plotly_chart(charts.correlation_bars(table.head(20), statistic), alt="The twenty strongest correlations with intervals", key="indices.bars")
+        st.plotly_chart(
+            charts.correlation_bars(table.head(20), statistic), alt="The twenty strongest correlations with intervals", key="indices.bars"
+        )
     with right:
-        picked = st.dataframe(table, hide_index=True, on_select="rerun", selection_mode="single-row", key="indices.table", alt="Correlation of every band and index", column_config=_columns())
+        picked = st.dataframe(
+            table,
+            hide_index=True,
+            on_select="rerun",
+            selection_mode="single-row",
+            key="indices.table",
+            alt="Correlation of every band and index",
+            column_config=_columns(),
+        )
         st.caption("Choose a row to see it against the target.")
         st.download_button("Table as CSV", table.to_csv(index=False), "correlations.csv", "text/csv", icon=":material/download:", key="indices.csv")
     rows = picked.selection.rows if picked else []
@@ -43,7 +57,13 @@ def _choices():
     variant = columns[0].selectbox("Indices", list(VARIANTS), key="indices.variant", persist_state="session", help=_VARIANT_HELP)
     columns[1].segmented_control("Rank by", ("spearman", "pearson"), default="spearman", key="indices.statistic", persist_state="session")
     log = columns[2].toggle("Logarithm of the target", key="indices.log", persist_state="session")
-    formulas = columns[3].text_input("Own formulas", key="indices.formulas", persist_state="session", placeholder="MINE=(N-R)/(N+R+B); OTHER=S1/G", help="band roles, + - * / ** and sqrt(); several separated by ;")
+    formulas = columns[3].text_input(
+        "Own formulas",
+        key="indices.formulas",
+        persist_state="session",
+        placeholder="MINE=(N-R)/(N+R+B); OTHER=S1/G",
+        help="band roles, + - * / ** and sqrt(); several separated by ;",
+    )
     texts = tuple(text.strip() for text in formulas.split(";") if text.strip())
     sets = VARIANTS[variant]
     features = FeatureSettings(formulas=texts, bands=bool(sets or texts), index_sets=sets or (_all_sets() if texts else ()))
@@ -95,8 +115,15 @@ def _heat_map(settings, names):
 
 
 def _columns():
-    config = {name: st.column_config.NumberColumn(format="%.2f") for name in ("pearson", "pearson_low", "pearson_high", "spearman", "spearman_low", "spearman_high")}
-    return config | {name: st.column_config.NumberColumn(format="%.2g") for name in ("p", "q")} | {"n_invalid": st.column_config.NumberColumn("invalid", help="samples where the index cannot be computed")}
+    config = {
+        name: st.column_config.NumberColumn(format="%.2f")
+        for name in ("pearson", "pearson_low", "pearson_high", "spearman", "spearman_low", "spearman_high")
+    }
+    return (
+        config
+        | {name: st.column_config.NumberColumn(format="%.2g") for name in ("p", "q")}
+        | {"n_invalid": st.column_config.NumberColumn("invalid", help="samples where the index cannot be computed")}
+    )
 
 
 def spectra():
@@ -110,7 +137,10 @@ def spectra():
     names = [*(scheme.id for scheme in schemes), "quarters"]
     columns = st.columns(2)
     chosen = columns[0].segmented_control("Levels", names, default=names[0], key="indices.levels", persist_state="session") or names[0]
-    view = columns[1].segmented_control("View", list(VIEWS), format_func=VIEWS.get, default="mean", key="indices.spectra.view", persist_state="session") or "mean"
+    view = (
+        columns[1].segmented_control("View", list(VIEWS), format_func=VIEWS.get, default="mean", key="indices.spectra.view", persist_state="session")
+        or "mean"
+    )
     scheme = next((scheme for scheme in schemes if scheme.id == chosen), None)
     levels, labels = (scheme.assign(y), scheme.labels) if scheme else quantile_levels(y, 4)
     table = mean_spectra(X, levels, labels)
@@ -128,12 +158,24 @@ def search():
         "shuffled targets give, and against samples it was not chosen on."
     )
     columns = st.columns([2, 2, 2, 2], vertical_alignment="bottom")
-    six = columns[0].segmented_control("Bands", ("six (B G R N S1 S2)", "all"), default="six (B G R N S1 S2)", key="search.bands", persist_state="session")
-    statistic = columns[1].segmented_control("Statistic", ("spearman", "pearson"), default="spearman", key="search.statistic", persist_state="session")
+    six = columns[0].segmented_control(
+        "Bands", ("six (B G R N S1 S2)", "all"), default="six (B G R N S1 S2)", key="search.bands", persist_state="session"
+    )
+    statistic = columns[1].segmented_control(
+        "Statistic", ("spearman", "pearson"), default="spearman", key="search.statistic", persist_state="session"
+    )
     permutations = columns[2].select_slider("Shuffles", (199, 499, 999, 1999), value=999, key="search.shuffles", persist_state="session")
     roles = ("B", "G", "R", "N", "S1", "S2") if six and six.startswith("six") else ()
     task = SearchTask(work.inputs(), statistic or "spearman", statistic == "pearson", permutations, roles)
-    columns[3].button("Search", icon=":material/search:", type="primary", on_click=jobs.start, args=("search", task, "Searching indices"), disabled=jobs.is_busy(), key="search.start")
+    columns[3].button(
+        "Search",
+        icon=":material/search:",
+        type="primary",
+        on_click=jobs.start,
+        args=("search", task, "Searching indices"),
+        disabled=jobs.is_busy(),
+        key="search.start",
+    )
     if job := jobs.latest("search"):
         _search_result(job)
 
@@ -146,9 +188,13 @@ def _search_result(job):
     cards = st.columns(4)
     cards[0].metric("Candidates", f"{facts['candidates']:,}")
     cards[1].metric("Chance alone reaches", theme.number(facts["null_95"], 2), help="95 % quantile of the best |correlation| under shuffled targets")
-    cards[2].metric("Best of one half", theme.number(half["train"], 2), help="median |correlation| of the formula chosen on half of the samples, on that half")
+    cards[2].metric(
+        "Best of one half", theme.number(half["train"], 2), help="median |correlation| of the formula chosen on half of the samples, on that half"
+    )
     cards[3].metric("the same on the other half", theme.number(half["test"], 2))
     table = pd.DataFrame(facts["rows"])
-    config = {name: st.column_config.NumberColumn(format="%.2f") for name in ("r", "rho", "selection")} | {name: st.column_config.NumberColumn(format="%.3g") for name in ("p", "q", "p_family")}
+    config = {name: st.column_config.NumberColumn(format="%.2f") for name in ("r", "rho", "selection")} | {
+        name: st.column_config.NumberColumn(format="%.3g") for name in ("p", "q", "p_family")
+    }
     st.dataframe(table, hide_index=True, column_config=config, alt="The best formulas with their guards")
     st.download_button("Table as CSV", table.to_csv(index=False), "index-search.csv", "text/csv", icon=":material/download:", key="search.csv")

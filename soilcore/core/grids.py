@@ -1,5 +1,6 @@
 """One object says where pixels are: shape, affine transform and coordinate reference system travel together."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +90,7 @@ class Grid:
         left, top = _apply(self.transform, 0, 0)
         right = left + self.transform.a
         edges = top + self.transform.e * np.arange(self.height + 1)
-        rows = zip(edges[:-1], edges[1:], strict=True)
+        rows = itertools.pairwise(edges)
         return np.array([abs(geod.polygon_area_perimeter([left, right, right, left], [a, a, b, b])[0]) / 1e4 for a, b in rows])
 
     def rows_cols(self, x, y, crs=None):

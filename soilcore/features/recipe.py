@@ -13,7 +13,7 @@ from soilcore.core import fingerprint
 from soilcore.core.errors import FeatureError, ModelError
 from soilcore.core.findings import Finding
 from soilcore.features.formula import parse_named_formula
-from soilcore.features.indices import check_bands, compute_indices, index_by_id, index_set
+from soilcore.features.indices import check_bands, compute_indices, index_by_id
 
 DEFAULT_INDEX_SETS = ("existing17_literature", "novel4_lan2025")
 
@@ -321,7 +321,13 @@ def _dropped(X, y, keep, need_target):
             missing.insert(0, "the target")
         listed = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
         findings.append(
-            Finding("sample-left-out", "warning", f"Row {row} is left out: {listed} missing or invalid there.", "Fill the gap or accept the loss.", int(row))
+            Finding(
+                "sample-left-out",
+                "warning",
+                f"Row {row} is left out: {listed} missing or invalid there.",
+                "Fill the gap or accept the loss.",
+                int(row),
+            )
         )
     return tuple(findings)
 
@@ -339,7 +345,9 @@ def numbers_of(samples, column):
     values = samples.table[column]
     if not pd.api.types.is_numeric_dtype(values):
         example = next((str(value) for value in values if pd.notna(value)), "")
-        raise FeatureError(f"Column {column!r} of {samples.source} holds text such as {example!r}, so it cannot be a predictor. Leave it out with --exclude.")
+        raise FeatureError(
+            f"Column {column!r} of {samples.source} holds text such as {example!r}, so it cannot be a predictor. Leave it out with --exclude."
+        )
     return values.to_numpy(float, na_value=np.nan)
 
 

@@ -75,7 +75,9 @@ def _roles(settings, samples, scene):
         return (), {"table_roles": ()}
     for column, _ in table_roles:
         if samples is not None and column not in samples.table.columns:
-            raise FeatureError(f"--roles names the column {column!r}, which {samples.source} does not have. Its columns: {', '.join(map(str, samples.table.columns[:40]))}.")
+            raise FeatureError(
+                f"--roles names the column {column!r}, which {samples.source} does not have. Its columns: {', '.join(map(str, samples.table.columns[:40]))}."
+            )
     scale, offset = _table_scaling(settings)
     return tuple(role for _, role in table_roles), {"table_roles": table_roles, "sensor": settings.sensor, "scale": scale, "offset": offset}
 
@@ -108,9 +110,13 @@ def _defaults(settings, roles, covariates, columns):
         chosen = FeatureSettings(**{**settings.__dict__, "bands": True, "index_sets": DEFAULT_INDEX_SETS})
         return chosen, (f"predictors: the bands and the index sets {' and '.join(DEFAULT_INDEX_SETS)}, because none were named",)
     if not (roles or columns or covariates is not None):
-        raise FeatureError("There is nothing to predict from: give a scene (--scene), covariates (--covariate), or table columns (--columns, --predictors all).")
+        raise FeatureError(
+            "There is nothing to predict from: give a scene (--scene), covariates (--covariate), or table columns (--columns, --predictors all)."
+        )
     if not roles and (settings.bands or settings.indices or settings.index_sets or settings.formulas):
-        raise FeatureError("Bands or indices were asked for, but there is no scene. Give one with --scene, or say which table columns are bands with --roles and --sensor.")
+        raise FeatureError(
+            "Bands or indices were asked for, but there is no scene. Give one with --scene, or say which table columns are bands with --roles and --sensor."
+        )
     return settings, ()
 
 
@@ -153,7 +159,9 @@ def _categories(covariates, name, samples):
     values = covariates.sample(samples.x, samples.y, samples.crs)[:, covariates.names.index(name)]
     codes = np.unique(values[np.isfinite(values)])
     if codes.size > MAXIMUM_CATEGORIES or not np.array_equal(codes, np.round(codes)):
-        raise FeatureError(f"The covariate {name!r} is called categorical, but holds {codes.size} different values at the samples. Use it without ':categorical'.")
+        raise FeatureError(
+            f"The covariate {name!r} is called categorical, but holds {codes.size} different values at the samples. Use it without ':categorical'."
+        )
     return tuple(int(code) for code in codes)
 
 

@@ -54,7 +54,9 @@ def main(arguments=None):
     except Exception as error:  # the last wall: a defect of ours must not reach a user as a traceback
         if args.debug:
             raise
-        message = f"This is a defect of soilcore, not of your input: {type(error).__name__}: {error}. Run again with --debug and report what it prints."
+        message = (
+            f"This is a defect of soilcore, not of your input: {type(error).__name__}: {error}. Run again with --debug and report what it prints."
+        )
         return _fail(SettingsError(message), args.json)
 
 
@@ -162,7 +164,9 @@ def _run_search(args):
     from soilcore.project.settings import SearchTask
 
     inputs = options.input_settings(args)
-    return _do("search", SearchTask(inputs, args.statistic, args.log_target, args.permutations, options.words(args.search_roles), args.top, args.seed), args)
+    return _do(
+        "search", SearchTask(inputs, args.statistic, args.log_target, args.permutations, options.words(args.search_roles), args.top, args.seed), args
+    )
 
 
 def _models(commands):
@@ -172,7 +176,14 @@ def _models(commands):
 def _run_models(args):
     from soilcore.models.catalogue import learner_specs
 
-    _show("models", [{"name": s.name, "family": s.family, "label": s.label, "parameters": s.parameters, "citation": s.citation, "available": s.available} for s in learner_specs()], args)
+    _show(
+        "models",
+        [
+            {"name": s.name, "family": s.family, "label": s.label, "parameters": s.parameters, "citation": s.citation, "available": s.available}
+            for s in learner_specs()
+        ],
+        args,
+    )
     return 0
 
 
@@ -188,7 +199,14 @@ def _run_compare(args):
     from soilcore.project.settings import CompareTask
 
     _refuse_trust(args)
-    task = CompareTask(options.input_settings(args), options.words(args.models), options.split_settings(args), options.fit_settings(args), args.table4, args.predictions)
+    task = CompareTask(
+        options.input_settings(args),
+        options.words(args.models),
+        options.split_settings(args),
+        options.fit_settings(args),
+        args.table4,
+        args.predictions,
+    )
     return _do("compare", task, args)
 
 

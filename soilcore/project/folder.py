@@ -115,7 +115,9 @@ class Project:
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise UnreadableError(f"There is no project {self.id!r}. It may have been moved or deleted; open another one or start a new one.") from None
+            raise UnreadableError(
+                f"There is no project {self.id!r}. It may have been moved or deleted; open another one or start a new one."
+            ) from None
         except (OSError, ValueError) as error:
             raise UnreadableError(f"The project file of {self.id!r} cannot be read ({error}). Restore project.json from a copy.") from None
         if facts.get("schema") != SCHEMA:

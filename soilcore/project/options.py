@@ -18,7 +18,9 @@ def add_general(parser):
 
 def add_table(parser, required=True):
     """The sample table and its target."""
-    parser.add_argument("samples", metavar="SAMPLES", nargs=None if required else "?", help="table: csv, tsv, txt, xlsx, gpkg, geojson, zipped shapefile, parquet")
+    parser.add_argument(
+        "samples", metavar="SAMPLES", nargs=None if required else "?", help="table: csv, tsv, txt, xlsx, gpkg, geojson, zipped shapefile, parquet"
+    )
     group = parser.add_argument_group("table")
     for name in ("sheet", "layer", "encoding", "delimiter", "decimal"):
         group.add_argument(f"--{name}")
@@ -41,7 +43,9 @@ def add_scene(parser, required=False):
     """Imagery, with what a file may not say of itself."""
     group = parser.add_argument_group("scene")
     group.add_argument("--scene", action="append", default=[], metavar="FILE", required=required, help="one stack, or once per single-band file")
-    group.add_argument("--roles", metavar="NAME=ROLE,...", help="which band (of the scene, or else table column) is B, G, R, RE1, RE2, RE3, N, N2, S1, S2")
+    group.add_argument(
+        "--roles", metavar="NAME=ROLE,...", help="which band (of the scene, or else table column) is B, G, R, RE1, RE2, RE3, N, N2, S1, S2"
+    )
     group.add_argument("--sensor", help="sentinel-2-l2a, landsat-c2-l2 or reflectance")
     group.add_argument("--scale", type=float)
     group.add_argument("--offset", type=float)
@@ -59,7 +63,11 @@ def add_features(parser):
     group.add_argument("--bands", action="store_true")
     group.add_argument("--index", action="append", default=[], metavar="ID")
     group.add_argument("--index-set", action="append", default=[], metavar="NAME")
-    group.add_argument("--variant", choices=("lan2025", "literature"), help="short for the seventeen existing indices as printed by Lan et al., or as the literature has them, with the four novel ones")
+    group.add_argument(
+        "--variant",
+        choices=("lan2025", "literature"),
+        help="short for the seventeen existing indices as printed by Lan et al., or as the literature has them, with the four novel ones",
+    )
     group.add_argument("--formula", action="append", default=[], metavar="NAME=EXPRESSION")
     add_covariates(group)
 
@@ -88,7 +96,12 @@ def add_fitting(parser):
 
     group = parser.add_argument_group("fitting")
     group.add_argument("--transform", choices=("none", "log10", "log1p"), default="none", help="scale on which the target is modelled")
-    group.add_argument("--trials", type=int, default=FitSettings.trials, help=f"tuning trials per learner and fold (default {FitSettings.trials}; 0: documented defaults)")
+    group.add_argument(
+        "--trials",
+        type=int,
+        default=FitSettings.trials,
+        help=f"tuning trials per learner and fold (default {FitSettings.trials}; 0: documented defaults)",
+    )
     group.add_argument("--budget", type=float, metavar="SECONDS", help="start no further trial after this time")
     group.add_argument("--jobs", type=int, default=FitSettings.jobs, help="threads")
 

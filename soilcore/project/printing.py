@@ -31,7 +31,9 @@ def findings_text(findings):
     """Findings, one a line: where, what, and the fix."""
     lines = []
     for finding in findings:
-        where = ", ".join(part for part in (f"row {finding['row']}" if finding["row"] else "", f"column {finding['column']}" if finding["column"] else "") if part)
+        where = ", ".join(
+            part for part in (f"row {finding['row']}" if finding["row"] else "", f"column {finding['column']}" if finding["column"] else "") if part
+        )
         lines.append(f"{finding['severity']:8}{finding['code']}{f' ({where})' if where else ''}: {finding['message']} {finding['fix']}")
     return "\n".join(lines)
 
@@ -55,12 +57,18 @@ def _check(facts):
 def _search(facts):
     head = f"n = {facts['n']}, {facts['candidates']} candidates, 95 % of chance below {_cell(facts['null_95'])}"
     half = facts["half_split"]
-    lines = [head, f"best of one half: {_cell(half['train'])} there, {_cell(half['test'])} in the other half", table(facts["rows"][:20], ("formula", "r", "rho", "p", "q", "p_family", "selection"))]
+    lines = [
+        head,
+        f"best of one half: {_cell(half['train'])} there, {_cell(half['test'])} in the other half",
+        table(facts["rows"][:20], ("formula", "r", "rho", "p", "q", "p_family", "selection")),
+    ]
     return "\n".join([*lines, facts["banner"]] if facts.get("banner") else lines)
 
 
 def _compare(facts):
-    head = f"target {facts['target']} [{_cell(facts['unit'])}], n = {facts['n']}, folds {facts['cv']} {_cell(facts['fold_sizes'])}, transform {facts['transform']}, {len(facts['features'])} predictors, device {facts['device']}"
+    folds = f"folds {facts['cv']} {_cell(facts['fold_sizes'])}"
+    head = f"target {facts['target']} [{_cell(facts['unit'])}], n = {facts['n']}, {folds}, transform {facts['transform']}"
+    head += f", {len(facts['features'])} predictors, device {facts['device']}"
     text = f"{head}\n{table(facts['models'], SCORES)}"
     if facts.get("table4"):
         rows = facts["table4"]["rows"]
@@ -69,7 +77,9 @@ def _compare(facts):
 
 
 def _map(facts):
-    lines = [f"{facts['out']}: {facts['valid']} of {facts['pixels']} pixels in {_cell(facts['seconds'])} s, peak memory {_cell(facts['peak_rss_mb'])} MB"]
+    lines = [
+        f"{facts['out']}: {facts['valid']} of {facts['pixels']} pixels in {_cell(facts['seconds'])} s, peak memory {_cell(facts['peak_rss_mb'])} MB"
+    ]
     if facts.get("classes"):
         lines.append(table(facts["classes"], ("class", "lower", "upper", "area_ha", "share")))
     return "\n".join(lines)

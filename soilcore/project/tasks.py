@@ -108,7 +108,7 @@ def correlate(task, report=silent):
     kinds = _kinds(table)
     rows = correlate_columns(table.X, table.y, kinds=kinds, log_target=task.log_target)
     return {
-        "n": int(len(table)),
+        "n": len(table),
         "target": opened.samples.target.column,
         "unit": opened.samples.target.unit,
         "log_target": task.log_target,
@@ -121,7 +121,9 @@ def search(task, report=silent):
     """Search index formulas, guarded against chance."""
     from soilcore.models.index_search import search_indices
 
-    inputs = replace(task.inputs, features=replace(task.inputs.features, bands=True, indices=(), index_sets=(), formulas=(), columns=(), covariates=()))
+    inputs = replace(
+        task.inputs, features=replace(task.inputs.features, bands=True, indices=(), index_sets=(), formulas=(), columns=(), covariates=())
+    )
     table, opened, assumed = feature_table(inputs, part(report, 0, 0.05))
     bands = table.X
     if task.roles:
@@ -147,7 +149,11 @@ def compare(task, report=silent):
     table, opened, assumed = feature_table(task.inputs, part(report, 0, 0.02))
     facts, comparison, splits = _compare(task.models, task, table, opened, assumed, part(report, 0.02, 0.7 if task.table4 else 0.98))
     if task.predictions:
-        facts["predictions"] = {"row": table.X.index, "observed": table.y, **{name: one.out_of_fold[0] for name, one in comparison.evaluations.items()}}
+        facts["predictions"] = {
+            "row": table.X.index,
+            "observed": table.y,
+            **{name: one.out_of_fold[0] for name, one in comparison.evaluations.items()},
+        }
     if task.table4:
         facts["table4"] = _table4(task, table, splits, part(report, 0.72, 0.28))
     return facts
@@ -309,12 +315,19 @@ def _compare(models, task, table, opened, assumed, report):
         "fold_sizes": splits.sizes,
         "features": list(table.recipe.names),
         "seed": task.fit.seed,
-        "device": device_of(learners),
+        "device": _device(task),
         "assumed": (*assumed, *splits.assumed, *(finding.message for finding in splits.findings)),
         "leakage": None,
         "models": comparison.rows,
     }
     return facts, comparison, splits
+
+
+def _device(task):
+    """Device the learners that can choose one use: XGBoost, alone or in a stack."""
+    from soilcore.models.device import choose_device
+
+    return choose_device(task.fit.device)[0]
 
 
 def _table4(task, table, splits, report):
@@ -327,7 +340,9 @@ def _table4(task, table, splits, report):
     for label, name in {"N-SI": "novel4_lan2025", "SI": "existing17_lan2025"}.items():
         columns = [identifier for identifier in index_set(name) if identifier in table.X]
         if not columns:
-            raise SettingsError(f"The Table 4 layout compares novel4_lan2025 with existing17_lan2025; no index of {name} is among the predictors. Add --index-set {name}.")
+            raise SettingsError(
+                f"The Table 4 layout compares novel4_lan2025 with existing17_lan2025; no index of {name} is among the predictors. Add --index-set {name}."
+            )
         sets[label] = table.X[columns]
     learners = {label: make_learner(name, task.fit) for label, name in TABLE4_METHODS.items()}
     made = table4(sets, learners, table.y, splits, report=report)
@@ -376,7 +391,9 @@ def _check_same_target(model, target):
     for part_name in ("unit", "extract", "form"):
         ours, theirs = getattr(target, part_name), model.target.get(part_name)
         if ours and theirs and ours != theirs:
-            raise SettingsError(f"The model predicts {part_name} {theirs!r}, this table holds {ours!r}. Convert it (--convert) or state the right one.")
+            raise SettingsError(
+                f"The model predicts {part_name} {theirs!r}, this table holds {ours!r}. Convert it (--convert) or state the right one."
+            )
 
 
 def _outside_envelope(model, X):

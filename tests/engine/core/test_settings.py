@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from soilcore.data.imagery import SceneSettings
 
 from soilcore.core.errors import SettingsError
 from soilcore.core.settings import from_plain, to_plain
-from soilcore.data.imagery import SceneSettings
 from soilcore.data.samples import SampleSettings
 from soilcore.evaluation.splits import SplitSettings
 from soilcore.features.recipe import FeatureSettings
@@ -15,7 +15,12 @@ from soilcore.project.settings import CompareTask, InputSettings
 
 def test_a_task_survives_the_trip_through_json():
     task = CompareTask(
-        InputSettings("a.csv", SampleSettings(target="EC", detection_limit=0.1), SceneSettings(("s.tif",), (("B1", "B"), ("B2", "G"))), FeatureSettings(indices=("SI",))),
+        InputSettings(
+            "a.csv",
+            SampleSettings(target="EC", detection_limit=0.1),
+            SceneSettings(("s.tif",), (("B1", "B"), ("B2", "G"))),
+            FeatureSettings(indices=("SI",)),
+        ),
         models=("rf", "mean"),
         splits=SplitSettings("block", block_size=900.0),
     )

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-
-from soilcore.core.errors import FeatureError, ModelError
 from soilcore.data.covariates import open_covariates, parse_covariate
 from soilcore.data.imagery import SceneSettings, open_scene
+
+from soilcore.core.errors import FeatureError, ModelError
 from soilcore.data.samples import SampleSettings, read_samples
 from soilcore.features.recipe import FeatureRecipe, FeatureSettings, check_same_scaling, make_table
 from soilcore.features.selection import choose_features, parse_roles
@@ -84,7 +84,7 @@ def test_a_scene_scaled_otherwise_is_refused(opened, demo):
 
 
 def test_a_missing_band_is_named(opened):
-    scene, samples, _ = opened
+    _scene, samples, _ = opened
     with pytest.raises(FeatureError, match="needs the band"):
         choose_features(FeatureSettings(indices=("SAI",), roles=("clay_pct=G",), sensor="reflectance"), samples)
 

@@ -17,18 +17,9 @@ def ask(capsys):
     """Run a command with --json; give its exit code, its one document, and what it said on standard error."""
 
     def run(*arguments):
-        code = main([*map(str, arguments), "--json"])
-        captured = capsys.readouterr()
-        return code, json.loads(captured.out), captured.err
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def model(demo, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models") / "forest"
-    code = main(["train", str(demo / "samples.csv"), "--target", "ece_dS_m", "--scene", str(demo / "scene.tif"), "--index-set", "novel4_lan2025", "--model", "rf"]
-                + ["--cv", "block", "--folds", "4", "--trials", "0", "--transform", "log10", "--out", str(folder), "--quiet", "--json"])
+        inputs = [str(demo / "samples.csv"), "--target", "ece_dS_m", "--scene", str(demo / "scene.tif"), "--index-set", "novel4_lan2025"]
+    how = ["--model", "rf", "--cv", "block", "--folds", "4", "--trials", "0", "--transform", "log10"]
+    code = main(["train", *inputs, *how, "--out", str(folder), "--quiet", "--json"])
     assert code == 0
     return folder
 
@@ -79,7 +70,18 @@ def test_correlate_ranks_bands_and_indices(ask, demo):
 
 
 def test_search_reports_its_guards(ask, demo):
-    code, facts, _ = ask("search", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--search-roles", "B,G,R,N,S1,S2", "--permutations", 199)
+    code, facts, _ = ask(
+        "search",
+        demo / "samples.csv",
+        "--target",
+        "ece_dS_m",
+        "--scene",
+        demo / "scene.tif",
+        "--search-roles",
+        "B,G,R,N,S1,S2",
+        "--permutations",
+        199,
+    )
     assert code == 0
     assert {"n", "candidates", "rows", "null_95", "half_split"} <= set(facts)
     assert facts["candidates"] == 696
@@ -91,12 +93,42 @@ def test_models_lists_every_name_of_the_contract(ask):
     code, rows, _ = ask("models")
     names = {row["name"] for row in rows}
     assert code == 0
-    assert {"mean", "best-index", "plsr", "ridge", "svr", "rf", "xgboost", "mlp", "stacking", "auto", "dual-step", "soilnet", "sssoilnet", "spectra-cnn"} <= names
+    assert {
+        "mean",
+        "best-index",
+        "plsr",
+        "ridge",
+        "svr",
+        "rf",
+        "xgboost",
+        "mlp",
+        "stacking",
+        "auto",
+        "dual-step",
+        "soilnet",
+        "sssoilnet",
+        "spectra-cnn",
+    } <= names
     assert all(set(row) >= {"name", "family", "label", "parameters", "citation"} for row in rows)
 
 
 def test_compare_scores_learners_under_the_same_folds(ask, demo):
-    code, facts, _ = ask("compare", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--models", "mean,ridge", "--cv", "block", "--folds", 4, "--trials", 0)
+    code, facts, _ = ask(
+        "compare",
+        demo / "samples.csv",
+        "--target",
+        "ece_dS_m",
+        "--scene",
+        demo / "scene.tif",
+        "--models",
+        "mean,ridge",
+        "--cv",
+        "block",
+        "--folds",
+        4,
+        "--trials",
+        0,
+    )
     assert code == 0
     assert set(facts) >= COMPARE_KEYS
     assert [row["name"] for row in facts["models"]] == ["mean", "ridge"]
@@ -214,7 +246,20 @@ def test_a_wrong_call_gets_one_clear_sentence_and_leaves_nothing(ask, demo, tmp_
 
 
 def test_standard_output_holds_one_document_in_a_real_process(demo):
-    command = [sys.executable, "-m", "soilcore", "correlate", str(demo / "samples.csv"), "--target", "ece_dS_m", "--scene", str(demo / "scene.tif"), "--index", "NDVI", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "soilcore",
+        "correlate",
+        str(demo / "samples.csv"),
+        "--target",
+        "ece_dS_m",
+        "--scene",
+        str(demo / "scene.tif"),
+        "--index",
+        "NDVI",
+        "--json",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["target"] == "ece_dS_m"

@@ -50,6 +50,8 @@ def test_a_taken_id_is_refused(tmp_path):
         Project.create(tmp_path, "P", identifier="p")
 
 
-@pytest.mark.parametrize(("given", "safe"), [("../../etc/passwd", "passwd"), ("a b (1).csv", "a_b_1_.csv"), ("C:\\x\\y.tif", "y.tif"), ("...", "file"), ("é", "file")])
+@pytest.mark.parametrize(
+    ("given", "safe"), [("../../etc/passwd", "passwd"), ("a b (1).csv", "a_b_1_.csv"), ("C:\\x\\y.tif", "y.tif"), ("...", "file"), ("é", "file")]
+)
 def test_file_names_are_made_safe(given, safe):
     assert safe_name(given) == safe
