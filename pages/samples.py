@@ -70,7 +70,7 @@ if target is not None:
             st.plotly_chart(figure, alt="Samples by coordinates, coloured by the target", key="samples.places")
         else:
             st.info("This table has no coordinates.", icon=":material/wrong_location:")
-    forms.class_shares(target, schemes_that_fit(target))
+    forms.class_shares(target, schemes_that_fit(target.unit, target.form))
     forms.sensitivity(samples)
 else:
     st.info("Choose the column to predict above; its distribution, classes and units follow.", icon=":material/ads_click:")

@@ -179,9 +179,10 @@ def _read_again(work, answers):
 
 
 def _conversions():
-    from soilcore.core.conversions import conversion_names
+    from soilcore.core.conversions import conversion_methods
 
-    return tuple(conversion_names())
+    methods = {method: None for extract in EXTRACTS for method in conversion_methods(extract)}
+    return ("ECe", *(f"ECe:{method}" for method in methods), "salt")
 
 
 def _recognised(samples, name):

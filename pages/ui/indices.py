@@ -133,7 +133,7 @@ def spectra():
 
     X, y = _table((FeatureSettings(bands=True), False))
     target = cached.samples().target
-    schemes = schemes_that_fit(target)
+    schemes = schemes_that_fit(target.unit, target.form)
     names = [*(scheme.id for scheme in schemes), "quarters"]
     columns = st.columns(2)
     chosen = columns[0].segmented_control("Levels", names, default=names[0], key="indices.levels", persist_state="session") or names[0]

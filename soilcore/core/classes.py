@@ -107,6 +107,11 @@ def check_scheme_fits(scheme, target_unit, target_form):
         raise SettingsError(f"The classes {scheme.id!r} are made for {scheme.unit}, but the target is in {target_unit or 'an unknown unit'}. Convert it when training: {convert} --unit {target_unit or 'UNIT'}.")
 
 
+def schemes_that_fit(unit, form):
+    """Schemes made for this quantity in this unit, in the order of the table."""
+    return tuple(scheme for scheme in class_schemes() if scheme.target_form == form and unit is not None and _same(unit, scheme.unit))
+
+
 def _same(unit, wanted):
     equal = {"mS/cm": "dS/m", "mmho/cm": "dS/m"}
     name = known_unit(unit)
