@@ -12,14 +12,13 @@ import pandas as pd
 
 from soilcore.core.errors import SampleError, SettingsError
 from soilcore.core.progress import part, silent
-from soilcore.evaluation.blocks import block_labels, choose_block_size, deal
 from soilcore.evaluation.correlation import benjamini_hochberg, check_columns, check_statistic, check_target, p_value, standardised
 from soilcore.features.indices import VALID_REFLECTANCE, check_bands
 from soilcore.models.index_forms import index_family
+from soilcore.models.search_blocks import search_blocks
 
 FEWEST_SAMPLES = 12
 FEWEST_PERMUTATIONS = 99
-FEWEST_BLOCKS = 5
 _CHUNK = 128  # permutations at a time: 4 MB for 3,880 candidates
 _TIE = 1e-9  # correlations closer than this are the same number reached in another order of sums
 
@@ -104,7 +103,7 @@ def search_indices(
     log_target : bool
         Take the decimal logarithm of the target. Without it a skewed target makes Pearson's chance level high (about 0.5 for 95 samples).
     coordinates : ndarray of float, shape (n_samples, 2), optional
-        Projected metres. With them whole blocks are permuted and dealt into halves, because neighbours are alike.
+        Projected metres. With them whole blocks change places and are dealt into halves, because neighbours are alike (`search_blocks`).
     seed : int
         Draws permutations and halves.
     report : Report
@@ -136,13 +135,13 @@ def search_indices(
     if not len(chosen):
         raise SampleError(nothing_usable(bands))
     draw_permutations, draw_halves = np.random.default_rng(seed).spawn(2)
-    labels, blocks = _blocks(places, target)
+    blocks = search_blocks(places, target)
     report(0.02, 1, f"{len(family)} formulas computed")
 
     standings = {name: Standings(values, target, name) for name in ("spearman", "pearson")}
     searched = standings[statistic]
-    p_family, null_95 = _max_t(searched, labels, permutations, draw_permutations, part(report, 0.05, 0.45))
-    selection, half_split = _half_splits(HalfStandings(values, target, statistic), labels, halves, draw_halves, part(report, 0.5, 0.48))
+    p_family, null_95 = _max_t(searched, blocks, permutations, draw_permutations, part(report, 0.05, 0.45))
+    selection, half_split = _half_splits(HalfStandings(values, target, statistic), blocks, halves, draw_halves, part(report, 0.5, 0.48))
     p = p_value(searched.correlations, len(target))
     columns = {
         "r": standings["pearson"].correlations,
@@ -169,7 +168,7 @@ def search_indices(
         statistic=statistic,
         log_target=log_target,
         permutations=permutations,
-        blocks=blocks,
+        blocks=blocks.text,
     )
 
 
@@ -250,56 +249,14 @@ def _complete(bands, y, log_target, coordinates):
     return valid[known], target[known], places
 
 
-def _blocks(places, target):
-    """Label of the block of each sample (a block of its own where places do not matter), and what was permuted."""
-    alone = np.arange(len(target))
-    if places is None:
-        return alone, "single samples: there are no coordinates, so p_family takes neighbours as independent"
-    if not np.isfinite(places).all():
-        return alone, f"single samples: {int((~np.isfinite(places).all(axis=1)).sum())} of them have no coordinates"
-    if np.ptp(places, axis=0).max() == 0:
-        return alone, "single samples: all have the same coordinates"
-    size, reason = choose_block_size(places, target)
-    labels = block_labels(places, size)
-    count = int(labels.max()) + 1
-    if count < FEWEST_BLOCKS:
-        return alone, f"single samples: blocks of {size:.0f} m would be only {count}"
-    return labels, f"{count} blocks of {size:.0f} m: {reason}"
-
-
-def permuted_positions(labels, count, generator):
-    """Positions of the target after shuffling whole blocks.
-
-    Samples are lined up block by block; the blocks change places in the line and their values are dealt out along it. Values that were near
-    each other so stay near each other, but for the seams where blocks differ in size.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (n_samples,)
-    count : int
-    generator : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of int, shape (count, n_samples)
-        Row k: sample i receives the target of sample ``row[i]``.
-    """
-    line = np.argsort(labels, kind="stable")
-    places = generator.random((count, labels.max() + 1))
-    moved = line[np.argsort(places[:, labels[line]], axis=1, kind="stable")]
-    positions = np.empty_like(moved)
-    positions[:, line] = moved
-    return positions
-
-
-def _max_t(searched, labels, permutations, generator, report):
+def _max_t(searched, blocks, permutations, generator, report):
     """Step-down maxT p of each candidate, and the 95 % quantile of the largest strength under permutation."""
     order = searched.order
     ranked, observed = searched.matrix[order], searched.strengths[order] - _TIE
     reached, largest = np.zeros(len(order), np.int64), []
     for start in range(0, permutations, _CHUNK):
-        positions = permuted_positions(labels, min(_CHUNK, permutations - start), generator)
-        chance = np.abs(ranked @ searched.target[positions].T)  # (candidate, permutation)
+        positions = blocks.draw(min(_CHUNK, permutations - start), generator)
+        chance = np.abs(ranked @ rows_of(searched.target[positions], searched.statistic).T)  # (candidate, permutation)
         np.maximum.accumulate(chance[::-1], axis=0, out=chance[::-1])  # the largest of this and all weaker candidates
         reached += np.count_nonzero(chance >= observed[:, None], axis=1)
         largest.append(chance[0].copy())
@@ -347,11 +304,11 @@ class HalfStandings:
         return float(value @ target)
 
 
-def _half_splits(standings, labels, halves, generator, report):
+def _half_splits(standings, blocks, halves, generator, report):
     """Share of halves in which each candidate comes first, and the median strength of the first there and on the other half."""
     wins, train, test = np.zeros(len(standings.values)), [], []
     while len(train) < halves:
-        first = _half(labels, generator)
+        first = blocks.half(generator)
         for part_ in (first, ~first):
             correlations = standings.correlations(part_)
             best = int(np.argmax(np.round(np.abs(correlations) / _TIE)))
@@ -361,15 +318,6 @@ def _half_splits(standings, labels, halves, generator, report):
             report(len(train), halves, "halves of the samples")
     split = {"train": float(np.median(train)), "test": float(np.median(test)), "splits": len(train)}
     return wins / len(train), split
-
-
-def _half(labels, generator):
-    """Mask of half of the samples, whole blocks together."""
-    if labels.max() + 1 == len(labels):
-        half = np.zeros(len(labels), bool)
-        half[generator.permutation(len(labels))[: len(labels) // 2]] = True
-        return half
-    return deal(labels, 2, generator) == 0
 
 
 def _same_order(standings, order):
