@@ -222,7 +222,7 @@ def lon_lat(x, y, crs):
 
 def cell_metres(grid):
     """Approximate side of a pixel in metres, for telling sensors apart."""
-    width, height = grid.cell_size
+    _, height = grid.cell_size
     if grid.crs.is_geographic:
         return height * _METRES_PER_DEGREE
     units = grid.crs.axis_info

@@ -76,11 +76,25 @@ def role_of_word(name):
     return None
 
 
+def role_in_file_name(stem):
+    """Role that a file name ends with, as in "field_2024_red_edge_1"; None if it says none, or more than one."""
+    endings = list(_endings(stem))
+    roles = {role for ending in endings if (role := role_of_word(ending)) and ending.strip() not in ROLES}
+    if len(roles) > 1:  # "red_edge_1" ends with no other role, but "nir_red" does
+        roles = {role_of_word(endings[-1])} - {None}
+    return roles.pop() if len(roles) == 1 else (stem if stem in ROLES else None)
+
+
 def is_auxiliary(name):
     """Whether a band is a quality layer, mask, temperature or angle rather than reflectance."""
-    known = set(load_table("sensors")["auxiliary"]["names"])
-    plain = plain_name(name)
-    return plain in known or any(plain_name(part) in known for part in re.split(r"(?<![A-Za-z]{2})_(?=[A-Z]{2,})", name)[-1:])
+    known = load_table("sensors")["auxiliary"]["names"]
+    return any(plain_name(ending) in known for ending in _endings(name))
+
+
+def _endings(name):
+    """The name and what remains of it when leading words are dropped, without a trailing resolution ("_20m")."""
+    words = re.split(r"[\s_.\-]+", re.sub(r"[_ -]\d{2}m$", "", name.strip()))
+    return ("_".join(words[start:]) for start in range(len(words)))
 
 
 def is_reflective(role):
