@@ -76,7 +76,8 @@ def regression_scores(observed, predicted):
     Lin (1989), doi 10.2307/2532051. Bellon-Maurel et al. (2010), doi 10.1016/j.trac.2010.05.006, for RPIQ.
     """
     y, p = check_pairs(observed, predicted)
-    scores = {"n": y.size, **_error_scores(y, p), **_agreement(y, p), **_ratio_scores(y, p)}
+    with np.errstate(over="ignore", invalid="ignore"):  # an absurd prediction of 1e300 has an infinite error, and that is its score
+        scores = {"n": y.size, **_error_scores(y, p), **_agreement(y, p), **_ratio_scores(y, p)}
     positive = y.size > 0 and y.min() > 0 and p.min() > 0
     logs = _agreement(np.log10(y), np.log10(p)) if positive else {}
     return {**scores, "r2_log10": logs.get("r2", np.nan), "ccc_log10": logs.get("ccc", np.nan)}

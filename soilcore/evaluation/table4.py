@@ -112,7 +112,7 @@ def calibrate(learner, X, y, groups=None, report=silent, *, seed=0, name=""):
     Parameters
     ----------
     learner : estimator
-        If the fitted learner has ``calibration_out_of_fold_`` (a stack: level 1 cross-validated on the members' out-of-fold predictions;
+        If the fitted learner has ``meta_oof_`` (a stack: level 1 cross-validated on the members' out-of-fold predictions;
         shape (n_samples,), original unit) that is its ``oof``; others are refitted on five folds, whole groups together where there are groups.
     X, y, groups
         As in `evaluate`; `groups` may be None.
@@ -130,7 +130,7 @@ def calibrate(learner, X, y, groups=None, report=silent, *, seed=0, name=""):
     name = name or type(learner).__name__
     fitted = fit_clone(learner, X, y, groups, part(report, 0, 1 / (_INNER_FOLDS + 1)))
     resub = predict_checked(fitted, X, name)
-    own = getattr(fitted, "calibration_out_of_fold_", None)
+    own = getattr(fitted, "meta_oof_", None)
     oof = np.asarray(own, dtype=float) if own is not None else _inner_out_of_fold(learner, X, y, groups, report, seed, name)
     return Calibration(y, resub, oof, fitted)
 

@@ -100,6 +100,13 @@ def test_a_constant_target_predicted_exactly_has_no_concordance():
     assert scores["rmse"] == 0
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_absurd_prediction_has_an_infinite_error_and_no_crash():
+    scores = regression_scores([1.0, 2.0, 3.0], [1.0, 2.0, 1e300])
+    assert scores["rmse"] == np.inf
+    assert scores["r2"] == -np.inf
+
+
 def test_bias_is_positive_when_predictions_are_too_high():
     assert regression_scores([1, 2, 3], [2, 3, 4])["me"] == 1
 

@@ -14,7 +14,7 @@ from soilcore.evaluation.variogram import correlation_range, experimental_variog
 
 
 def places(n=200, extent=1000.0, seed=0):
-    return np.random.default_rng(seed).uniform(0, extent, (n, 2)) + [500_000, 4_000_000]
+    return np.random.default_rng(seed).uniform(0, extent, (n, 2)) + np.array([500_000, 4_000_000])
 
 
 def field(coordinates, reach, seed=0, nugget=0.05):
@@ -199,7 +199,7 @@ def test_blocks_and_buffers_need_places_of_every_sample():
         make_splits(SplitSettings("random", buffer=10.0), 20)
     coordinates = places(20)
     coordinates[4] = np.nan
-    with pytest.raises(SampleError, match="1 of 20 samples .* number 5"):
+    with pytest.raises(SampleError, match=r"1 of 20 samples .* number 5"):
         make_splits(SplitSettings("block"), 20, coordinates=coordinates)
     assert make_splits(SplitSettings("random"), 20, coordinates=coordinates).findings == ()
 
