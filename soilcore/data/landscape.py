@@ -22,7 +22,7 @@ from soilcore.data.landscape_fields import matern_field, stream
 from soilcore.data.landscape_place import LAND_USES, REFERENCE_DAY, REFERENCE_YEAR, ln_ece_of_year, make_place
 from soilcore.data.landscape_reflectance import COVERS, DN_OFFSET, DN_PER_REFLECTANCE, render
 
-SMALLEST, LARGEST = 32, 8192
+SMALLEST, LARGEST = 32, 5490  # up to a Sentinel-2 tile at 20 m, about 8 GB of memory
 YEARS = 1950, 2100
 _CRS = CRS.from_epsg(32650)  # UTM 50 N: a place that does not exist, on the west shore of the Bohai Sea
 _CORNER = 620_000.0, 4_190_000.0
@@ -94,7 +94,7 @@ def coast(size=256, cell=20.0, seed=0, day=REFERENCE_DAY, year=REFERENCE_YEAR, w
     Parameters
     ----------
     size : int
-        Pixels along a side, 32 to 8192.
+        Pixels along a side, 32 to 5490; memory grows with its square, about 0.7 GB at 1536.
     cell : float
         Side of a pixel, m.
     seed : int
@@ -188,7 +188,9 @@ def draw_samples(landscape, count, seed=0):
     pixel = chance.choice(land, count, replace=False)
     row, column = np.divmod(pixel, landscape.grid.width)
     within = chance.uniform(0.05, 0.95, (2, count))  # nobody digs at the centre of a pixel
-    x, y = landscape.grid.transform * (column + within[0], row + within[1])
+    left, _, _, top = landscape.grid.bounds
+    width, height = landscape.grid.cell_size
+    x, y = left + width * (column + within[0]), top - height * (row + within[1])
     lon, lat = Transformer.from_crs(landscape.grid.crs, 4326, always_xy=True).transform(x, y)
     campaign = np.datetime64(date_of(landscape.year, landscape.day)) + chance.integers(-7, 8, count)
     frame = {
