@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
-from pages.ui import theme
+from soilcore.mapping.styles import Style
 
 _LIMIT = 1024
 
@@ -23,27 +23,12 @@ class Layer:
     Parameters
     ----------
     path : pathlib.Path
-    style : object
-        How it is coloured, a value of `soilcore.mapping.tiles`; hashable.
-    unit : str
-        Of its values; empty when there is none.
-    labels : tuple of str
-        Class names by number, for a class map; empty for a continuous layer.
+    style : Style
+        How it is coloured and what its values are called.
     """
 
     path: Path
-    style: object
-    unit: str = ""
-    labels: tuple[str, ...] = ()
-
-    def text(self, value):
-        """A value of the layer in words."""
-        if value is None or value != value:
-            return "no value here"
-        if self.labels:
-            number = int(value)
-            return self.labels[number] if 0 <= number < len(self.labels) else "no class here"
-        return f"{theme.number(value)} {self.unit}".strip()
+    style: Style
 
 
 def register(layer):

@@ -87,7 +87,8 @@ class Panel(MacroElement):
     Parameters
     ----------
     layers : list of (TileLayer or ImageOverlay, dict)
-        Layers to choose from, of which one is shown, each with its legend: ``{"label", "title", "kind", "entries": [[colour, text]]}``.
+        Layers to choose from, of which one is shown, each with its legend:
+        ``{"label", "title", "kind": "continuous" | "classes" | "rgb", "entries": [[colour, text]]}``.
     extras : list of (str, element)
         Further things to switch on and off.
     choice : bool
@@ -125,7 +126,7 @@ class Panel(MacroElement):
           for (const number of numbers) {
             const legend = layers[number].legend;
             make('div', 'font-weight: 600; margin-top: 6px', legend.title, legends);
-            if (legend.kind === 'ramp') {
+            if (legend.kind === 'continuous') {
               const bar = make('div', 'height: 12px; margin: 3px 0; border: 1px solid #777', '', legends);
               bar.style.background = 'linear-gradient(to right, ' + legend.entries.map(entry => entry[0]).join(', ') + ')';
               const ends = make('div', 'display: flex; justify-content: space-between', '', legends);

@@ -33,10 +33,7 @@ class Shown:
     bounds : tuple
         ((south, west), (north, east)), degrees.
     title : str
-        Head of the legend, with the unit.
-    entries : tuple of (str, str)
-        Colour and text; for a ramp its colours in order, the first and last text being its ends.
-    kind : {"classes", "ramp"}
+        Head of the legend.
     opacity : float
     """
 
@@ -44,14 +41,13 @@ class Shown:
     layer: layers.Layer
     bounds: tuple
     title: str = ""
-    entries: tuple[tuple[str, str], ...] = ()
-    kind: str = "classes"
     opacity: float = 0.85
 
     @property
     def legend(self):
         """What the panel needs."""
-        return {"label": self.label, "title": self.title or self.label, "kind": self.kind, "entries": [list(entry) for entry in self.entries]}
+        style = self.layer.style
+        return {"label": self.label, "title": self.title or self.label, "kind": style.kind, "entries": [list(entry) for entry in style.entries]}
 
 
 def ready():
@@ -96,7 +92,7 @@ def show(shown, key, background=None, samples=(), side_by_side=False):
         map_.add_child(SideBySideLayers(on_top[0][0], on_top[1][0]))
     if on_top:
         map_.add_child(mapparts.Panel(on_top, extras, choice=not side_by_side))
-    asked = [one for one in (*shown, background) if one and not _is_colour(one)]
+    asked = [one for one in shown if one.layer.style.kind != "rgb"]
     if routes.are_served and asked:
         map_.add_child(mapparts.Inspector([[one.label, f"{_UP}/value/{layers.register(one.layer)}"] for one in asked]))
     map_.add_child(mapparts.View(_bounds([*shown, *filter(None, [background])], samples), key))
@@ -116,10 +112,6 @@ def _empty_map():
         del map_._children[name]  # its animation would win over the kept view
     map_.options["attribution_control"] = False
     return map_
-
-
-def _is_colour(one):
-    return not one.layer.labels and not one.layer.unit and not one.entries
 
 
 def _raster(one, map_):

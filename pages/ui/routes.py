@@ -70,7 +70,7 @@ def value(request):
     except (SoilcoreError, OSError) as error:
         _log.warning("value of %s: %s", layer.path.name, error)
         return _refusal("The raster cannot be read any more; reload the page.", 404)
-    return JSONResponse({"value": found, "text": layer.text(found)}, headers={"Cache-Control": "no-store"})
+    return JSONResponse({"value": found, "text": layer.style.text_of(found)}, headers={"Cache-Control": "no-store"})
 
 
 def _place(query):

@@ -1,0 +1,306 @@
+"""Panels of the map page: what to map, and a finished map with its layers, areas and files."""
+
+import json
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import cached, jobs, layers, maps, messages, steps, theme
+from pages.ui.session import current_work
+from pages.ui.workspace import BOUNDARIES, LIMIT_MB, keep_upload
+
+_WATER = "water"
+_MASK_WORDS = {None: "nothing", _WATER: "water, found in the image"}
+_FILE_WORDS = {
+    ".tif": "GeoTIFF",
+    ".qml": "QGIS style",
+    ".sld": "SLD style",
+    ".csv": "table",
+    ".json": "facts",
+}
+_MIME = {".tif": "image/tiff", ".csv": "text/csv", ".json": "application/json"}
+
+
+@dataclass(frozen=True)
+class MadeMap:
+    """A finished map of the open project.
+
+    Parameters
+    ----------
+    id : str
+    folder : pathlib.Path
+    settings : dict
+        What was asked, as in the run file.
+    facts : dict
+        What came of it: pixels, classes with areas.
+    """
+
+    id: str
+    folder: Path
+    settings: dict
+    facts: dict
+
+    @property
+    def value_file(self):
+        """The raster of values."""
+        return self.folder / "map.tif"
+
+    @property
+    def class_file(self):
+        """The raster of classes, or None when none was made."""
+        path = self.folder / "map_class.tif"
+        return path if path.is_file() else None
+
+
+def form():
+    """What to map and how; the button starts the job."""
+    work = current_work()
+    left, middle, right = st.columns(3, gap="large")
+    chosen = left.selectbox("Model", work.models, index=work.models.index(work.model), key="map.model")
+    model = cached.model(chosen)
+    scene_words = ", ".join(work.scene_files) or "none chosen"
+    left.caption(f"Predicts {messages.plain(model.target['column'])} in {messages.plain(model.target['unit'] or 'an unknown unit')}. Image: {messages.plain(scene_words)}.")
+    with middle:
+        scheme = _scheme(model)
+        mask = st.selectbox("Leave out", [None, _WATER, *work.project.items("covariates")], index=1, format_func=_mask_words, key="map.mask")
+    with right:
+        aoi = _area_of_interest(work)
+    needs_scene = _needs_scene(model)
+    if needs_scene and not work.scene_files:
+        st.info("This model needs an image. Choose one first.", icon=":material/satellite_alt:")
+        steps.link("imagery", "Go to Imagery", ":material/arrow_back:")
+    asked = (chosen, model, scheme, mask if mask != _WATER or work.scene_files else None, aoi)
+    unready = jobs.is_busy() or (needs_scene and not work.scene_files)
+    st.button("Make the map", icon=":material/play_arrow:", type="primary", on_click=_start, args=asked, disabled=unready, key="map.start")
+
+
+def _mask_words(mask):
+    return _MASK_WORDS.get(mask, f"where {mask} is 0 or empty")
+
+
+def _needs_scene(model):
+    from soilcore.features.recipe import FeatureRecipe
+
+    return FeatureRecipe.from_dict(model.recipe).needs_scene
+
+
+def _scheme(model):
+    from soilcore.core.classes import class_schemes, schemes_that_fit
+
+    fitting = {scheme.id: scheme for scheme in schemes_that_fit(model.target["unit"], model.target["form"])}
+    options = [*fitting, None]
+    words = {identifier: scheme.title or identifier for identifier, scheme in fitting.items()} | {None: "values only"}
+    chosen = st.selectbox("Classes", options, format_func=words.get, key="map.classes")
+    if not fitting:
+        made_for = " or ".join(sorted({f"{scheme.target_form} in {scheme.unit}" for scheme in class_schemes()}))
+        st.caption(f"Salinity classes are made for {made_for}; convert the target on the samples page and train again to get them.")
+    return chosen
+
+
+def _area_of_interest(work):
+    there = work.project.items("regions")
+    now = work.state().get("aoi")
+    index = there.index(now) if now in there else None
+    chosen = st.selectbox("Area of interest", there, index=index, placeholder="the whole image", key="map.aoi", help="Map and area table end at this boundary")
+    upload = st.file_uploader("Or upload a boundary", type=list(BOUNDARIES), max_upload_size=LIMIT_MB["regions"], key="map.boundary")
+    if upload is not None and st.session_state.get("map.boundary.taken") != upload.file_id:
+        st.session_state["map.boundary.taken"] = upload.file_id
+        chosen = keep_upload(work.project, "regions", upload, BOUNDARIES)
+        work.remember(aoi=chosen)
+        st.rerun()
+    return chosen
+
+
+def _start(identifier, model, scheme, mask, aoi):
+    from soilcore.features.recipe import FeatureSettings
+    from soilcore.project.settings import MapTask
+
+    work = current_work()
+    rasters = _rasters_for(model, work)
+    inputs = work.inputs(
+        features=FeatureSettings(covariates=rasters),
+        aoi=f"regions/{aoi}" if aoi else None,
+        mask=mask if mask in (None, _WATER) else f"covariates/{mask}",
+        with_samples=False,
+    )
+    out = f"maps/{work.project.new_id('maps', 'map')}/map.tif"
+    jobs.start("map", MapTask(f"models/{identifier}", out, inputs, classes=scheme), f"Mapping with {identifier}")
+
+
+def _rasters_for(model, work):
+    """The project's rasters that carry the names of the model's predictors."""
+    wanted = {use["name"]: bool(use["categories"]) for use in model.recipe["covariates"]} | dict.fromkeys(model.recipe["columns"], False)
+    there = {Path(name).stem: name for name in work.project.items("covariates")}
+    return tuple(f"covariates/{there[name]}{':categorical' if coded else ''}" for name, coded in wanted.items() if name in there)
+
+
+def choose():
+    """The map to look at: the newest unless another is picked."""
+    work = current_work()
+    chosen = work.map
+    if len(work.maps) > 1:
+        chosen = st.selectbox("Map to look at", work.maps, index=work.maps.index(chosen), key="map.chosen", on_change=_remember_choice)
+    return read(work.project.path("maps", chosen))
+
+
+def _remember_choice():
+    current_work().remember(map=st.session_state["map.chosen"])
+
+
+def read(folder):
+    """A finished map from its folder; what its run file does not say stays empty."""
+    try:
+        run = json.loads((folder / "map.run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return MadeMap(folder.name, folder, {}, {})
+    return MadeMap(folder.name, folder, run["steps"][0]["settings"], run.get("result", {}))
+
+
+def summary(made):
+    """In one line: what was mapped, with which model, how much of it."""
+    pixels, valid = made.facts.get("pixels"), made.facts.get("valid")
+    words = [f"Model `{Path(made.settings.get('model_dir', '?')).name}`"]
+    if pixels:
+        words.append(f"{valid:,} of {pixels:,} pixels mapped ({valid / pixels:.0%}); the others have no valid image values, are masked, or lie outside the area")
+    if made.settings.get("inputs", {}).get("aoi"):
+        words.append(f"within {messages.plain(Path(made.settings['inputs']['aoi']).name)}")
+    st.caption(" · ".join(words))
+    messages.assumed(made.facts.get("assumed", ()))
+
+
+@st.fragment
+def picture(made):
+    """The map itself; a click reruns this part only."""
+    shown, background = _layers(made)
+    pairs = _pairs([*shown, background] if background else shown)
+    pair = st.selectbox("Compare side by side", list(pairs), index=None, placeholder="one layer at a time", key="map.pair", disabled=not pairs)
+    if pair:
+        shown = pairs[pair]
+    with st.spinner("Drawing the map ..."):
+        place = maps.show(shown, f"map-{made.id}", background, _points(), side_by_side=pair is not None)
+    if place is not None:
+        _reading(shown, place)
+
+
+def _pairs(rasters):
+    """Every two layers by a name; the left one first."""
+    return {f"{left.label} | {right.label}": [left, right] for left, right in combinations(rasters, 2)}
+
+
+def _layers(made):
+    """Rasters of the map, classes first, and the image under them where it can be shown."""
+    shown = [_shown("Values", made.value_file)]
+    if made.class_file:
+        shown.insert(0, _shown("Classes", made.class_file))
+    with messages.shown():
+        return shown, _background(cached.scene())
+    return shown, None
+
+
+def _shown(label, path):
+    style, bounds, title = _look_of(cached.stamp(path), path)
+    return maps.Shown(label, layers.Layer(path, style), bounds, title)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _look_of(stamp, _path):
+    from soilcore.mapping.tiles import layer_bounds, style_of
+
+    return style_of(_path), layer_bounds(_path), _title_of(_path)
+
+
+def _title_of(path):
+    import rasterio
+
+    with rasterio.open(path) as raster:
+        return raster.descriptions[0] or path.stem
+
+
+def _background(scene):
+    """The scene in true colour, when one file holds red, green and blue."""
+    places = [scene.place_of(role) for role in ("R", "G", "B") if role in scene.roles] if scene is not None else []
+    if len(places) < 3 or len({path for path, _ in places}) > 1:
+        return None
+    path, bands = Path(places[0][0]), tuple(band for _, band in places)
+    style, bounds = _true_colour(cached.stamp(path), bands, path)
+    return maps.Shown("True colour", layers.Layer(path, style), bounds, opacity=1.0)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _true_colour(stamp, bands, _path):
+    from soilcore.mapping.styles import Style
+    from soilcore.mapping.tiles import layer_bounds, style_of
+
+    ranges = [style_of(_path, band) for band in bands]
+    low, high = min(one.low for one in ranges), max(one.high for one in ranges)
+    return Style("rgb", low, high, bands=bands), layer_bounds(_path)
+
+
+def _points():
+    """Samples as (latitude, longitude, text)."""
+    with messages.shown():
+        samples = cached.samples()
+        return _points_of(samples.fingerprint, samples) if samples is not None and samples.has_places else ()
+    return ()
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _points_of(fingerprint, _samples):
+    from pyproj import Transformer
+
+    lon, lat = Transformer.from_crs(_samples.crs, "EPSG:4326", always_xy=True).transform(_samples.x, _samples.y)
+    target = _samples.target
+    values = target.values if target is not None else [None] * len(_samples)
+    words = f"{target.column}: {{}} {target.unit or ''}" if target is not None else "sample"
+    rows = zip(_samples.table.index, lat, lon, values, strict=True)
+    return [(float(y), float(x), f"Row {row}, {words.format(theme.number(value))}".strip()) for row, y, x, value in rows if y == y and x == x]
+
+
+def _reading(shown, place):
+    from soilcore.mapping.tiles import value_at
+
+    lon, lat = place
+    words = [f"**{messages.plain(one.label)}** {messages.plain(one.layer.style.text_of(value_at(one.layer.path, lon, lat)))}" for one in shown if one.layer.style.kind != "rgb"]
+    st.markdown(f":material/location_on: {lat:.5f}°, {lon:.5f}° · " + " · ".join(words))
+
+
+def areas(made):
+    """Land in each class."""
+    rows = made.facts.get("classes")
+    if not rows:
+        return
+    st.subheader("Area of each class", anchor=False)
+    table = pd.DataFrame(rows)
+    st.dataframe(
+        table,
+        hide_index=True,
+        alt="Area in hectares and share of every class",
+        column_config={
+            "class": "Class",
+            "lower": st.column_config.NumberColumn("From", format="%g"),
+            "upper": st.column_config.NumberColumn("To", format="%g"),
+            "area_ha": st.column_config.NumberColumn("Area (ha)", format="localized"),
+            "share": st.column_config.ProgressColumn("Share", format="percent", min_value=0, max_value=1),
+        },
+    )
+    st.download_button("Area table as CSV", table.to_csv(index=False), f"{made.id}-areas.csv", "text/csv", icon=":material/download:", key="map.areas")
+
+
+def downloads(made):
+    """Every file of the map, for QGIS and others."""
+    st.subheader("Files", anchor=False)
+    st.caption("GeoTIFFs open in QGIS with their colours when the .qml lies beside them.")
+    files = sorted(path for path in made.folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    with st.container(horizontal=True):
+        for path in files:
+            words = f"{path.name} ({_FILE_WORDS.get(path.suffix, 'file')}, {_size(path)})"
+            mime = _MIME.get(path.suffix, "application/octet-stream")
+            st.download_button(words, path.read_bytes, f"{made.id}-{path.name}", mime, key=f"map.file.{path.name}", on_click="ignore")
+
+
+def _size(path):
+    size = path.stat().st_size
+    return f"{size / 2**20:.1f} MB" if size >= 2**20 else f"{max(1, size // 1024)} kB"
