@@ -3,6 +3,7 @@
 Every folder appears whole or not at all and holds ``demo.json``: how it was made and what may be concluded from it.
 """
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -67,8 +68,7 @@ def make_coast(out_dir, size=256, cell=20.0, samples=95, dates=12, seed=0, overw
     place = make_place(size, cell, seed)
     scene = landscape.view(place)
     table = landscape.draw_samples(scene, samples, seed)
-    with written_whole(folder) as temporary:
-        temporary.mkdir(parents=True)
+    with _new_folder(folder) as temporary:
         table.to_csv(temporary / "samples.csv", index=False)
         _write_scene(temporary / "scene.tif", scene)
         _write_layers(temporary / "dem.tif", scene.grid, {"elevation": scene.elevation_m}, unit="m")
@@ -108,8 +108,7 @@ def make_continental(out_dir, samples=3000, seed=0, overwrite=False, report=sile
     folder = _check_folder(out_dir, overwrite)
     report(0, 1, "Drawing the table")
     drawn = continental(samples, seed)
-    with written_whole(folder) as temporary:
-        temporary.mkdir(parents=True)
+    with _new_folder(folder) as temporary:
         drawn.table.to_csv(temporary / "table.csv", index=False)
         _write_about(temporary, "continental", {"samples": samples, "seed": seed}, drawn.note, drawn.facts)
         files = _files_of(temporary)
@@ -142,8 +141,8 @@ def make_spectra(out_dir, samples=1500, seed=0, overwrite=False, report=silent):
     folder = _check_folder(out_dir, overwrite)
     report(0, 1, "Drawing the spectra")
     library = synthetic_spectra(samples, seed)
-    with written_whole(folder) as temporary:
-        (temporary / "truth").mkdir(parents=True)
+    with _new_folder(folder) as temporary:
+        (temporary / "truth").mkdir()
         report(0.3, 1, "Writing the spectra")
         _write_wide_table(temporary / "spectra.csv", library.table())
         library.constituents.to_csv(temporary / "truth" / "constituents.csv", index=False, float_format="%.5g")
@@ -165,8 +164,22 @@ def _check_folder(out_dir, overwrite):
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"The folder {str(out_dir)!r} cannot be made: {error.strerror}. Choose another place.") from None
+        raise _cannot_be_made(folder, error) from None
     return folder
+
+
+def _cannot_be_made(folder, error):
+    return SettingsError(f"The folder {str(folder)!r} cannot be made: {error.strerror}. Choose another place.")
+
+
+@contextmanager
+def _new_folder(folder):
+    with written_whole(folder) as temporary:
+        try:
+            temporary.mkdir()
+        except OSError as error:
+            raise _cannot_be_made(folder, error) from None
+        yield temporary
 
 
 def _write_wide_table(path, table):
