@@ -228,7 +228,7 @@ def map_model(task, report=silent):
     region = region_of(task.inputs, source.grid, opened.scene)
     settings = MapSettings(out=task.out, window=task.window, classes=task.classes, overwrite=task.overwrite)
     facts = predict_map(model, source, settings, region=region, report=part(report, 0.02, 0.98))
-    write_json(Path(task.out).with_suffix(".run.json"), run_file("map", task))
+    write_json(Path(task.out).with_suffix(".run.json"), {**run_file("map", task), "result": facts})
     return {**facts, "assumed": opened.assumed}
 
 
