@@ -9,10 +9,9 @@ import numpy as np
 from soilcore.core.errors import ModelError
 from soilcore.core.progress import part, silent
 from soilcore.evaluation.metrics import bootstrap_interval, regression_scores
-from soilcore.evaluation.splits import Splits, random_contrast
+from soilcore.evaluation.splits import FEW_SAMPLES, Splits, random_contrast
 
 SCORES = ("r2", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_log10")
-FEW_SAMPLES = 150  # below, a score is too uncertain to stand without its interval (SCIENCE.md 10.1)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from soilcore.evaluation.leakage_checks import same_place_findings
 SCHEMES = ("random", "block", "knndm", "group:COLUMN", "folds:COLUMN")
 SPATIAL_SCHEMES = ("block", "group")
 FEWEST_TRAINING = 5
+FEW_SAMPLES = 150  # below, a score is too uncertain to stand alone (SCIENCE.md 10.1)
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ def make_splits(settings, n, *, coordinates=None, table=None, target=None):
         splits = _group(settings, column, values) if kind == "group" else _published(settings, column, values)
     splits = replace(splits, seed=settings.seed, buffer=settings.buffer or None, coordinates=coordinates)
     _check_training(splits)
-    return replace(splits, findings=same_place_findings(splits, coordinates) if kind == "random" else ())
+    apart = same_place_findings(splits, coordinates) if kind == "random" else ()
+    return replace(splits, findings=(*apart, *_few_samples(splits, kind)))
 
 
 def random_contrast(splits):
@@ -229,6 +231,14 @@ def _check_training(splits):
                 remedy = "Give a smaller --buffer." if splits.buffer else "Use fewer or more even folds."
                 left = f"Fold {fold + 1} of {splits.n_folds} tests {test.size} samples and leaves {train.size} to train on"
                 raise SampleError(f"{left}; at least {FEWEST_TRAINING} are needed. {remedy}")
+
+
+def _few_samples(splits, kind):
+    """With few samples one division is a matter of luck (SCIENCE.md 10.1); published folds cannot be drawn anew."""
+    if splits.n_samples >= FEW_SAMPLES or splits.n_repeats > 1 or kind == "folds":
+        return ()
+    message = f"With {splits.n_samples} samples, the score of one division depends on how the folds fell."
+    return (Finding("few-samples-one-division", "note", message, "Draw the folds anew with --repeats 10 and look at the spread."),)
 
 
 def _random(settings, n):

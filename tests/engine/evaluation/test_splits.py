@@ -201,7 +201,7 @@ def test_blocks_and_buffers_need_places_of_every_sample():
     coordinates[4] = np.nan
     with pytest.raises(SampleError, match=r"1 of 20 samples .* number 5"):
         make_splits(SplitSettings("block"), 20, coordinates=coordinates)
-    assert make_splits(SplitSettings("random"), 20, coordinates=coordinates).findings == ()
+    assert make_splits(SplitSettings("random", repeats=2), 20, coordinates=coordinates).findings == ()
 
 
 @pytest.mark.parametrize(
@@ -240,6 +240,16 @@ def test_random_folds_warn_of_samples_of_one_place_and_blocks_keep_them_together
     assert [finding.code for finding in found] == ["same-place-across-folds"]
     blocks = make_splits(SplitSettings("block", block_size=100.0), 200, coordinates=coordinates)
     assert not len(straddling_pairs(blocks, coordinates))
+
+
+def test_few_samples_divided_once_are_told_to_repeat():
+    table = pd.DataFrame({"fold": [1, 2] * 50})
+    codes = {
+        (scheme, repeats): [finding.code for finding in make_splits(SplitSettings(scheme, repeats=repeats), 100, table=table).findings]
+        for scheme, repeats in [("random", 1), ("random", 10), ("folds:fold", 1)]
+    }
+    assert codes == {("random", 1): ["few-samples-one-division"], ("random", 10): [], ("folds:fold", 1): []}
+    assert make_splits(SplitSettings(), 150).findings == ()
 
 
 def test_the_random_contrast_has_as_many_folds_and_repeats():
