@@ -124,7 +124,7 @@ def view(place, day=REFERENCE_DAY, year=REFERENCE_YEAR, wetness=0.0):
     _check_date(day, year)
     ln_ece = ln_ece_of_year(place, year)
     ece = np.exp(ln_ece)
-    green, residue = crop_covers(place.land_use, ece, place.vigour, place.delay.astype(np.float32)[place.parcels], place.tilled, day)
+    green, residue = crop_covers(place.land_use, ece, place.vigour, place.delay[place.parcels], place.tilled, day)
     moisture = soil_moisture(place.water_table, place.clay, ece, place.moisture, np.float32(wetness))
     covers = _covers(place, green, residue, crust_share(ln_ece + place.skin, moisture))
     paste_water = saturated_paste_water(place.clay)

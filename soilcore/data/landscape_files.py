@@ -13,6 +13,7 @@ from soilcore.core.errors import SettingsError
 from soilcore.core.files import write_json, written_whole
 from soilcore.core.progress import part, silent
 from soilcore.data import landscape
+from soilcore.data.cog import write_cog
 from soilcore.data.landscape_place import CROPS, LAND_USES, REFERENCE_DAY, REFERENCE_YEAR, make_place
 from soilcore.data.landscape_reflectance import BANDS, COVERS, DN_OFFSET, DN_PER_REFLECTANCE
 
@@ -257,22 +258,22 @@ def _write_layers(path, grid, layers, unit):
 
 
 def _write_raster(path, grid, layers, nodata=None, tags=None, scaling=None, unit=None):
-    """Write named layers as a cloud-optimised GeoTIFF: GDAL can only copy into that form, so the layers pass through memory."""
-    from rasterio.io import MemoryFile
-    from rasterio.shutil import copy
+    """Write named layers as a cloud-optimised GeoTIFF, which GDAL can only copy from a plain one."""
+    import rasterio
 
     first = next(iter(layers.values()))
     profile = {"driver": "GTiff", "height": grid.height, "width": grid.width, "count": len(layers), "dtype": first.dtype, "nodata": nodata}
-    with MemoryFile() as memory:
-        with memory.open(**profile, crs=grid.crs.to_wkt(), transform=grid.transform) as dataset:
-            for number, (name, layer) in enumerate(layers.items(), start=1):
-                dataset.write(layer, number)
-                dataset.set_band_description(number, name)
-                dataset.set_band_unit(number, unit or "")
-            if scaling:
-                dataset.scales, dataset.offsets = ([value] * len(layers) for value in scaling)
-            dataset.update_tags(**(tags or {}))
-        copy(memory.name, path, driver="COG", compress="DEFLATE", level=1, predictor="YES", overview_resampling="NEAREST", bigtiff="IF_SAFER")
+    plain = path.with_name(f".plain-{path.name}")
+    with rasterio.open(plain, "w", **profile, crs=grid.crs.to_wkt(), transform=grid.transform, bigtiff="IF_SAFER") as dataset:
+        for number, (name, layer) in enumerate(layers.items(), start=1):
+            dataset.write(layer, number)
+            dataset.set_band_description(number, name)
+            dataset.set_band_unit(number, unit or "")
+        if scaling:
+            dataset.scales, dataset.offsets = ([value] * len(layers) for value in scaling)
+        dataset.update_tags(**(tags or {}))
+    write_cog(plain, path, overviews="nearest")
+    plain.unlink()
 
 
 def _write_fields(path, place, scene):

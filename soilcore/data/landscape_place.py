@@ -106,47 +106,23 @@ def make_place(size, cell, seed):
     def field(correlation_range):
         return matern_field(chance, size, cell, correlation_range)
 
-    inland = _distance_inland(chance, size, cell)
-    canal = _canals(chance, size)
-    from_canal = ndimage.distance_transform_edt(~canal) * cell
-    elevation = 0.6 + inland / 2600 + 0.35 * field(900) - 0.5 * np.exp(-from_canal / 25)
-    water_table = np.clip(elevation - 0.25 - inland / 9000 + 0.25 * field(700) + 0.35 * np.exp(-from_canal / 120), 0.15, 5)
-    clay = np.clip(24 + 7 * field(1200) + 3 * field(250), 6, 58)
+    # The order of the draws is part of the place: a draw more or less makes another one.
+    ground = _ground(chance, field, size, cell)
+    inland = ground.pop("inland")
     rectangles = _parcels(chance, size, cell)
     parcels = paint_parcels(rectangles, size)
-    ln_ece = _ln_ece(inland, water_table, field(600), chance.standard_normal((size, size)))
+    ln_ece = _ln_ece(inland, ground["water_table"], field(600), chance.standard_normal((size, size)))
     use = _land_uses(chance, parcels, ln_ece, inland)
-    farmed = use < len(CROPS)
-    ln_ece -= np.where(farmed[parcels], 0.35, 0)  # leached by irrigation
+    ln_ece -= np.where((use < len(CROPS))[parcels], 0.35, 0)  # leached by irrigation
     pond = _fill_salt_pans(chance, ln_ece, rectangles, use)
-    moisture = field(350)
-    vigour = _spread(chance, parcels, use.size) * np.clip(1 + 0.15 * field(200), 0.3, 1.6)
-    delay = 6 * chance.standard_normal(use.size)
-    tilled = (chance.random(use.size) < 0.45)[parcels]
-    halophyte = np.where((use == WASTELAND)[parcels], np.clip(0.25 + 0.12 * field(150), 0, 0.7), 0)
+    farming = _farming(chance, field, parcels, use)
     skin = _SKIN_PATCHY * field(300) + _SKIN_WHITE * chance.standard_normal((size, size))
-    green, _ = crop_covers(use[parcels], np.exp(ln_ece), vigour, delay[parcels], tilled, REFERENCE_DAY)
-    ln_carbon = np.log(9) + 0.018 * (clay - 24) + 0.25 * green - 0.05 * np.log1p(np.exp(ln_ece))
-    ln_carbon += 0.25 * field(800) + 0.08 * chance.standard_normal((size, size))
-    brightness, hue, crust_brightness = field(500), field(900), field(150)
-    layers = {
-        "elevation": elevation,
-        "water_table": water_table,
-        "clay": clay,
-        "sand": _sand(seed, clay, cell),
-        "ln_ece": ln_ece,
-        "organic_carbon": np.exp(ln_carbon),
-        "vigour": vigour,
-        "halophyte": halophyte,
-        "moisture": moisture,
-        "skin": skin,
-        "brightness": brightness,
-        "hue": hue,
-        "crust_brightness": crust_brightness,
-    }
-    layers = {name: layer.astype(np.float32) for name, layer in layers.items()}
-    masks = {"sea": inland < 0, "canal": canal, "pond": pond, "tilled": tilled}
-    return Place(size, cell, seed, parcels=parcels, rectangles=tuple(rectangles), use=use, delay=delay, **masks, **layers)
+    green, _ = crop_covers(use[parcels], np.exp(ln_ece), farming["vigour"], farming["delay"][parcels], farming["tilled"], REFERENCE_DAY)
+    carbon = _organic_carbon(ground["clay"], green, ln_ece, field(800), chance.standard_normal((size, size)))
+    colour = {"brightness": field(500), "hue": field(900), "crust_brightness": field(150)}
+    layers = ground | farming | colour | {"ln_ece": ln_ece, "organic_carbon": carbon, "skin": skin, "sand": _sand(seed, ground["clay"], cell)}
+    layers = {name: layer.astype(np.float32) if layer.dtype == float else layer for name, layer in layers.items()}
+    return Place(size, cell, seed, parcels=parcels, rectangles=tuple(rectangles), use=use, sea=inland < 0, pond=pond, **layers)
 
 
 def ln_ece_of_year(place, year):
@@ -173,6 +149,17 @@ def ln_ece_of_year(place, year):
         anomaly = _YEAR_MEMORY * anomaly + np.sqrt(1 - _YEAR_MEMORY**2) * _YEAR_SPREAD * news
     anomaly[place.land_use == SALT_PAN] = 0
     return place.ln_ece + anomaly.astype(np.float32)
+
+
+def _ground(chance, field, size, cell):
+    """Shore, canals, relief, water table and clay; `inland` is the distance from the shore in m, negative at sea."""
+    inland = _distance_inland(chance, size, cell)
+    canal = _canals(chance, size)
+    from_canal = ndimage.distance_transform_edt(~canal) * cell
+    elevation = 0.6 + inland / 2600 + 0.35 * field(900) - 0.5 * np.exp(-from_canal / 25)
+    water_table = np.clip(elevation - 0.25 - inland / 9000 + 0.25 * field(700) + 0.35 * np.exp(-from_canal / 120), 0.15, 5)
+    clay = np.clip(24 + 7 * field(1200) + 3 * field(250), 6, 58)
+    return {"inland": inland, "canal": canal, "elevation": elevation, "water_table": water_table, "clay": clay}
 
 
 def _distance_inland(chance, size, cell):
@@ -228,8 +215,19 @@ def _fill_salt_pans(chance, ln_ece, rectangles, use):
     return pond
 
 
-def _spread(chance, parcels, count):
-    return np.clip(1 + 0.22 * chance.standard_normal(count), 0.3, 1.4)[parcels]
+def _farming(chance, field, parcels, use):
+    """How parcels differ in moisture, vigour, sowing and tillage, and where halophytes grow on wasteland."""
+    moisture = field(350)
+    vigour = np.clip(1 + 0.22 * chance.standard_normal(use.size), 0.3, 1.4)[parcels] * np.clip(1 + 0.15 * field(200), 0.3, 1.6)
+    delay = 6 * chance.standard_normal(use.size)
+    tilled = (chance.random(use.size) < 0.45)[parcels]
+    halophyte = np.where((use == WASTELAND)[parcels], np.clip(0.25 + 0.12 * field(150), 0, 0.7), 0)
+    return {"moisture": moisture, "vigour": vigour, "delay": delay, "tilled": tilled, "halophyte": halophyte}
+
+
+def _organic_carbon(clay, green, ln_ece, patches, white):
+    """Clay protects carbon, crops bring it, salt keeps it away, g/kg."""
+    return np.exp(np.log(9) + 0.018 * (clay - 24) + 0.25 * green - 0.05 * np.log1p(np.exp(ln_ece)) + 0.25 * patches + 0.08 * white)
 
 
 def _sand(seed, clay, cell):
