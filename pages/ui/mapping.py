@@ -221,10 +221,12 @@ def _title_of(path):
 
 def _background(scene):
     """The scene in true colour, when one file holds red, green and blue."""
-    places = [scene.place_of(role) for role in ("R", "G", "B") if role in scene.roles] if scene is not None else []
-    if len(places) < 3 or len({path for path, _ in places}) > 1:
+    if scene is None or not {"R", "G", "B"} <= set(scene.roles):
         return None
-    path, bands = Path(places[0][0]), tuple(band for _, band in places)
+    sources = [scene.bands[scene.roles.index(role)] for role in ("R", "G", "B")]
+    if len({source.file for source in sources}) > 1:
+        return None
+    path, bands = Path(scene.files[sources[0].file].path), tuple(source.number for source in sources)
     style, bounds = _true_colour(cached.stamp(path), bands, path)
     return maps.Shown("True colour", layers.Layer(path, style), bounds, opacity=1.0)
 

@@ -24,7 +24,7 @@ from soilcore.core.settings import to_plain
 
 GRACE_SECONDS = 5.0
 _START_SECONDS = 20.0
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.[A-Za-z0-9]+)?")
+_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}(\.[A-Za-z0-9]+)?")
 _ROOT = Path(__file__).resolve().parents[2]
 
 _processes: dict[Path, subprocess.Popen] = {}

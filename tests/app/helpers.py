@@ -1,6 +1,8 @@
 """What the app's tests share."""
 
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,3 +21,11 @@ def until_over(job, seconds=60):
     while not (status := job.status()).is_over and time.monotonic() < end:
         time.sleep(0.05)
     return status
+
+
+@cache
+def demo_template():
+    """The demo project, made once per test run by the engine's own script; copy it, never change it."""
+    from soilcore.project.demo import ensure_template
+
+    return ensure_template(tempfile.mkdtemp(prefix="soilcore-demo-"))

@@ -1,0 +1,178 @@
+"""What only a browser shows: deep links on a fresh server, the demo's map with tiles and a click, live progress, stop, downloads."""
+
+import json
+import re
+import urllib.error
+import urllib.request
+
+import pytest
+from playwright.sync_api import expect
+
+PATIENT = 30_000
+MAP = "iframe[title^='streamlit_folium']"
+PAGES = {"samples": "Samples", "imagery": "Imagery", "indices": "Indices", "model": "Model", "map": "Map"}
+
+
+def settled(page):
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENT)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def open_demo(page, server):
+    """Two clicks: the demo, then its map."""
+    page.goto(server.url)
+    page.get_by_role("button", name="Open the demo").click()
+    page.get_by_role("link", name="See the map").click()
+    return the_map(page)
+
+
+def the_map(page):
+    inside = page.frame_locator(MAP)
+    expect(inside.locator("img.leaflet-tile-loaded").first).to_be_visible(timeout=PATIENT)
+    return inside
+
+
+def middle(inside):
+    inside.locator("#map_div").click(position={"x": 520, "y": 330})
+
+
+def read(url):
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.headers["Content-Type"], answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers["Content-Type"], error.read()
+
+
+@pytest.mark.parametrize("name", list(PAGES))
+def test_a_deep_link_on_a_fresh_server_shows_the_page_in_its_frame(page, fresh_server, name):
+    server = fresh_server()
+    page.goto(f"{server.url}/{name}")
+    expect(page.get_by_role("heading", name=PAGES[name], exact=True)).to_be_visible(timeout=PATIENT)
+    settled(page)
+    expect(page.get_by_test_id("stSidebar").get_by_role("link", name="Start")).to_be_visible()
+
+
+def test_from_start_to_a_value_on_the_demos_map_in_three_clicks(page, server):
+    inside = open_demo(page, server)
+    middle(inside)
+    expect(inside.locator(".leaflet-popup-content")).to_contain_text("dS/m")
+    expect(inside.locator(".soilcore-panel")).to_contain_text("dS/m")
+    settled(page)
+    expect(page.get_by_text("Area of each class")).to_be_visible()
+
+
+def test_opacity_and_layers_change_in_the_browser_alone(page, server):
+    inside = open_demo(page, server)
+    settled(page)
+    asked = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: asked.append(frame)))
+    slider = inside.get_by_label("Opacity of the layer on top")
+    slider.fill("0.3")
+    expect(inside.locator(".leaflet-layer").last).to_have_css("opacity", "0.3")
+    inside.get_by_label("Values").check()
+    expect(inside.locator(".soilcore-panel")).not_to_contain_text("slightly")
+    assert asked == []
+
+
+def test_the_view_survives_a_change_of_page(page, server):
+    inside = open_demo(page, server)
+    inside.get_by_role("button", name="Zoom in").click()
+    page.wait_for_function("() => true")
+    expect(inside.locator(".leaflet-zoom-anim .leaflet-zoom-animated").first).to_be_attached()
+    zoom = stored_zoom(page)
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_role("link", name="Start").click()
+    expect(page.get_by_role("heading", name="From soil samples to a map")).to_be_visible()
+    sidebar.get_by_role("link", name="Map", exact=False).click()
+    the_map(page)
+    assert stored_zoom(page) == zoom
+
+
+def stored_zoom(page):
+    frame = next(frame for frame in page.frames if "streamlit_folium" in frame.url)
+    frame.wait_for_function("() => Object.keys(sessionStorage).some(key => key.startsWith('view:'))")
+    kept = frame.evaluate("() => Object.entries(sessionStorage).filter(([key]) => key.startsWith('view:')).map(([, value]) => value)")
+    return json.loads(kept[0])["zoom"]
+
+
+def test_two_layers_are_compared_with_a_divider(page, server):
+    inside = open_demo(page, server)
+    settled(page)
+    page.get_by_label("Compare side by side").click()
+    page.get_by_role("option").first.click()
+    inside = the_map(page)
+    expect(inside.locator(".leaflet-sbs-range")).to_be_attached()
+
+
+def test_a_reload_finds_the_same_project(page, server):
+    open_demo(page, server)
+    settled(page)
+    assert "project=demo" in page.url
+    page.reload()
+    the_map(page)
+
+
+def test_the_maps_files_are_downloaded_whole(page, server, tmp_path):
+    open_demo(page, server)
+    settled(page)
+    with page.expect_download() as arriving:
+        page.get_by_role("button", name=re.compile(r"^map\.tif")).click()
+    arriving.value.save_as(tmp_path / "map.tif")
+    import rasterio
+
+    with rasterio.open(tmp_path / "map.tif") as raster:
+        assert raster.count == 1
+        assert raster.units[0] == "dS/m"
+
+
+def test_routes_answer_with_their_own_kind_even_under_a_prefix(page, fresh_server):
+    server = fresh_server(prefix="/soil", with_demo=True)
+    tiles = []
+    page.on("response", lambda answer: tiles.append(answer) if "/tiles/" in answer.url else None)
+    open_demo(page, server)
+    drawn = [answer for answer in tiles if answer.status == 200]
+    assert drawn
+    assert all(answer.url.startswith(f"{server.url}/tiles/") for answer in tiles)
+    assert {answer.headers["content-type"] for answer in drawn} == {"image/png"}
+    assert {answer.status for answer in tiles} <= {200, 204}
+    layer = drawn[0].url.split("/tiles/")[1].split("/")[0]
+    assert read(f"{server.url}/value/{layer}?lon=x&lat=1")[:2] == (400, "application/json")
+    assert read(f"{server.url}/value/nothing?lon=1&lat=1")[:2] == (404, "application/json")
+    assert read(f"{server.url}/tiles/{layer}/3/9/9.png")[0] == 400
+    assert read(f"{server.url}/vendor/..%2f..%2fpackages.json")[0] in (400, 404)
+
+
+def test_the_demo_is_made_by_a_job_that_shows_progress_and_can_be_stopped(page, fresh_server):
+    server = fresh_server()
+    page.goto(server.url)
+    page.get_by_role("button", name="Open the demo").click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.get_by_role("button", name="Open the demo")).to_be_disabled()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("was stopped after")).to_be_visible(timeout=PATIENT)
+    settled(page)
+    left = [path.name for path in server.workspace.iterdir() if path.name != ".jobs"]
+    assert left == []
+    expect(page.get_by_role("button", name="Open the demo")).to_be_enabled()
+
+
+def test_a_job_survives_a_reload_and_ends_with_the_server(page, fresh_server):
+    server = fresh_server()
+    page.goto(server.url)
+    page.get_by_role("button", name="Open the demo").click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page).to_have_url(re.compile("job="))
+    page.reload()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=PATIENT)
+    server.stop()
+    (error,) = server.workspace.glob(".jobs/*/error.json")
+    assert "closed" in json.loads(error.read_text())["message"]
+
+
+def test_a_narrow_window_shows_the_start_page_without_sideways_scrolling(page, server):
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(server.url)
+    expect(page.get_by_role("button", name="Open the demo")).to_be_visible()
+    settled(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth")
