@@ -86,7 +86,7 @@ def search_blocks(places, target):
     while labels.max() + 1 < FEWEST_BLOCKS and size > extent / 100:
         size *= 0.8
         labels = block_labels(places, size)
-    return Blocks(labels, _stand_ins(places, labels), f"{labels.max() + 1} blocks of {size:.0f} m changed places: {_reason(reach, size)}")
+    return Blocks(labels, stand_ins(places, labels), f"{labels.max() + 1} blocks of {size:.0f} m changed places: {_reason(reach, size)}")
 
 
 def _reason(reach, size):
@@ -100,8 +100,19 @@ def _single(n_samples, why):
     return Blocks(np.arange(n_samples), None, f"single samples were permuted: {why}, so neighbours count as independent")
 
 
-def _stand_ins(places, labels):
-    """For each sample and block, the sample of that block whose offset from its block's mean place is nearest to this one's."""
+def stand_ins(places, labels):
+    """For each sample and block, the sample of that block whose offset from its block's mean place is nearest to this one's.
+
+    Parameters
+    ----------
+    places : ndarray of float, shape (n_samples, 2)
+        Projected metres.
+    labels : ndarray of int, shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of int, shape (n_samples, n_blocks)
+    """
     counts = np.bincount(labels)
     centres = np.column_stack([np.bincount(labels, places[:, axis]) / counts for axis in (0, 1)])
     offsets = places - centres[labels]
