@@ -189,6 +189,7 @@ def _family(bands, sensor, cell_m, hints):
     names = f"{hints} {' '.join(band.name for band in bands)}"
     wanted = sensor_by_name(sensor)["family"] if sensor else None
     if wanted is not None:
+        _check_possible_numbers(numbers, wanted, sensor)
         return "landsat-tm" if wanted.startswith("landsat") and _looks_tm(numbers, names) else wanted
     signs = [family for family, sign in _FAMILY_SIGNS.items() if sign.search(names)]
     if len(signs) == 1:
@@ -202,6 +203,14 @@ def _family(bands, sensor, cell_m, hints):
         return "sentinel-2"
     words = {role_of_word(band.name) for band in bands}
     return "sentinel-2" if words & {"RE1", "RE2", "RE3"} and cell_m is not None and 9 < cell_m < 21 else None
+
+
+def _check_possible_numbers(numbers, family, sensor):
+    impossible = numbers & {"8A", "12"} if family.startswith("landsat") else set()
+    if impossible:
+        raise SettingsError(
+            f"--sensor {sensor} was given, but the scene has the bands {', '.join(f'B{number}' for number in sorted(impossible))}, which only Sentinel-2 has."
+        )
 
 
 def _looks_tm(numbers, names):
@@ -234,7 +243,11 @@ def _numbered(bands, numbers, family, cell_m):
     if not numbers:
         return {}
     families = (family,) if family else tuple(load_table("sensors")["numbered"])
-    readings = {tuple(sorted((at, numbered_roles(name)[n]) for at, n in numbers.items())) for name in families if set(numbers.values()) <= set(numbered_roles(name))}
+    readings = {
+        tuple(sorted((at, numbered_roles(name)[n]) for at, n in numbers.items()))
+        for name in families
+        if set(numbers.values()) <= set(numbered_roles(name))
+    }
     if len(readings) == 1:
         return dict(readings.pop())
     if family:
@@ -258,7 +271,9 @@ def _check_once(bands, found):
         twice = [band for band in bands if found.get(band.position) == role]
         if len(twice) > 1:
             names = " and ".join(repr(band.name) for band in twice)
-            raise SceneError(f"{names} both look like {role} ({role_label(role)}). Say which is which with --roles, for example --roles {twice[0].position}={role}.")
+            raise SceneError(
+                f"{names} both look like {role} ({role_label(role)}). Say which is which with --roles, for example --roles {twice[0].position}={role}."
+            )
 
 
 def _with_own_names(bands, found, auxiliary):
@@ -291,7 +306,10 @@ def _left_out(auxiliary):
 
 
 def _listed(bands):
-    names = [f"{band.position} ({band.name}, {band.dtype})" if band.description or band.stem else f"{band.position} (unnamed, {band.dtype})" for band in bands[:16]]
+    names = [
+        f"{band.position} ({band.name}, {band.dtype})" if band.description or band.stem else f"{band.position} (unnamed, {band.dtype})"
+        for band in bands[:16]
+    ]
     return ", ".join(names) + (f" and {len(bands) - 16} more" if len(bands) > 16 else "")
 
 

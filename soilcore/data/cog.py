@@ -24,7 +24,15 @@ def compression():
     from rasterio.io import MemoryFile
 
     # GDAL takes an unknown compression with a mere warning, so ask what it really wrote.
-    profile = {"driver": "GTiff", "width": 16, "height": 16, "count": 1, "dtype": "uint8", "crs": "EPSG:32601", "transform": rasterio.Affine(1, 0, 1, 0, -1, 1)}
+    profile = {
+        "driver": "GTiff",
+        "width": 16,
+        "height": 16,
+        "count": 1,
+        "dtype": "uint8",
+        "crs": "EPSG:32601",
+        "transform": rasterio.Affine(1, 0, 1, 0, -1, 1),
+    }
     with MemoryFile() as memory:
         with memory.open(**profile, compress="zstd") as dataset:
             dataset.write(np.ones((1, 16, 16), "uint8"))
@@ -81,7 +89,14 @@ def write_cog(source_gtiff, out, *, overviews="average"):
 
     if overviews not in OVERVIEW_METHODS:
         raise SettingsError(f"Overviews cannot be made by {overviews!r}. Choose one of {', '.join(OVERVIEW_METHODS)}.")
-    options = {"compress": compression().upper(), "level": 1, "predictor": "YES", "blocksize": BLOCK, "bigtiff": "IF_SAFER", "num_threads": "ALL_CPUS"}
+    options = {
+        "compress": compression().upper(),
+        "level": 1,
+        "predictor": "YES",
+        "blocksize": BLOCK,
+        "bigtiff": "IF_SAFER",
+        "num_threads": "ALL_CPUS",
+    }
     dataset = open_raster(source_gtiff)
     try:
         with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), written_whole(Path(out)) as temporary, reading(source_gtiff):

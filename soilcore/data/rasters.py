@@ -118,7 +118,9 @@ def reading(path):
     try:
         yield
     except RasterioError as error:
-        raise UnreadableError(f"The pixels of {str(path)!r} cannot be read: the file is damaged or cut off ({_reason(error)}). Download or copy it again.") from None
+        raise UnreadableError(
+            f"The pixels of {str(path)!r} cannot be read: the file is damaged or cut off ({_reason(error)}). Download or copy it again."
+        ) from None
 
 
 def check_complete(dataset):
@@ -175,9 +177,13 @@ def grid_of(dataset, path=None):
     grid = Grid.of(dataset)
     transform = grid.transform
     if transform.b or transform.d:
-        raise SceneError(f"{name!r} is a rotated grid (its rows do not run east-west). Lay it north-up first, for example with gdalwarp FILE NEW.tif, and read that.")
+        raise SceneError(
+            f"{name!r} is a rotated grid (its rows do not run east-west). Lay it north-up first, for example with gdalwarp FILE NEW.tif, and read that."
+        )
     if transform.is_identity:
-        raise SceneError(f"{name!r} has a reference system but says nothing of where its corner lies or how large a pixel is. Georeference it (gdal_translate -a_ullr) first.")
+        raise SceneError(
+            f"{name!r} has a reference system but says nothing of where its corner lies or how large a pixel is. Georeference it (gdal_translate -a_ullr) first."
+        )
     check_crs_fits(grid, name)
     return grid
 
@@ -197,7 +203,9 @@ def check_crs_fits(grid, name):
         raise SceneError(f"{name!r} says its coordinates are degrees ({grid.crs.name}), but they run over {extent}: they look like metres. {remedy}")
     if grid.crs.is_projected:
         if max(abs(left), abs(right), abs(bottom), abs(top)) <= 360 and max(grid.cell_size) < 0.5:
-            raise SceneError(f"{name!r} says its coordinates are metres ({grid.crs.name}), but they run over {extent}: they look like degrees, EPSG:4326 perhaps. {remedy}")
+            raise SceneError(
+                f"{name!r} says its coordinates are metres ({grid.crs.name}), but they run over {extent}: they look like degrees, EPSG:4326 perhaps. {remedy}"
+            )
         longitude, latitude = lon_lat((left + right) / 2, (bottom + top) / 2, grid.crs)
         if not (np.isfinite(longitude) and np.isfinite(latitude)):
             raise SceneError(f"{name!r} runs over {extent}, which is no place on earth in {grid.crs.name}. {remedy}")
@@ -217,7 +225,9 @@ def lon_lat(x, y, crs):
     try:
         return Transformer.from_crs(crs, 4326, always_xy=True).transform(x, y)
     except ProjError:
-        raise SceneError(f"The reference system {crs.name!r} is a local one, tied to no place on earth. Assign the real one (gdal_edit.py -a_srs EPSG:NUMBER FILE).") from None
+        raise SceneError(
+            f"The reference system {crs.name!r} is a local one, tied to no place on earth. Assign the real one (gdal_edit.py -a_srs EPSG:NUMBER FILE)."
+        ) from None
 
 
 def cell_metres(grid):

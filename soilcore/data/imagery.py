@@ -1,0 +1,287 @@
+"""Scenes: one stack or several single-band files, with roles for the bands, reflectance for the values and NaN for what is missing."""
+
+import datetime
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from soilcore.core import fingerprint
+from soilcore.core.errors import SettingsError
+from soilcore.core.findings import Finding
+from soilcore.core.grids import Grid
+from soilcore.core.progress import silent
+from soilcore.data.bands import recognise
+from soilcore.data.pixels import BandSource, FileSource, PixelReader, sample_places
+from soilcore.data.rasters import cell_metres
+from soilcore.data.scaling import Scaling, ScalingInputs, decide_scaling
+from soilcore.data.scene_files import all_bands, common_grid, dates_of, merged_tags, read_file_facts
+from soilcore.data.sensors import is_reflective, sensor_by_name
+from soilcore.data.stored_sample import stored_facts
+
+CHEAP_FINGERPRINT_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class SceneSettings:
+    """Which imagery, and what its files may not say of themselves.
+
+    Parameters
+    ----------
+    paths : tuple of str
+        One stack, or several files of one grid.
+    roles : tuple of (str, str)
+        Band name, number or file name, and the role it has: B, G, R, RE1, RE2, RE3, N, N2, S1, S2, or a name of its own.
+    sensor : str, optional
+        A name of the sensor table.
+    scale, offset : float, optional
+        Reflectance = stored value * scale + offset.
+    nodata : float, optional
+        Stored value that means no data; wins over the file's own.
+    trusted : bool
+        Whether the names come from the machine's own user, as on the command line: allows virtual mosaics (VRT) and ``/vsi`` names.
+    """
+
+    paths: tuple[str, ...]
+    roles: tuple[tuple[str, str], ...] = ()
+    sensor: str | None = None
+    scale: float | None = None
+    offset: float | None = None
+    nodata: float | None = None
+    trusted: bool = False
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Imagery that was opened, understood and checked. Pixels stay on disk.
+
+    Parameters
+    ----------
+    grid : Grid
+    roles : tuple of str
+        One per band: B, G, R, RE1, RE2, RE3, N, N2, S1, S2, or the band's own name.
+    scaling : Scaling
+        Of the reflective bands; a band without a role keeps its stored values.
+    sensor : str or None
+    paths : tuple of str
+    assumed : tuple of str
+        What nobody said but the evidence shows.
+    findings : tuple of Finding
+    date : datetime.date or None
+        Day of acquisition.
+    settings : SceneSettings
+    files, bands : tuple
+        Where the pixels are.
+    """
+
+    grid: Grid
+    roles: tuple[str, ...]
+    scaling: Scaling
+    sensor: str | None
+    paths: tuple[str, ...]
+    assumed: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    date: datetime.date | None = None
+    settings: SceneSettings | None = field(default=None, repr=False)
+    files: tuple[FileSource, ...] = field(default=(), repr=False)
+    bands: tuple[BandSource, ...] = field(default=(), repr=False)
+
+    @cached_property
+    def fingerprint(self):
+        """sha256 of the files' bytes and of how they are read; computed when first asked for.
+
+        A file above 1 GiB enters by its size, time of change and 64 MiB spread over it, and the fingerprint then begins with "sampled-".
+        """
+        large = any(Path(path).is_file() and Path(path).stat().st_size > CHEAP_FINGERPRINT_BYTES for path in self.paths)
+        content = [_content(path) for path in self.paths]
+        told = fingerprint.of_settings(content, replace(self.settings, paths=()), self.roles, replace(self.scaling, evidence=()))
+        return f"sampled-{told}" if large else told
+
+    @contextmanager
+    def reader(self):
+        """Open the files once for many windows; a reader belongs to one thread.
+
+        Yields
+        ------
+        PixelReader
+            ``.read(window, roles=None)`` gives float32 reflectance of shape (band, row, column), NaN where missing.
+        """
+        with PixelReader(self.grid, self.files, self.bands) as reader:
+            yield reader
+
+    def read(self, window, roles=None):
+        """Reflectance of one window, float32 of shape (band, row, column), NaN where missing; opens the files anew each time."""
+        with self.reader() as reader:
+            return reader.read(window, roles)
+
+    def sample(self, x, y, crs=None):
+        """Reflectance under points: the values of the pixels that hold them.
+
+        Parameters
+        ----------
+        x, y : array-like of shape (n,)
+        crs : pyproj.CRS, optional
+            Of the points; the scene's own if not given.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, n_roles)
+            Exactly what `read` gives at those pixels; NaN outside.
+        """
+        with self.reader() as reader:
+            return sample_places(reader, x, y, crs)
+
+    def preview(self, roles=("R", "G", "B"), size=1024):
+        """A small picture, see `soilcore.data.previews.preview`."""
+        from soilcore.data.previews import preview
+
+        return preview(self, roles, size)
+
+
+def open_scene(settings, report=silent):
+    """Open imagery and decide what its values mean.
+
+    Parameters
+    ----------
+    settings : SceneSettings
+    report : Report
+
+    Returns
+    -------
+    Scene
+        What was inferred is in `assumed`, oddities in `findings`.
+
+    Raises
+    ------
+    UnreadableError
+        If a file is missing, no raster of an accepted format (GeoTIFF, JPEG 2000), damaged or cut off.
+    SceneError
+        If it cannot be placed on earth, its bands are not recognised, or its scaling stays open; the message names the option.
+    SettingsError
+        If an option contradicts the files.
+
+    Notes
+    -----
+    GDAL opens only the files named, by the driver their first bytes tell; see `soilcore.data.rasters`.
+    """
+    _check_settings(settings)
+    report(0, 2, "looking into the image files")
+    files = tuple(read_file_facts(path, settings.trusted) for path in settings.paths)
+    grid, resampled, laid = common_grid(files)
+    facts, tags = all_bands(files), merged_tags(files)
+    hints = " ".join(
+        [Path(path).name for path in settings.paths] + [tags[name] for name in ("spacecraft_name", "platform", "spacecraft_id") if name in tags]
+    )
+    sensor = settings.sensor or tags.get("soilcore_sensor")
+    recognised = recognise(facts, settings.roles, sensor, cell_metres(grid), hints)
+    kept = [(band, role) for band, role in zip(facts, recognised.roles, strict=True) if role is not None]
+    sources = tuple(_file_source(file, differs, settings) for file, differs in zip(files, resampled, strict=True))
+    bands = tuple(_band_source(band, role, settings) for band, role in kept)
+    report(1, 2, "finding out how reflectance is stored")
+    pixels, missing = stored_facts(grid, sources, bands)
+    reflective = {role: band for band, role in kept if is_reflective(role)}
+    scaling, scaled, findings = decide_scaling(_scaling_inputs(settings, reflective, pixels, recognised.family, tags, grid))
+    bands = tuple(_scaled(band, fact, scaling) for band, (fact, _) in zip(bands, kept, strict=True))
+    days = dates_of(files)
+    assumed = (*laid, *recognised.assumed, *scaled, *missing)
+    roles = tuple(band.name for band in bands)
+    date_found = days[0] if days else None
+    return Scene(
+        grid, roles, scaling, scaling.sensor, settings.paths, assumed, (*findings, *_date_findings(days)), date_found, settings, sources, bands
+    )
+
+
+def _check_settings(settings):
+    if not settings.paths:
+        raise SettingsError("No image file was given. Name one with --scene.")
+    if len(set(settings.paths)) < len(settings.paths):
+        twice = next(path for path in settings.paths if settings.paths.count(path) > 1)
+        raise SettingsError(f"The image {twice!r} is given twice. Give each file once.")
+    if settings.sensor is not None:
+        sensor_by_name(settings.sensor)
+    if settings.scale is not None and not (np.isfinite(settings.scale) and settings.scale > 0):
+        raise SettingsError(f"The scale {settings.scale:g} is impossible: it must be above 0, for example 0.0001.")
+    if settings.offset is not None and not np.isfinite(settings.offset):
+        raise SettingsError(f"The offset {settings.offset:g} is not a number. Give one such as -0.1.")
+
+
+def _file_source(file, differs, settings):
+    nodata = settings.nodata if settings.nodata is not None else file.bands[0].nodata
+    if nodata is None and not any(band.dtype.startswith("float") for band in file.bands):
+        nodata = 0.0  # the fill of every optical product; without it, it would bleed into its neighbours
+    return FileSource(file.path, settings.trusted, "bilinear" if differs else None, file.has_mask, nodata)
+
+
+def _band_source(band, role, settings):
+    """The band with its stored values as they are; the scaling comes once it is known."""
+    nodata = settings.nodata if settings.nodata is not None else band.nodata
+    return BandSource(role, band.file, band.number, nodata, zero_is_nodata=is_reflective(role))
+
+
+def _scaled(source, band, scaling):
+    """Reflective bands share one scaling, others keep their own tags."""
+    if is_reflective(source.name):
+        return replace(source, scale=scaling.scale, offset=scaling.offset)
+    return replace(source, scale=band.scale, offset=band.offset)
+
+
+def _scaling_inputs(settings, reflective, pixels, family, tags, grid):
+    kinds = {np.dtype(band.dtype) for band in reflective.values()}
+    nodata = settings.nodata if settings.nodata is not None else next(iter(reflective.values())).nodata
+    return ScalingInputs(
+        source=Path(settings.paths[0]).name if len(settings.paths) == 1 else f"{len(settings.paths)} files ({Path(settings.paths[0]).name}, ...)",
+        pixels={role: pixels[role] for role in reflective},
+        integer=all(np.issubdtype(kind, np.integer) for kind in kinds),
+        bits=max(kind.itemsize for kind in kinds) * 8,
+        family=family,
+        sensor=settings.sensor,
+        scale=settings.scale,
+        offset=settings.offset,
+        tagged=tuple((band.scale, band.offset) for band in reflective.values()),
+        tags=tags,
+        cell_m=cell_metres(grid),
+        nodata=nodata,
+    )
+
+
+def _date_findings(days):
+    if len(days) < 2:
+        return ()
+    listed = ", ".join(map(str, days[:5]))
+    return (
+        Finding(
+            "bands-of-different-dates",
+            "warning",
+            f"The files of the scene name different days: {listed}.",
+            "Give files of one acquisition, or one composite stack.",
+            value=listed,
+        ),
+    )
+
+
+def _content(path):
+    file = Path(path)
+    if not file.is_file() or file.stat().st_size <= CHEAP_FINGERPRINT_BYTES:
+        return fingerprint.of_file(path) if file.is_file() else str(path)
+    return sampled_content(file)
+
+
+def sampled_content(file, parts=64):
+    """Fingerprint of a large file: size, time of change, and `parts` MiB spread over it.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+    parts : int
+    """
+    import hashlib
+
+    stat = file.stat()
+    digest = hashlib.sha256(f"{stat.st_size} {stat.st_mtime_ns}".encode())
+    with open(file, "rb") as stream:
+        for place in np.linspace(0, max(0, stat.st_size - (1 << 20)), parts).astype(int):
+            stream.seek(int(place))
+            digest.update(stream.read(1 << 20))
+    return digest.hexdigest()
