@@ -4,6 +4,8 @@ GDAL can only copy into the COG form, never write it in pieces; `write_cog` is t
 imagery higher ones cost up to ten times the time and save a few percent.
 """
 
+import secrets
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -103,6 +105,37 @@ def write_cog(source_gtiff, out, *, overviews="average"):
             copy(dataset, temporary, driver="COG", overview_resampling=overviews.upper(), **options)
     finally:
         dataset.close()
+
+
+@contextmanager
+def written_as_cog(out, profile, *, overviews="average"):
+    """Write a raster window by window; it becomes a cloud-optimised GeoTIFF when the block ends well, and leaves nothing behind otherwise.
+
+    Parameters
+    ----------
+    out : path
+        Its folder is made if it is not there.
+    profile : dict
+        From `gtiff_profile`.
+    overviews : str
+        See `write_cog`.
+
+    Yields
+    ------
+    rasterio.io.DatasetWriter
+        For the intermediate file beside `out`.
+    """
+    import rasterio
+
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    intermediate = out.with_name(f".{out.stem}.{secrets.token_hex(4)}.parts.tif")
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), rasterio.open(intermediate, "w", **profile) as target:
+            yield target
+        write_cog(intermediate, out, overviews=overviews)
+    finally:
+        intermediate.unlink(missing_ok=True)
 
 
 def _predictor(dtype):
