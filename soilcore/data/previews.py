@@ -158,7 +158,7 @@ def band_statistics(scene):
     return pd.DataFrame(rows)
 
 
-def histograms(scene, role, bins=60):
+def band_histogram(scene, role, bins=60):
     """How often values occur in one band, before and after scaling.
 
     Parameters
@@ -169,8 +169,9 @@ def histograms(scene, role, bins=60):
 
     Returns
     -------
-    pandas.DataFrame
-        stored and reflectance (the middle of each bin) and count. The range is that of the 0.1 % to 99.9 % quantiles.
+    stored, scaled : tuple of (counts, edges)
+        Counts of shape (bins,) and edges of shape (bins + 1,), in stored values and in reflectance. The range is that of the
+        0.1 % to 99.9 % quantiles; both are empty where the band has no value.
 
     Raises
     ------
@@ -183,10 +184,10 @@ def histograms(scene, role, bins=60):
     values = stored_values(scene.grid, scene.files, (band,))[0][role]
     finite = values[np.isfinite(values)]
     if not finite.size:
-        return pd.DataFrame({"stored": [], "reflectance": [], "count": []})
-    counts, edges = np.histogram(finite, bins, range=np.quantile(finite, (0.001, 0.999)))
-    middle = (edges[:-1] + edges[1:]) / 2
-    return pd.DataFrame({"stored": middle, "reflectance": middle * band.scale + band.offset, "count": counts})
+        return (np.array([]), np.array([])), (np.array([]), np.array([]))
+    low, high = np.quantile(finite, (0.001, 0.999))
+    counts, edges = np.histogram(finite, bins, range=(low, high if high > low else low + 1))
+    return (counts, edges), (counts, edges * band.scale + band.offset)
 
 
 def footprint(grid, points_per_side=12):

@@ -154,7 +154,7 @@ def _scene(args):
     from soilcore.data.imagery import SceneSettings
     from soilcore.features.selection import parse_roles
 
-    return SceneSettings(paths, parse_roles(words(args.roles)), args.sensor, args.scale, args.offset, args.nodata)
+    return SceneSettings(paths, parse_roles(words(args.roles)), args.sensor, args.scale, args.offset, args.nodata, trusted=True)
 
 
 def _features(args, scene):
