@@ -13,7 +13,7 @@ class MeanModel(Learner):
 
     Parameters
     ----------
-    transform : {"none", "log10", "log1p"}
+    target_transform : {"none", "log10", "log1p"}
         Only for `predict_transformed`.
     smearing : float
         Not used; here so that all learners are set alike.
@@ -27,8 +27,8 @@ class MeanModel(Learner):
     minimum_rows = 2
     label = "the mean"
 
-    def __init__(self, transform="none", smearing=1.0):
-        self.transform = transform
+    def __init__(self, target_transform="none", smearing=1.0):
+        self.target_transform = target_transform
         self.smearing = smearing
 
     def _fit(self, X, z, y, groups, report):
@@ -56,7 +56,7 @@ class BestIndexModel(Learner):
     ----------
     candidates : tuple of str
         Columns to choose from; empty means all. Names need a DataFrame.
-    transform : {"none", "log10", "log1p"}
+    target_transform : {"none", "log10", "log1p"}
         The line is fitted on this scale.
     smearing : float
         Factor on the back-transformed prediction (`duan_factor`).
@@ -74,9 +74,9 @@ class BestIndexModel(Learner):
     minimum_rows = 3
     label = "the best single index"
 
-    def __init__(self, candidates=(), transform="none", smearing=1.0):
+    def __init__(self, candidates=(), target_transform="none", smearing=1.0):
         self.candidates = candidates
-        self.transform = transform
+        self.target_transform = target_transform
         self.smearing = smearing
 
     def _fit(self, X, z, y, groups, report):
@@ -101,7 +101,9 @@ class BestIndexModel(Learner):
         names = list(getattr(self, "feature_names_in_", ()))
         missing = [name for name in self.candidates if name not in names]
         if missing:
-            raise LearnerInputError(f"The candidates {', '.join(map(str, missing))} are not among the columns. Give a table that has them, or other candidates.")
+            raise LearnerInputError(
+                f"The candidates {', '.join(map(str, missing))} are not among the columns. Give a table that has them, or other candidates."
+            )
         return np.array([names.index(name) for name in self.candidates])
 
     def __sklearn_tags__(self):

@@ -84,17 +84,19 @@ def make_learner(name, settings, *, index_columns=()):
     """
     spec = learner_spec(name)
     if not spec.available:
-        raise NotAvailableError(f"The model {name!r} ({spec.label}) is not available yet. Models: {', '.join(s.name for s in learner_specs() if s.available)}.")
+        raise NotAvailableError(
+            f"The model {name!r} ({spec.label}) is not available yet. Models: {', '.join(s.name for s in learner_specs() if s.available)}."
+        )
     if name == "mean":
         from soilcore.models.baselines import MeanModel
 
-        return MeanModel(transform=settings.transform)
+        return MeanModel(target_transform=settings.transform)
     if name == "best-index":
         from soilcore.models.baselines import BestIndexModel
 
-        return BestIndexModel(candidates=tuple(index_columns), transform=settings.transform)
+        return BestIndexModel(candidates=tuple(index_columns), target_transform=settings.transform)
     common = {
-        "transform": settings.transform,
+        "target_transform": settings.transform,
         "trials": settings.trials,
         "budget": settings.budget,
         "random_state": settings.seed,

@@ -51,7 +51,9 @@ def checked_training(learner, X, y, groups=None):
     if not np.isfinite(y).all():
         raise LearnerInputError(f"{int((~np.isfinite(y)).sum())} of {y.size} target values are NaN or inf. Leave these samples out before fitting.")
     if y.size < learner.minimum_rows:
-        raise LearnerInputError(f"Got n_samples={y.size}, but {learner.label} needs at least {learner.minimum_rows}. Take more samples, or the model 'mean'.")
+        raise LearnerInputError(
+            f"Got n_samples={y.size}, but {learner.label} needs at least {learner.minimum_rows}. Take more samples, or the model 'mean'."
+        )
     learner.n_features_in_ = X.shape[1]
     if names is not None:
         learner.feature_names_in_ = np.array(names, dtype=object)
@@ -75,12 +77,16 @@ def checked_new(learner, X):
         extra = [name for name in names if name not in set(known)]
         if missing or extra:
             parts = [f"missing: {_some(missing)}"] * bool(missing) + [f"not seen in training: {_some(extra)}"] * bool(extra)
-            raise LearnerInputError(f"The columns are not those {learner.label} was trained on ({'; '.join(parts)}). Give exactly its {len(known)} columns.")
+            raise LearnerInputError(
+                f"The columns are not those {learner.label} was trained on ({'; '.join(parts)}). Give exactly its {len(known)} columns."
+            )
         X = X[list(known)]
     X = _as_matrix(X)
     if X.shape[1] != learner.n_features_in_:
         expected = "" if known is None else f": {_some(known)}"
-        raise LearnerInputError(f"X has {X.shape[1]} features, but {type(learner).__name__} is expecting {learner.n_features_in_} features as input{expected}.")
+        raise LearnerInputError(
+            f"X has {X.shape[1]} features, but {type(learner).__name__} is expecting {learner.n_features_in_} features as input{expected}."
+        )
     check_finite(X, known)
     return X
 

@@ -18,7 +18,7 @@ class Learner(RegressorMixin, BaseEstimator):
     """Base of every learner: scikit-learn's contract with a target transform inside.
 
     A subclass gives ``_fit(X, z, y, groups, report)`` and ``_predict(X)``, both on plain float64 arrays, `z` and the prediction on the
-    modelling scale. Its ``__init__`` has the parameters ``transform`` and ``smearing``.
+    modelling scale. Its ``__init__`` has the parameters ``target_transform`` and ``smearing``.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Learner(RegressorMixin, BaseEstimator):
             If the table or the target cannot be used; the message says how many values, which columns, and what to do.
         """
         X, y, groups = checked_training(self, X, y, groups)
-        self.transform_ = TargetTransform(self.transform)
+        self.transform_ = TargetTransform(self.target_transform)
         self.nonnegative_ = bool((y >= 0).all())
         self.device_, self.device_note_ = "cpu", ""
         with one_thread_for_small(X), expected_warnings():

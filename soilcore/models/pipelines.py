@@ -20,7 +20,7 @@ class TunedRegressor(Learner):
     Parameters
     ----------
     name : {"plsr", "ridge", "svr", "rf", "xgboost", "mlp"}
-    transform : {"none", "log10", "log1p"}
+    target_transform : {"none", "log10", "log1p"}
         Scale on which the target is modelled.
     trials : int
         Parameter sets tried, the defaults first; 0 fits the defaults. PLSR and ridge try their whole grid (10 components, 15 penalties)
@@ -54,9 +54,11 @@ class TunedRegressor(Learner):
 
     minimum_rows = 5
 
-    def __init__(self, name="rf", transform="none", trials=10, budget=None, random_state=0, jobs=1, device="auto", parameters=None, smearing=1.0):
+    def __init__(
+        self, name="rf", target_transform="none", trials=10, budget=None, random_state=0, jobs=1, device="auto", parameters=None, smearing=1.0
+    ):
         self.name = name
-        self.transform = transform
+        self.target_transform = target_transform
         self.trials = trials
         self.budget = budget
         self.random_state = random_state

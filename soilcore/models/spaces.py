@@ -12,6 +12,7 @@ TRIAL_TREES = 30  # while tuning: more trees lower the noise of a forest, they d
 WIDE = 200  # columns; with more, trees look at a smaller share, so that a split still sees at most about 200
 _FEW = 500  # rows
 _FEW_BINS, _BIN_ROWS = 64, 1000
+_THREADS_PAY = 20_000  # table cells
 _MANY_VALUES = 200_000  # table cells; below, XGBoost is faster on one thread than on several
 _MOST_COMPONENTS = 10
 _RIDGE_PENALTIES = tuple(float(penalty) for penalty in np.logspace(-3, 4, 15))
@@ -28,6 +29,11 @@ class Table:
     def tree_share(self):
         """Share of the columns trees are offered: 1 up to 200 columns, then 200 / columns."""
         return min(1.0, WIDE / self.columns)
+
+    @property
+    def is_large(self):
+        """Whether threads pay outside XGBoost."""
+        return self.rows * self.columns > _THREADS_PAY
 
 
 @dataclass(frozen=True)
@@ -54,15 +60,15 @@ class Space:
         Draws parameters.
     grid : function of Table, optional
         All parameter sets, where they are few: tried one after the other without Optuna, and regardless of the number of trials.
-    threads : bool
-        Whether folds gain from running side by side. Small networks and linear models spend their time in Python, which does not.
+    threads : function of Table
+        Whether folds gain from running side by side: with few values most of the time is spent in Python, which does not.
     """
 
     defaults: Callable
     steps: Callable
     suggest: Callable | None = None
     grid: Callable | None = None
-    threads: bool = True
+    threads: Callable = lambda table: table.is_large
 
 
 def space_of(name):
@@ -139,7 +145,7 @@ def _suggest_svr(trial, table):
 
 
 def _rf_defaults(table):
-    return {"n_estimators": FOREST_TREES, "max_depth": None, "min_samples_leaf": 2, "max_features": 0.33, "max_samples": 1.0}
+    return {"n_estimators": FOREST_TREES, "max_depth": None, "min_samples_leaf": 2, "max_features": 0.5, "max_samples": 1.0}
 
 
 def _rf_steps(parameters, table, hardware):
@@ -153,7 +159,7 @@ def _rf_steps(parameters, table, hardware):
         max_features=share if share == "sqrt" else share * table.tree_share,
         max_samples=None if parameters["max_samples"] == 1.0 else parameters["max_samples"],
         random_state=hardware.seed,
-        n_jobs=hardware.jobs,
+        n_jobs=hardware.jobs if table.is_large else 1,
     )
     return [("model", forest)]
 
@@ -254,17 +260,15 @@ SPACES = {
     "plsr": Space(
         defaults=lambda table: {"components": min(3, most_components(table))},
         steps=_plsr_steps,
-        threads=False,
         grid=lambda table: [{"components": count} for count in range(1, most_components(table) + 1)],
     ),
     "ridge": Space(
         defaults=lambda table: {"alpha": 1.0},
         steps=_ridge_steps,
-        threads=False,
         grid=lambda table: [{"alpha": penalty} for penalty in _RIDGE_PENALTIES],
     ),
-    "svr": Space(defaults=lambda table: {"C": 1.0, "epsilon": 0.1, "gamma": 1.0}, steps=_svr_steps, suggest=_suggest_svr, threads=False),
+    "svr": Space(defaults=lambda table: {"C": 1.0, "epsilon": 0.1, "gamma": 1.0}, steps=_svr_steps, suggest=_suggest_svr),
     "rf": Space(defaults=_rf_defaults, steps=_rf_steps, suggest=_suggest_rf),
-    "xgboost": Space(defaults=_xgboost_defaults, steps=_xgboost_steps, suggest=_suggest_xgboost),
-    "mlp": Space(defaults=_mlp_defaults, steps=_mlp_steps, suggest=_suggest_mlp, threads=False),
+    "xgboost": Space(defaults=_xgboost_defaults, steps=_xgboost_steps, suggest=_suggest_xgboost, threads=lambda table: True),
+    "mlp": Space(defaults=_mlp_defaults, steps=_mlp_steps, suggest=_suggest_mlp),
 }

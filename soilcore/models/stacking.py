@@ -22,7 +22,7 @@ class StackingModel(Learner):
     ----------
     members : tuple of str
         Names of tuned learners.
-    transform, trials, budget, random_state, jobs, device, smearing
+    target_transform, trials, budget, random_state, jobs, device, smearing
         As in `TunedRegressor`; trials and budget are per member. A member is the same model as the learner of that name alone.
     parameters : dict of str to dict, optional
         Per member the parameters to fit with, without a search.
@@ -54,10 +54,10 @@ class StackingModel(Learner):
     label = "the stack"
 
     def __init__(
-        self, members=MEMBERS, transform="none", trials=10, budget=None, random_state=0, jobs=1, device="auto", parameters=None, smearing=1.0
+        self, members=MEMBERS, target_transform="none", trials=10, budget=None, random_state=0, jobs=1, device="auto", parameters=None, smearing=1.0
     ):
         self.members = members
-        self.transform = transform
+        self.target_transform = target_transform
         self.trials = trials
         self.budget = budget
         self.random_state = random_state
@@ -82,7 +82,7 @@ class StackingModel(Learner):
     def _member(self, name):
         return TunedRegressor(
             name,
-            transform=self.transform,
+            target_transform=self.target_transform,
             trials=self.trials,
             budget=self.budget,
             random_state=self.random_state,

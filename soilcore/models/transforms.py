@@ -120,9 +120,9 @@ class WayBack:
 
 
 def duan_factor(transform, y, predicted):
-    """Duan's smearing factor, which turns the back-transformed median into an estimate of the mean.
+    r"""Duan's smearing factor, which turns the back-transformed median into an estimate of the mean.
 
-    .. math:: S = \\frac{1}{n}\\sum_i b^{\\,g(y_i) - g(p_i)}
+    .. math:: S = \frac{1}{n}\sum_i b^{\,g(y_i) - g(p_i)}
 
     with base b = 10 for log10 and e for log1p, g the transform.
 

@@ -168,7 +168,9 @@ def _tree_parzen(space, table, trials, seed):
     try:
         import optuna
     except ImportError:
-        raise NotAvailableError("Tuning needs the package optuna, which is not installed. Install it (pip install optuna), or use --trials 0.") from None
+        raise NotAvailableError(
+            "Tuning needs the package optuna, which is not installed. Install it (pip install optuna), or use --trials 0."
+        ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_RANDOM_STARTS)
     study = optuna.create_study(direction="minimize", sampler=sampler)
@@ -194,6 +196,7 @@ def out_of_fold(name, parameters, X, z, folds, hardware, jobs=1):
     Folds run in `jobs` threads; each fold's fit has one thread and the same seed, so the result does not depend on `jobs`.
     """
     predicted = np.full(len(z), np.nan)
+    threads = jobs if space_of(name).threads(Table(*X.shape)) else 1
 
     def one(fold):
         test = folds == fold
@@ -202,7 +205,7 @@ def out_of_fold(name, parameters, X, z, folds, hardware, jobs=1):
         pipeline.fit(X[train], z[train])
         predicted[test] = np.asarray(pipeline.predict(X[test]), dtype=float).reshape(-1)
 
-    with ThreadPoolExecutor(jobs if space_of(name).threads else 1) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         list(pool.map(one, np.unique(folds)))
     return predicted
 
