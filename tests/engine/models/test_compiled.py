@@ -51,9 +51,9 @@ def _small(name, transform):
     """The learner of that name, with few trees."""
     few = {"rf": {"n_estimators": 40}, "xgboost": {"rounds": 60}}
     if name == "stacking":
-        return StackingModel(transform=transform, trials=0, parameters=few)
+        return StackingModel(target_transform=transform, trials=0, parameters=few)
     if name in few:
-        return TunedRegressor(name, transform=transform, parameters=few[name])
+        return TunedRegressor(name, target_transform=transform, parameters=few[name])
     return make_learner(name, FitSettings(transform, trials=0, jobs=1))
 
 
@@ -76,7 +76,7 @@ def test_other_learners_predict_by_themselves(fitted, pixels, name):
 
 
 def test_a_stack_with_a_member_it_does_not_know_is_compiled_in_part(table, pixels):
-    learner = StackingModel(members=("svr", "rf"), transform="log1p", trials=0).fit(*table)
+    learner = StackingModel(members=("svr", "rf"), target_transform="log1p", trials=0).fit(*table)
     compiled = compile_learner(learner)
     assert compiled.by_library == ("svr",)
     np.testing.assert_allclose(compiled.predict(pixels), learner.predict(pixels.astype(float)), rtol=1e-6)
@@ -86,7 +86,7 @@ def test_a_stack_with_a_member_it_does_not_know_is_compiled_in_part(table, pixel
 @pytest.mark.parametrize("layers", ["16", "12-8"])
 def test_networks_of_every_shape_are_reproduced(table, pixels, activation, layers):
     parameters = {"activation": activation, "layers": layers, "seeds": 3}
-    learner = TunedRegressor("mlp", transform="log10", parameters=parameters).fit(*table)
+    learner = TunedRegressor("mlp", target_transform="log10", parameters=parameters).fit(*table)
     np.testing.assert_allclose(compile_learner(learner).predict(pixels), learner.predict(pixels.astype(float)), rtol=1e-5, atol=1e-6)
 
 
@@ -107,7 +107,7 @@ def test_a_column_that_never_varied_does_not_break_the_scaling(table, pixels):
     still = pixels.copy()
     still[:, 3] = 1.0
     for name in ("mlp", "plsr"):
-        learner = TunedRegressor(name, transform="log1p", trials=0).fit(X, y)
+        learner = TunedRegressor(name, target_transform="log1p", trials=0).fit(X, y)
         np.testing.assert_allclose(compile_learner(learner).predict(still), learner.predict(still.astype(float)), rtol=1e-5, atol=1e-6)
 
 

@@ -54,7 +54,7 @@ def test_altering_the_outer_test_set_leaves_tuning_unchanged(name, samples):
 @pytest.mark.parametrize("grouped", [False, True])
 def test_altering_targets_of_an_inner_fold_leaves_its_level_one_rows_unchanged(transform, grouped, samples):
     X, y, splits = samples
-    make = functools.partial(StackingModel, transform=transform, parameters=SMALL, device="cpu")
+    make = functools.partial(StackingModel, target_transform=transform, parameters=SMALL, device="cpu")
     inside, outside = leak_checks.level_one_changes(make, X, y, splits.groups if grouped else None)
     assert inside == 0
     assert outside > 0.01
