@@ -1,108 +1,117 @@
 """Samples: a table a field scientist made, its coordinates, its target with unit and extract, and what is wrong with it."""
 
-from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pyproj import CRS
 
-from soilcore.core.findings import Finding
+from soilcore.core import fingerprint
+from soilcore.core.errors import SampleError, SettingsError
+from soilcore.core.progress import silent
+from soilcore.data.columns import depth_ranges, role_columns
+from soilcore.data.dates import parse_dates
+from soilcore.data.places import find_places
+from soilcore.data.sample_set import SampleSet, SampleSettings, Target
+from soilcore.data.tabular import read_table
+from soilcore.data.targets import find_target, make_target
 
+__all__ = ["SampleSet", "SampleSettings", "Target", "read_samples"]
 
-@dataclass(frozen=True)
-class SampleSettings:
-    """What a user can say about a table; None means "find out, and say what was assumed"."""
-
-    sheet: str | None = None
-    layer: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    decimal: str | None = None
-    x: str | None = None
-    y: str | None = None
-    crs: str | None = None
-    id: str | None = None
-    date: str | None = None
-    depth_top: str | None = None
-    depth_bottom: str | None = None
-    target: str | None = None
-    unit: str | None = None
-    extract: str | None = None
-    texture: str | None = None
-    clay: str | None = None
-    convert: str | None = None
-    detection_limit: float | None = None
+_FOUND_BY_NAME = ("id", "date", "depth_top", "depth_bottom", "texture", "clay", "sand", "silt", "unit", "extract")
+_TEXT_ROLES = ("unit", "extract", "texture")
 
 
-@dataclass(frozen=True)
-class Target:
-    """The property to be predicted, in the form it is modelled.
+def read_samples(path, settings=None, report=silent):
+    """Read a table of samples: columns, places, target.
 
     Parameters
     ----------
-    column : str
-        Column it came from.
-    values : ndarray of float, shape (n_samples,)
-        NaN where missing or unusable.
-    unit : str or None
-        Unit of `values`; None when unknown.
-    extract : str or None
-        For EC: "1:1", "1:2", "1:2.5", "1:5", "paste" or "ECa".
-    form : str
-        "as-measured", "ECe" or "salt".
-    method : str or None
-        The conversion applied and its factors, as text; None when values are as measured.
+    path : str or Path
+        CSV, TSV or other text (also gzipped), XLSX, GeoPackage, GeoJSON, zipped shapefile, parquet.
+    settings : SampleSettings, optional
+        What the user says about it; what is not said is found out and kept in `SampleSet.assumed`.
+    report : Report
+
+    Returns
+    -------
+    SampleSet
+
+    Raises
+    ------
+    UnreadableError
+        If it is no table.
+    SettingsError
+        If an option names what is not there.
+    SampleError
+        If a conversion needs what is not known.
     """
+    settings = SampleSettings() if settings is None else settings
+    report(0, 3, "reading the table")
+    raw = read_table(
+        path, sheet=settings.sheet, layer=settings.layer, encoding=settings.encoding, delimiter=settings.delimiter, decimal=settings.decimal
+    )
+    if raw.frame.columns.empty:
+        raise SampleError(f"{Path(path).name!r} has places but no columns, so there is nothing to model.")
+    report(1, 3, "finding places and target")
+    columns = _parts(raw, settings)
+    places = find_places(raw, x=settings.x, y=settings.y, crs=settings.crs)
+    if places.x_column is not None:
+        columns |= {"x": places.x_column, "y": places.y_column}
+    name, said, assumed = find_target(raw.frame, settings, columns)
+    target, about, taken = make_target(raw, settings, columns, name) if name is not None else (None, [], [])
+    if name is not None:
+        columns["target"] = name
+    report(3, 3, "table read")
+    return SampleSet(
+        table=raw.frame,
+        source=Path(path).name,
+        fingerprint=fingerprint.of_settings(raw.sha256, settings),
+        x=places.x,
+        y=places.y,
+        crs=places.crs,
+        target=target,
+        columns=columns,
+        findings=tuple([*raw.findings, *places.findings, *said, *about]),
+        assumed=tuple([*raw.assumed, *places.assumed, *assumed, *taken]),
+    )
 
-    column: str
-    values: np.ndarray
-    unit: str | None = None
-    extract: str | None = None
-    form: str = "as-measured"
-    method: str | None = None
+
+def _parts(raw, settings):
+    """Which column plays which part: as told, else by name."""
+    columns = {}
+    for role in _FOUND_BY_NAME:
+        told = getattr(settings, role, None) if role not in ("unit", "extract") else None
+        if told is not None:
+            if told not in raw.frame.columns:
+                option = "--" + role.replace("_", "-")
+                raise SettingsError(f"{option} names the column {told!r}, which the table does not have. Its columns: {', '.join(raw.frame.columns[:40])}.")
+            columns[role] = told
+        elif found := [name for name in role_columns(list(raw.frame.columns), role) if _plausible(raw.frame[name], role) and name not in columns.values()]:
+            columns[role] = found[0]
+    if "depth_top" not in columns:
+        _split_depths(raw, columns)
+    return columns
 
 
-@dataclass(frozen=True)
-class SampleSet:
-    """A checked table of samples.
+def _plausible(values, role):
+    """Whether a column's content can play the part its name says."""
+    numeric = pd.api.types.is_numeric_dtype(values.dtype)
+    if role == "date":
+        known = np.mean(values.notna())
+        return bool(known > 0 and np.mean(~np.isnat(parse_dates(values, str(values.name)).days)) > 0.5 * known)
+    if role in _TEXT_ROLES:
+        return not numeric
+    return numeric or role == "id"
 
-    Parameters
-    ----------
-    table : pandas.DataFrame of n_samples rows
-        Every column, numbers as numbers, in the order of the file. The index is the row as a spreadsheet counts it (first sample: 2).
-    source : str
-        Where it came from.
-    fingerprint : str
-        sha256 of the bytes and the settings.
-    x, y : ndarray of float, shape (n_samples,), or None
-        Coordinates in `crs` (easting or longitude first); None for a table without places.
-    crs : pyproj.CRS or None
-        Their reference system.
-    target : Target or None
-        The property to be predicted, when one was named.
-    columns : dict
-        Which column plays which part: "x", "y", "id", "date", "depth_top", "depth_bottom", "texture", "clay", "target".
-    findings : tuple of Finding
-        What reading found. `soilcore.data.checks.check_samples` finds more.
-    assumed : tuple of str
-        Sentences: what was inferred because nobody said.
-    """
 
-    table: pd.DataFrame
-    source: str
-    fingerprint: str
-    x: np.ndarray | None = None
-    y: np.ndarray | None = None
-    crs: CRS | None = None
-    target: Target | None = None
-    columns: dict = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
-    assumed: tuple[str, ...] = ()
-
-    def __len__(self):
-        return len(self.table)
-
-    @property
-    def has_places(self):
-        """Whether samples can be laid over a map."""
-        return self.x is not None
+def _split_depths(raw, columns):
+    """A column of depth ranges ("0-20") becomes top and bottom."""
+    for name in role_columns(list(raw.frame.columns), "depth"):
+        if pd.api.types.is_numeric_dtype(raw.frame[name].dtype):
+            continue
+        limits = depth_ranges(raw.frame[name])
+        if limits is not None and not {"depth_top", "depth_bottom"} & set(raw.frame.columns):
+            raw.frame["depth_top"], raw.frame["depth_bottom"] = limits
+            columns |= {"depth_top": "depth_top", "depth_bottom": "depth_bottom"}
+            raw.assumed.append(f"depths: top and bottom from the ranges in {name}")
+            return
