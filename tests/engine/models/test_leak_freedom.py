@@ -15,7 +15,7 @@ from soilcore.models.stacking import StackingModel
 LEARNERS = [spec.name for spec in learner_specs() if spec.available]
 SCALED = ("plsr", "ridge", "svr", "mlp", "stacking")
 SMALL = {"rf": {"n_estimators": 8}, "xgboost": {"rounds": 20, "learning_rate": 0.15}, "mlp": {"seeds": 1, "layers": "16", "alpha": 30.0}}
-QUICK_MEMBERS = ("svr", "ridge")  # a tuned stack of these takes a quarter of a second, and goes the same way
+QUICK_MEMBERS = ("svr", "plsr")  # a tuned stack of these takes a quarter of a second, and goes the same way
 
 
 def maker(name, trials=0):
@@ -78,8 +78,9 @@ def test_scalers_hold_the_statistics_of_the_training_samples_alone(name, samples
     assert min(leak_checks.scaler_differences(learner, X)) > 1e-3
 
 
-@pytest.mark.parametrize("name", LEARNERS)
-@pytest.mark.parametrize("scheme", ["random", "group"])
+@pytest.mark.parametrize(
+    ("name", "scheme"), [*((name, "group") for name in LEARNERS), *((name, "random") for name in LEARNERS if name != "stacking")]
+)
 def test_permuted_targets_show_no_skill(name, scheme, samples):
     X, y, splits = samples
     if scheme == "random":
