@@ -242,7 +242,7 @@ def _add_ambiguous(bands, found):
 def _numbered(bands, numbers, family, cell_m):
     if not numbers:
         return {}
-    families = (family,) if family else tuple(load_table("sensors")["numbered"])
+    families = (family,) if family else _possible_families(cell_m)
     readings = {
         tuple(sorted((at, numbered_roles(name)[n]) for at, n in numbers.items()))
         for name in families
@@ -254,6 +254,12 @@ def _numbered(bands, numbers, family, cell_m):
         known = numbered_roles(family)
         return {position: known[number] for position, number in numbers.items() if number in known}
     raise SceneError(_not_recognised(bands, cell_m, "their numbers mean different colours on Sentinel-2 and on Landsat"))
+
+
+def _possible_families(cell_m):
+    """Numberings that a pixel size allows: nobody makes 10 m pixels of the Thematic Mapper's 30 m."""
+    fine = cell_m is not None and cell_m < _LANDSAT_CELL_M
+    return tuple(name for name in load_table("sensors")["numbered"] if not (fine and name == "landsat-tm"))
 
 
 def _from_layout(bands, sensor, family):

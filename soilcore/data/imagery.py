@@ -96,7 +96,7 @@ class Scene:
         """
         large = any(Path(path).is_file() and Path(path).stat().st_size > CHEAP_FINGERPRINT_BYTES for path in self.paths)
         content = [_content(path) for path in self.paths]
-        told = fingerprint.of_settings(content, replace(self.settings, paths=()), self.roles, replace(self.scaling, evidence=()))
+        told = fingerprint.of_settings(content, self.grid.shape, list(self.bands))
         return f"sampled-{told}" if large else told
 
     @contextmanager

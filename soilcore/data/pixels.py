@@ -186,12 +186,9 @@ def laid_onto(dataset, grid, source):
     from rasterio.errors import CRSError, RasterioError
     from rasterio.vrt import WarpedVRT
 
-    target = {"crs": grid.crs.to_wkt(), "transform": grid.transform, "height": grid.height, "width": grid.width}
-    # Where only the resolution differs the transformation is exact anyway; else a hundredth of a pixel is.
-    if same_crs(grid.crs, Grid.of(dataset).crs):
-        target |= {"crs": dataset.crs, "tolerance": 0.0}
-    else:
-        target["tolerance"] = 0.01
+    same = same_crs(grid.crs, Grid.of(dataset).crs)
+    target = {"crs": dataset.crs if same else grid.crs.to_wkt(), "transform": grid.transform, "height": grid.height, "width": grid.width}
+    target["tolerance"] = 0.01  # of a pixel; exact where only the resolution differs
     try:
         return WarpedVRT(dataset, **target, resampling=Resampling[source.resampling], src_nodata=source.source_nodata, nodata=np.nan, dtype="float32")
     except (RasterioError, CRSError) as error:

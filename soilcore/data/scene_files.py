@@ -79,9 +79,20 @@ def read_file_facts(path, trusted=False):
             )
             for number in dataset.indexes
         )
-        tags = {name.lower(): str(value) for name, value in dataset.tags().items()}
+        tags = _plain_tags(dataset.tags())
         has_mask = any(MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums)
     return FileFacts(str(path), grid, bands, tags, has_mask)
+
+
+def _plain_tags(tags):
+    """Tags with names in lower case; GDAL cuts a name at its colon, so "s2:baseline=5" arrives as "s2" and "baseline=5"."""
+    plain = {}
+    for name, value in tags.items():
+        rest, equals, cut_off = str(value).partition("=")
+        if equals and re.fullmatch(r"[a-z_]+", rest):
+            name, value = f"{name}:{rest}", cut_off
+        plain[name.lower()] = str(value)
+    return plain
 
 
 def all_bands(files):
