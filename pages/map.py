@@ -16,9 +16,9 @@ if not work.maps:
 
 with messages.shown(stop=True):
     made = mapping.choose()
-mapping.summary(made)
+with messages.shown():
+    mapping.summary(made)
 if maps.ready():
-    with messages.shown():
-        mapping.picture(made)
+    mapping.picture(made)
 mapping.areas(made)
 mapping.downloads(made)

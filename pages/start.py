@@ -64,9 +64,9 @@ theme.header(
 if work.project:
     with st.container(border=True):
         st.subheader(messages.plain(work.project.title), anchor=False)
-        has = ("a table of samples" if work.samples_file else "no samples yet", "imagery" if work.scene_files else "no imagery yet")
+        has = ("A table of samples" if work.samples_file else "No samples yet", "imagery" if work.scene_files else "no imagery yet")
         st.markdown(" · ".join((*has, f"models: {len(work.models)}", f"maps: {len(work.maps)}")))
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
             if work.maps:
                 steps.link("map", "See the map")
             steps.link("samples", "Look at the samples")
@@ -78,7 +78,7 @@ with left:
     st.subheader("Try it", anchor=False)
     st.markdown(
         "A synthetic coastal plain whose truth is known, with 95 samples, a Sentinel-2-like scene, a trained model and its map. "
-        "The first time, it is made on this machine in about a minute."
+        "The first time, it is made on this machine, which takes a few minutes; afterwards it opens at once."
     )
     st.button("Open the demo", icon=":material/play_circle:", type="primary", on_click=open_demo, disabled=jobs.is_busy())
 with right:

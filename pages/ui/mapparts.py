@@ -50,7 +50,7 @@ class Graticule(MacroElement):
         for (let i = Math.ceil(west / step); i * step <= east; i++)
           line([[south, i * step], [north, i * step]], name(i * step, 'E', 'W', digits), [south + (north - south) * .04, i * step]);
         for (let i = Math.ceil(south / step); i * step <= north; i++)
-          line([[i * step, west], [i * step, east]], name(i * step, 'N', 'S', digits), [i * step, west + (east - west) * .01]);
+          line([[i * step, west], [i * step, east]], name(i * step, 'N', 'S', digits), [i * step, west + (east - west) * .055]);
       };
       map.on('moveend', draw);
       map.whenReady(draw);

@@ -11,6 +11,7 @@ import streamlit as st
 from pages.ui import cached, jobs, layers, maps, messages, steps, theme
 from pages.ui.session import current_work
 from pages.ui.workspace import BOUNDARIES, LIMIT_MB, keep_upload
+from soilcore.core.errors import ModelError
 
 _WATER = "water"
 _MASK_WORDS = {None: "nothing", _WATER: "water, found in the image"}
@@ -60,15 +61,15 @@ def form():
     work = current_work()
     left, middle, right = st.columns(3, gap="large")
     chosen = left.selectbox("Model", work.models, index=work.models.index(work.model), key="map.model")
-    model = cached.model(chosen)
+    model = model_facts(chosen)
     scene_words = ", ".join(work.scene_files) or "none chosen"
-    left.caption(f"Predicts {messages.plain(model.target['column'])} in {messages.plain(model.target['unit'] or 'an unknown unit')}. Image: {messages.plain(scene_words)}.")
+    left.caption(f"Predicts {messages.plain(model['target']['column'])} in {messages.plain(model['target']['unit'] or 'an unknown unit')}. Image: {messages.plain(scene_words)}.")
     with middle:
         scheme = _scheme(model)
         mask = st.selectbox("Leave out", [None, _WATER, *work.project.items("covariates")], index=1, format_func=_mask_words, key="map.mask")
     with right:
         aoi = _area_of_interest(work)
-    needs_scene = _needs_scene(model)
+    needs_scene = bool(model["recipe"]["bands"] or model["recipe"]["indices"] or model["recipe"]["formulas"])
     if needs_scene and not work.scene_files:
         st.info("This model needs an image. Choose one first.", icon=":material/satellite_alt:")
         steps.link("imagery", "Go to Imagery", ":material/arrow_back:")
@@ -81,16 +82,25 @@ def _mask_words(mask):
     return _MASK_WORDS.get(mask, f"where {mask} is 0 or empty")
 
 
-def _needs_scene(model):
-    from soilcore.features.recipe import FeatureRecipe
+def model_facts(identifier):
+    """What `model.json` says of a trained model, without loading its learner.
 
-    return FeatureRecipe.from_dict(model.recipe).needs_scene
+    Raises
+    ------
+    ModelError
+        If the file is gone or damaged.
+    """
+    path = current_work().project.part("models") / identifier / "model.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"The model {identifier!r} cannot be read ({error}). Train it again.") from None
 
 
 def _scheme(model):
     from soilcore.core.classes import class_schemes, schemes_that_fit
 
-    fitting = {scheme.id: scheme for scheme in schemes_that_fit(model.target["unit"], model.target["form"])}
+    fitting = {scheme.id: scheme for scheme in schemes_that_fit(model["target"]["unit"], model["target"]["form"])}
     options = [*fitting, None]
     words = {identifier: scheme.title or identifier for identifier, scheme in fitting.items()} | {None: "values only"}
     chosen = st.selectbox("Classes", options, format_func=words.get, key="map.classes")
@@ -132,7 +142,7 @@ def _start(identifier, model, scheme, mask, aoi):
 
 def _rasters_for(model, work):
     """The project's rasters that carry the names of the model's predictors."""
-    wanted = {use["name"]: bool(use["categories"]) for use in model.recipe["covariates"]} | dict.fromkeys(model.recipe["columns"], False)
+    wanted = {use["name"]: bool(use["categories"]) for use in model["recipe"]["covariates"]} | dict.fromkeys(model["recipe"]["columns"], False)
     there = {Path(name).stem: name for name in work.project.items("covariates")}
     return tuple(f"covariates/{there[name]}{':categorical' if coded else ''}" for name, coded in wanted.items() if name in there)
 
@@ -162,7 +172,13 @@ def read(folder):
 def summary(made):
     """In one line: what was mapped, with which model, how much of it."""
     pixels, valid = made.facts.get("pixels"), made.facts.get("valid")
-    words = [f"Model `{Path(made.settings.get('model_dir', '?')).name}`"]
+    identifier = Path(made.settings.get("model_dir", "?")).name
+    words = [f"Model {messages.plain(identifier)}"]
+    if identifier in current_work().models:
+        model = model_facts(identifier)
+        scores, unit = model["scores"], model["target"]["unit"] or ""
+        honest = f"R² {theme.number(scores.get('r2'), 2)}, RMSE {theme.number(scores.get('rmse'), 2)} {unit}"
+        words.append(f"{messages.plain(honest)} under {messages.plain(model['folds']['label'])}")
     if pixels:
         words.append(f"{valid:,} of {pixels:,} pixels mapped ({valid / pixels:.0%}); the others have no valid image values, are masked, or lie outside the area")
     if made.settings.get("inputs", {}).get("aoi"):
@@ -174,6 +190,11 @@ def summary(made):
 @st.fragment
 def picture(made):
     """The map itself; a click reruns this part only."""
+    with messages.shown():
+        _draw(made)
+
+
+def _draw(made):
     shown, background = _layers(made)
     pairs = _pairs([*shown, background] if background else shown)
     pair = st.selectbox("Compare side by side", list(pairs), index=None, placeholder="one layer at a time", key="map.pair", disabled=not pairs)

@@ -1,5 +1,6 @@
 """What the app's tests share."""
 
+import os
 import tempfile
 import time
 from functools import cache
@@ -25,7 +26,9 @@ def until_over(job, seconds=60):
 
 @cache
 def demo_template():
-    """The demo project, made once per test run by the engine's own script; copy it, never change it."""
+    """The demo project, made once per test run by the engine's own script, or the one named in SOILCORE_DEMO; copy it, never change it."""
     from soilcore.project.demo import ensure_template
 
+    if named := os.environ.get("SOILCORE_DEMO"):
+        return Path(named)
     return ensure_template(tempfile.mkdtemp(prefix="soilcore-demo-"))
