@@ -52,6 +52,7 @@ class Program:
         self.names = tuple(node[1] for node in self._nodes if node[0] == "name")
         self._place_of = self._places()
         self._unsure = self._uncertain(DARKEST_USUAL)
+        self._steps, self._constants = self._plan()
 
     def _intern(self, expression):
         """Number of the value an expression stands for; a bare number stands for itself."""
@@ -99,6 +100,24 @@ class Program:
             bounds.append(_bounds(kind, ranges))
         return uncertain | {-1 - i for i, v in enumerate(self.outputs) if isinstance(v, int) and not max(map(abs, bounds[v])) < _LARGEST}
 
+    def _plan(self):
+        """Steps as (ufunc, operands, target, whether it divides, whether it divides by what is never near zero), and the numbers they use.
+
+        An operand is a position in the list of values, which the numbers follow.
+        """
+        steps, constants = [], []
+        for number, (kind, *operands) in enumerate(self._nodes):
+            if kind == "name":
+                continue
+            places = []
+            for operand in operands:
+                if isinstance(operand, float):
+                    constants.append(operand)
+                    operand = len(self._nodes) + len(constants) - 1
+                places.append(operand)
+            steps.append((_OPERATIONS[kind], tuple(places), number, kind == "div", number not in self._unsure))
+        return steps, constants
+
     def run(self, bands, out, valid_range=None, threads=1):
         """Compute every expression.
 
@@ -133,12 +152,15 @@ class Program:
         with np.errstate(all="ignore"):
             bands, usual = (bands, False) if valid_range is None else _only_valid(bands, valid_range)
             homes = {"band": bands, "out": out, "register": registers}
-            values = [homes[home][i] for home, i in (self._place_of[number] for number in range(len(self._nodes)))]
-            for number, (kind, *operands) in enumerate(self._nodes):
-                if kind != "name":
-                    operands = [values[operand] if isinstance(operand, int) else dtype.type(operand) for operand in operands]
-                    look = not usual or number in self._unsure
-                    _step(kind, operands, values[number], registers[-1] if look else None)
+            values = [homes[home][place] for home, place in (self._place_of[number] for number in range(len(self._nodes)))]
+            values += [dtype.type(constant) for constant in self._constants]
+            for operation, operands, target, divides, sure in self._steps:
+                if divides and not (usual and sure):
+                    _divide(values[operands[0]], values[operands[1]], values[target], registers[-1])
+                elif len(operands) == 2:
+                    operation(values[operands[0]], values[operands[1]], values[target])
+                else:
+                    operation(values[operands[0]], values[target])
             self._finish(values, out, usual)
 
     def _finish(self, values, out, usual):
@@ -153,13 +175,11 @@ class Program:
                     out[i][infinite] = np.nan
 
 
-def _step(kind, operands, target, scratch):
-    """One operation; `scratch` is given where a denominator may vanish."""
-    if kind != "div" or scratch is None:
-        _OPERATIONS[kind](*operands, out=target)
-        return
-    vanishes = np.less(np.abs(operands[1], out=scratch) if np.ndim(operands[1]) else abs(operands[1]), DENOMINATOR_FLOOR)
-    np.divide(*operands, out=target)
+def _divide(top, below, target, scratch):
+    """Quotient, NaN where the denominator is smaller than the floor; looked at first, because `target` may be the same memory."""
+    size = np.abs(below, out=scratch) if np.ndim(below) else np.abs(below)
+    vanishes = np.less(size, DENOMINATOR_FLOOR)
+    np.divide(top, below, target)
     if vanishes.any():
         np.copyto(target, np.nan, where=vanishes)
 
