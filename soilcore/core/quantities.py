@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -20,6 +20,7 @@ def plain_spelling(text):
     return re.sub(r"[\s_]+", "_", text.strip()).strip("_")
 
 
+@lru_cache(maxsize=20000)
 def find_unit(text):
     """The unit that a column name or a cell mentions, or None.
 
@@ -80,6 +81,7 @@ def known_extract(text):
     raise SettingsError(f"{text!r} is no extract we know. Known extracts (soil:water by mass): {known}.")
 
 
+@lru_cache(maxsize=20000)
 def find_extract(name):
     """The extract that the name of a conductivity column mentions, or None. ``"ec_12pre"`` is 1:2, ``"ec_1_5_dS_m"`` is 1:5."""
     plain = plain_spelling(name)

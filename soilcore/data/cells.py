@@ -16,9 +16,11 @@ BELOW_DETECTION = frozenset(["bdl", "b.d.l.", "<lod", "< lod", "<loq", "<dl", "<
 MISSING_CODES = (-9999.0, -99999.0, -32768.0, -999.0, -99.0, -9998.0, -3.4028234663852886e38)
 NUMBER_SHARE = 0.5  # a column is a number column when more than half of its filled cells are numbers
 
-_SPACES = re.compile(r"[\s\u00a0\u202f\u2009']")
+_SAMPLED = 300  # cells that decide whether a column without plain numbers is one of numbers at all
+
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?", re.IGNORECASE)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:([., '\u00a0\u202f\u2009\u2019])\d{3})(?:\1\d{3})*(?:([.,])\d+)?")
+_POINT = re.compile(r"\s*[+-]?\d*\.(?:\d{1,2}|\d{4,})(?:e[+-]?\d+)?\s*", re.IGNORECASE)
 _CENSORED = re.compile(r"([<>\u2264\u2265])\s*=?\s*(.+)")
 _MEASURED = re.compile(r"([+-]?[\d., ]*\d(?:e[+-]?\d+)?)\s*([^\d\s.,+-].*)", re.IGNORECASE)
 
@@ -100,6 +102,9 @@ def _stripped(cell):
 def _mostly_numbers(cells, odd, filled):
     """Whether the odd cells leave this a column of numbers."""
     plain = filled - odd.size
+    if plain == 0 and odd.size > _SAMPLED:
+        odd = odd[:: odd.size // _SAMPLED]  # a text column need not be looked at whole
+        filled = odd.size
     readable = plain + sum(1 for k in odd if _interpretations(cells[k]) or _censored(cells[k]) or _with_unit(cells[k]))
     # A name such as "3 m plot" reads as a number with a unit, so text columns need at least some cells that are bare or comma numbers.
     bare = plain + sum(1 for k in odd if _interpretations(cells[k]) or _censored(cells[k]) or (_with_unit(cells[k]) or (0, None))[1])
@@ -197,9 +202,11 @@ def comma_evidence(cells):
     for cell in cells:
         if not isinstance(cell, str):
             continue
-        options = _interpretations(cell.strip())
-        commas += set(options) == {"comma"} or ("," in cell and "." in cell and set(options) == {"grouped"} and cell.rfind(",") > cell.rfind("."))
-        points += bool(re.fullmatch(r"\s*[+-]?\d*\.(?:\d{1,2}|\d{4,})(?:e[+-]?\d+)?\s*", cell, re.IGNORECASE))
+        if "," in cell:
+            options = set(_interpretations(cell.strip()))
+            commas += options == {"comma"} or ("." in cell and options == {"grouped"} and cell.rfind(",") > cell.rfind("."))
+        elif "." in cell:
+            points += bool(_POINT.fullmatch(cell))
     return commas, points
 
 

@@ -214,15 +214,11 @@ def _overlaps(samples, top, bottom):
         return
     frame = pd.DataFrame({"profile": profile, "top": top, "bottom": bottom, "row": samples.table.index})
     frame = frame[(frame["profile"] >= 0) & (frame["top"] < frame["bottom"])].sort_values(["profile", "top", "bottom"])
-    same = frame["profile"].to_numpy()[1:] == frame["profile"].to_numpy()[:-1]
-    over = same & (frame["top"].to_numpy()[1:] < frame["bottom"].to_numpy()[:-1])
-    for k in np.flatnonzero(over):
-        first, second = frame.iloc[k], frame.iloc[k + 1]
-        message = (
-            f"Row {int(second['row'])} ({second['top']:g}-{second['bottom']:g}) overlaps row {int(first['row'])} ({first['top']:g}-{first['bottom']:g}) "
-            "of the same profile."
-        )
-        yield remark("depth-overlap", message, row=second["row"], column=samples.columns["depth_top"], value=f"{second['top']:g}-{second['bottom']:g}")
+    codes, tops, bottoms, rows = (frame[name].to_numpy() for name in ("profile", "top", "bottom", "row"))
+    for k in np.flatnonzero((codes[1:] == codes[:-1]) & (tops[1:] < bottoms[:-1])):
+        span = f"{tops[k + 1]:g}-{bottoms[k + 1]:g}"
+        message = f"Row {rows[k + 1]} ({span}) overlaps row {rows[k]} ({tops[k]:g}-{bottoms[k]:g}) of the same profile."
+        yield remark("depth-overlap", message, row=rows[k + 1], column=samples.columns["depth_top"], value=span)
 
 
 def _profile_codes(samples):

@@ -65,6 +65,8 @@ def role_columns(names, role):
 @lru_cache(maxsize=20000)
 def property_of(name):
     """Which laboratory property a column holds ("ec", "salt", "soc", "ph", "ion", ...), or None."""
+    if _is_wave(name):
+        return None
     core = core_name(name)
     for identifier, pattern, refused in _properties():
         if pattern.fullmatch(core) and not (refused and refused.fullmatch(core)):
@@ -231,13 +233,11 @@ def beside_target(samples, names=None):
     """
     target, table = samples.target, samples.table
     names = [name for name in (table.columns if names is None else names) if name != target.column]
-    numeric = [name for name in names if pd.api.types.is_numeric_dtype(table[name].dtype)]
-    spectrum = set(spectrum_columns(numeric))
+    spectrum = set(spectrum_columns(names))
+    numeric = [name for name in names if name not in spectrum and pd.api.types.is_numeric_dtype(table[name].dtype)]
     reasons = {}
     correlations = rank_correlations(table[numeric].to_numpy(dtype=float), target.values) if numeric else []
     for name, correlation in zip(numeric, correlations, strict=True):
-        if name in spectrum:
-            continue
         if derived_from(name, target.column):
             reasons[name] = f"a copy of the target {target.column}, by its name"
         elif abs(correlation) > COPY_CORRELATION:
@@ -255,23 +255,25 @@ def rank_correlations(columns, target, minimum=10):
     columns : ndarray of float, shape (n_samples, n_columns)
     target : ndarray of float, shape (n_samples,)
     """
-    frame = pd.DataFrame(columns)
-    frame[np.isinf(frame)] = np.nan
-    ranked_target = pd.Series(np.asarray(target, dtype=float))
+    target = np.asarray(target, dtype=float)
+    known = np.isfinite(target)
+    frame, y = pd.DataFrame(np.where(np.isfinite(columns), columns, np.nan)[known]), pd.Series(target[known])
     out = np.full(columns.shape[1], np.nan)
-    whole = frame.notna().all().to_numpy() & bool(ranked_target.notna().all())
+    whole = frame.notna().all().to_numpy()
     if whole.any() and len(frame) >= minimum:
-        ranks = frame.loc[:, whole].rank().to_numpy()
-        y = ranked_target.rank().to_numpy()
-        ranks, y = ranks - ranks.mean(axis=0), y - y.mean()
-        spread = np.sqrt((ranks**2).sum(axis=0) * (y**2).sum())
-        with np.errstate(invalid="ignore", divide="ignore"):
-            out[whole] = np.where(spread > 0, ranks.T @ y / spread, np.nan)
+        out[whole] = _pearson(frame.loc[:, whole].rank().to_numpy(), y.rank().to_numpy())
     for k in np.flatnonzero(~whole):
-        both = frame[k].notna() & ranked_target.notna()
-        if both.sum() >= minimum and frame[k][both].nunique() > 1 and ranked_target[both].nunique() > 1:
-            out[k] = np.corrcoef(frame[k][both].rank(), ranked_target[both].rank())[0, 1]
+        both = frame[k].notna()
+        if both.sum() >= minimum:
+            out[k] = _pearson(frame[k][both].rank().to_numpy()[:, None], y[both].rank().to_numpy())[0]
     return out
+
+
+def _pearson(columns, y):
+    """Correlation of each column with y; NaN where either does not vary."""
+    columns, y = columns - columns.mean(axis=0), y - y.mean()
+    spread = np.sqrt((columns**2).sum(axis=0) * (y**2).sum())
+    return np.divide(columns.T @ y, spread, out=np.full(columns.shape[1], np.nan), where=spread > 0)
 
 
 def _without_epsg(name):

@@ -15,7 +15,7 @@ from soilcore.data.text_tables import read_text
 from soilcore.data.vectors import read_features, read_parquet
 from soilcore.data.workbooks import read_workbook
 
-_EVIDENCE_ROWS = 2000
+_EVIDENCE_ROWS = 500
 
 
 @dataclass
