@@ -185,8 +185,11 @@ def _sentinel_2(inputs, sensor):
     largest, _ = inputs.extreme("high", max)
     if largest > 3 * DN:
         raise SceneError(_ask_scale(inputs, "Sentinel-2 digital numbers / 10000 would be far above any reflectance"))
-    _ask_about_offset(inputs, 1 / DN, sensor)
     lowest, band = inputs.extreme("floor", min)
+    if inputs.sensor == sensor and offset_finding(inputs, 1 / DN):
+        why = f"with its offset of -{OFFSET_DN}: the sensor was named, and no band goes below {lowest:.0f} ({band})"
+        return 1 / DN, scaling_of_sensor(sensor)[1], sensor, ("Sentinel-2 digital numbers / 10000", why), True
+    _ask_about_offset(inputs, 1 / DN, sensor)
     why = f"no offset: the darkest pixels go down to {lowest:.0f} in {band}; with the offset of {OFFSET_DN} in, none would fall far below {OFFSET_DN}"
     return 1 / DN, 0.0, sensor, ("Sentinel-2 digital numbers / 10000", why), True
 

@@ -77,6 +77,16 @@ def test_without_metadata_an_offset_left_in_is_asked_with_its_evidence(tmp_path,
     assert codes(kept) == ["offset-left-in"]
 
 
+def test_the_named_sensor_and_its_dark_pixels_together_are_evident(tmp_path):
+    with_offset = opened(write_raster(tmp_path / "s.tif", digital_numbers(reflectance(), 1000), names=NAMES), sensor="sentinel-2-l2a")
+    assert with_offset.scaling.offset == -0.1
+    assert any("the sensor was named, and no band goes below 1032 (S2)" in sentence for sentence in with_offset.assumed)
+    without = opened(write_raster(tmp_path / "t.tif", digital_numbers(reflectance()), names=NAMES), sensor="sentinel-2-l2a")
+    assert without.scaling.offset == 0
+    removed = opened(tmp_path / "s.tif", sensor="sentinel-2-l2a-harmonized")
+    assert removed.scaling.offset == 0
+
+
 def test_bright_ground_is_asked_too_because_nothing_tells_it_from_an_offset(tmp_path):
     path = write_raster(tmp_path / "s.tif", desert(), names=NAMES)
     with pytest.raises(SceneError, match="--offset"):
