@@ -53,7 +53,9 @@ def main(arguments):
         if known.command == "setup":
             if rest:
                 raise SettingsError(f"setup does not know {rest[0]!r}. See `python3 -m soilcore setup --help`.")
-            set_up(known.torch, test=False)
+            python = set_up(known.torch, test=False)
+            if known.demo:
+                make_demo(python)
             _say("Ready. Open the app with `python3 -m soilcore app`.")
             return 0
         if known.command == "test":
@@ -76,6 +78,8 @@ def _parser():
         command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         torch_help = "none: leave PyTorch out (networks are then not available)"
         command.add_argument("--torch", choices=("default", "none"), default="default", help=torch_help)
+        if name == "setup":
+            command.add_argument("--demo", action="store_true", help="make the demo project now, so that nobody waits for it later")
         if name == "app":
             command.add_argument("--port", type=int, help=f"port; the first free one from {_FIRST_PORT} on if not given")
             command.add_argument("--no-browser", action="store_true", help="do not open a browser window")
@@ -132,6 +136,20 @@ def fetch_assets():
         _say(error.message)
         return error.exit_code
     return 0
+
+
+def make_demo(python):
+    """Make the demo's template in the workspace.
+
+    Raises
+    ------
+    NotAvailableError
+        If that fails.
+    """
+    _say("Making the demo (minutes) ...")
+    code = "from pages.ui.workspace import workspace; from soilcore.project.demo import ensure_template; ensure_template(workspace())"
+    if subprocess.run([str(python), "-c", code], cwd=ROOT, check=False).returncode != 0:
+        raise NotAvailableError("The demo could not be made (reason above). The app works without it.")
 
 
 def _environment():
