@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from soilcore.core.errors import SettingsError
 from soilcore.core.progress import silent
 
-READ_AHEAD = 2  # windows read before a thread is free for them
+READ_AHEAD = 1  # windows read before a thread is free for them
 SMALLEST_WINDOW, LARGEST_WINDOW = 16, 8192
-_CACHE_BYTES = 192 << 20
+_CACHE_BYTES = 128 << 20
 
 
 def check_window(size):

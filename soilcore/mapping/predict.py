@@ -20,7 +20,7 @@ from soilcore.mapping.classify import NO_CLASS, ClassAreas, classes_of
 from soilcore.mapping.layers import CLASS_SUFFIX, appearing_together, check_map_output, layer_path, write_category_names
 from soilcore.mapping.ramps import rgb_of
 from soilcore.mapping.styles import class_style, value_style, write_style_files
-from soilcore.models.compiled import compile_learner
+from soilcore.models.compiled import TREE_ROWS, compile_learner
 
 _STYLE_PIXELS = 200_000  # the colour range is taken from about so many
 _STYLE_PERCENTILES = (2, 98)
@@ -198,11 +198,15 @@ def _predicted(compiled, features, keep):
     if keep is not None:
         valid &= keep
     values = np.full(valid.shape, np.nan, np.float32)
-    if valid.any():
-        rows = np.empty((int(valid.sum()), len(features)), np.float32)
-        for number, layer in enumerate(features):
-            rows[:, number] = layer[valid]
-        values[valid] = compiled.predict(rows)
+    strip = max(1, TREE_ROWS // valid.shape[1])  # as many pixels as go down a tree together; a second copy of all predictors is never held
+    for top in range(0, valid.shape[0], strip):
+        band = slice(top, top + strip)
+        inside = valid[band]
+        if inside.any():
+            rows = np.empty((np.count_nonzero(inside), len(features)), np.float32)
+            for number, layer in enumerate(features):
+                rows[:, number] = layer[band][inside]
+            values[band][inside] = compiled.predict(rows)
     return values
 
 

@@ -12,6 +12,7 @@ import zipfile
 import numpy as np
 
 from soilcore.core.errors import ModelError
+from soilcore.models.skops_light import skops_io
 from soilcore.models.skops_types import ALLOWED_CLASSES, ALLOWED_LOADERS, ALLOWED_TYPES
 
 _PART_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*\.(skops|ubj|npz|parquet)")
@@ -40,11 +41,9 @@ class PartWriter:
 
     def add_estimators(self, prefix, estimators):
         """Scikit-learn estimators as one skops file; returns their description."""
-        from skops.io import dumps
-
         for estimator in estimators:
             check_class(estimator)
-        content = dumps([_without_training_state(estimator) for estimator in estimators], compression=zipfile.ZIP_DEFLATED)
+        content = skops_io().dumps([_without_training_state(estimator) for estimator in estimators], compression=zipfile.ZIP_DEFLATED)
         check_skops(content, prefix)
         return {"classes": [type(estimator).__name__ for estimator in estimators], "part": self.add(f"{prefix}.skops", content)}
 
@@ -83,14 +82,13 @@ class PartReader:
     def estimators(self, description):
         """Scikit-learn estimators from a skops file, each of the class its place asks for."""
         from sklearn.exceptions import InconsistentVersionWarning
-        from skops.io import loads
 
         content = self.content(description["part"])
         check_skops(content, description["part"])
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", InconsistentVersionWarning)  # the archive compares versions itself
-                estimators = loads(content, trusted=sorted(ALLOWED_TYPES))
+                estimators = skops_io().loads(content, trusted=sorted(ALLOWED_TYPES))
         except (ValueError, TypeError, KeyError, AttributeError, EOFError, OSError) as error:
             raise ModelError(f"{description['part']} cannot be put together ({error}). Take an untouched copy of the folder.") from None
         found = [type(estimator).__name__ for estimator in estimators] if isinstance(estimators, list) else type(estimators).__name__
@@ -152,8 +150,6 @@ def check_skops(content, name):
     ModelError
         With the types found.
     """
-    from skops.io import get_untrusted_types
-
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             size = sum(entry.file_size for entry in packed.infolist())
@@ -164,7 +160,7 @@ def check_skops(content, name):
         raise ModelError(f"{name} is not a skops file ({error}). Nothing in it was read; pickles are never opened.") from None
     types, loaders = types_in(schema)
     unknown = sorted(types - ALLOWED_TYPES) + sorted(loaders - ALLOWED_LOADERS)
-    unknown += sorted(set(get_untrusted_types(data=content)) - ALLOWED_TYPES) if not unknown else []
+    unknown += sorted(set(skops_io().get_untrusted_types(data=content)) - ALLOWED_TYPES) if not unknown else []
     if unknown:
         raise ModelError(f"{name} holds types a model of ours does not need: {', '.join(unknown)}. It was not read.")
 
