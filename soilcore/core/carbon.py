@@ -54,7 +54,9 @@ def carbon_stock_t_ha(organic_carbon, bulk_density, depth_cm, coarse_volume_frac
     """
     coarse = np.asarray(coarse_volume_fraction, dtype=float)
     if np.any((coarse < 0) | (coarse > 1)):
-        raise SettingsError(f"Coarse fragments are a volume fraction between 0 and 1, not {coarse[(coarse < 0) | (coarse > 1)].flat[0]:g}. Divide percent by 100.")
+        raise SettingsError(
+            f"Coarse fragments are a volume fraction between 0 and 1, not {coarse[(coarse < 0) | (coarse > 1)].flat[0]:g}. Divide percent by 100."
+        )
     parts = (np.asarray(value, dtype=float) for value in (organic_carbon, bulk_density, depth_cm))
     carbon, density, depth = parts
     return carbon * density * depth * (1 - coarse) / 10

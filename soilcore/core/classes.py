@@ -1,5 +1,6 @@
 """Class schemes: where salinity classes begin, what they are called, which colour they have, and which quantity they are made for."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +59,7 @@ class ClassScheme:
     def bounds(self):
         """(lower, upper) of each class; None where open."""
         limits = (None, *self.edges, None)
-        return tuple(zip(limits[:-1], limits[1:], strict=True))
+        return tuple(itertools.pairwise(limits))
 
 
 def class_schemes():
@@ -104,7 +105,10 @@ def check_scheme_fits(scheme, target_unit, target_form):
             f"Convert it when training: {convert} (with --unit and --extract)."
         )
     if target_unit is None or not _same(target_unit, scheme.unit):
-        raise SettingsError(f"The classes {scheme.id!r} are made for {scheme.unit}, but the target is in {target_unit or 'an unknown unit'}. Convert it when training: {convert} --unit {target_unit or 'UNIT'}.")
+        raise SettingsError(
+            f"The classes {scheme.id!r} are made for {scheme.unit}, but the target is in {target_unit or 'an unknown unit'}. "
+            f"Convert it when training: {convert} --unit {target_unit or 'UNIT'}."
+        )
 
 
 def schemes_that_fit(unit, form):
@@ -119,4 +123,13 @@ def _same(unit, wanted):
 
 
 def _scheme(row):
-    return ClassScheme(row["id"], tuple(map(float, row["edges"])), tuple(row["labels"]), row["unit"], row["target_form"], tuple(row["colors"]), row["title"], row["source"])
+    return ClassScheme(
+        row["id"],
+        tuple(map(float, row["edges"])),
+        tuple(row["labels"]),
+        row["unit"],
+        row["target_form"],
+        tuple(row["colors"]),
+        row["title"],
+        row["source"],
+    )

@@ -119,11 +119,19 @@ def convert_to_ece(ec, method, *, extract="1:5", texture=None, clay=None, sand=N
     row = _method_row(method)
     if extract not in row["extracts"]:
         raise SampleError(
-            f"The method {row['id']} is not made for {extract} extracts (it is for {', '.join(row['extracts'])}). Choose one of: {', '.join(conversion_methods(extract)) or 'none published'}."
+            f"The method {row['id']} is not made for {extract} extracts (it is for {', '.join(row['extracts'])}). "
+            f"Choose one of: {', '.join(conversion_methods(extract)) or 'none published'}."
         )
     x = np.asarray(ec, dtype=float)
     x = np.where(x >= 0, x, np.nan)
-    known = {"texture": _texture_with_clay(texture, clay, x.shape), "sand": sand, "organic_carbon_g_kg": organic_carbon_g_kg, "theta": theta, "factor": factor, "clay": clay}
+    known = {
+        "texture": _texture_with_clay(texture, clay, x.shape),
+        "sand": sand,
+        "organic_carbon_g_kg": organic_carbon_g_kg,
+        "theta": theta,
+        "factor": factor,
+        "clay": clay,
+    }
     _check_needs(row, known)
     values, detail = _FORMS[row["form"]](x, row, extract, known)
     doubt = " - unverified coefficients" if row["status"] == "unverified" else ""
@@ -174,7 +182,9 @@ def _power(base):
 
 def _by_sand(x, row, extract, known):
     sand = np.broadcast_to(np.asarray(known["sand"], dtype=float), x.shape)
-    return x * 8.9105 * np.exp(0.0106 * sand) / 1.2984, f"ECe = EC{extract} x 8.9105 exp(0.0106 sand)/1.2984, sand {_span(sand)} %, calibrated for 10-65 %"
+    return x * 8.9105 * np.exp(
+        0.0106 * sand
+    ) / 1.2984, f"ECe = EC{extract} x 8.9105 exp(0.0106 sand)/1.2984, sand {_span(sand)} %, calibrated for 10-65 %"
 
 
 def _constant(x, row, extract, known):
@@ -226,7 +236,9 @@ def paste_water(texture, organic_carbon_g_kg=None, clay=None):
         matter = np.full(len(texture), table["assumed_organic_matter_percent"])
         organic = "organic matter taken as 1-2 %"
     else:
-        matter = np.broadcast_to(np.asarray(organic_carbon_g_kg, dtype=float), (len(texture),)) * table["carbon"]["organic_matter_per_organic_carbon"] / 10
+        matter = (
+            np.broadcast_to(np.asarray(organic_carbon_g_kg, dtype=float), (len(texture),)) * table["carbon"]["organic_matter_per_organic_carbon"] / 10
+        )
         organic = f"organic matter {_span(matter)} %"
     names = _light_loams(texture, clay)
     column = np.digitize(np.nan_to_num(matter), edges)
@@ -236,7 +248,12 @@ def paste_water(texture, organic_carbon_g_kg=None, clay=None):
 
 def _light_loams(texture, clay):
     """Sandy loam and silt loam below 10 % clay hold less water than the rest of their class."""
-    spelled = {"sandy loam (>=10% clay)": "sandy loam", "silt loam (>=10% clay)": "silt loam", "clay (<60% clay)": "clay", "heavy clay (>=60% clay)": "heavy clay"}
+    spelled = {
+        "sandy loam (>=10% clay)": "sandy loam",
+        "silt loam (>=10% clay)": "silt loam",
+        "clay (<60% clay)": "clay",
+        "heavy clay (>=60% clay)": "heavy clay",
+    }
     names = [spelled.get(name, name) for name in texture]
     if clay is None:
         return names
@@ -285,7 +302,10 @@ def convert_to_salt(ec, *, extract="1:5", factors=(), theta=None):
         a = load_table("ec_conversions")["salts"]["default_1_5"][0] if extract == "1:5" else parts * per_part
         values, text = a * x, f"salt = {a:g} x EC{extract} (640 mg/L per dS/m, US Salinity Laboratory 1954)"
     elif extract == "paste" and theta is not None:
-        values, text = per_part * x * np.asarray(theta, dtype=float), f"salt = 0.64 ECe theta, theta {_span(theta)} kg/kg (US Salinity Laboratory 1954)"
+        values, text = (
+            per_part * x * np.asarray(theta, dtype=float),
+            f"salt = 0.64 ECe theta, theta {_span(theta)} kg/kg (US Salinity Laboratory 1954)",
+        )
     else:
         raise SampleError(
             f"Salt content from {extract} conductivity needs the water content of the paste. Name the texture with --texture, or give a calibration with --convert salt:a,b."
@@ -353,5 +373,3 @@ def _span(values):
     if not known.size:
         return "unknown"
     return f"{known.min():.4g}" if known.min() == known.max() else f"{known.min():.4g}-{known.max():.4g}"
-
-

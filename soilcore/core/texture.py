@@ -36,7 +36,19 @@ def texture_class(sand, silt, clay):
     return named[0] if scalar else named
 
 
-_ORDER = ("sand", "loamy sand", "sandy loam", "loam", "silt loam", "silt", "sandy clay loam", "clay loam", "silty clay loam", "sandy clay", "silty clay")
+_ORDER = (
+    "sand",
+    "loamy sand",
+    "sandy loam",
+    "loam",
+    "silt loam",
+    "silt",
+    "sandy clay loam",
+    "clay loam",
+    "silty clay loam",
+    "sandy clay",
+    "silty clay",
+)
 
 
 def _rules(sand, silt, clay):
@@ -98,7 +110,7 @@ def read_texture_names(names, clay=None):
 
 
 def texture_group(classes):
-    """"coarse", "medium" or "fine" for each class; None for peat and missing classes."""
+    """Group of each class, "coarse", "medium" or "fine"; None for peat and missing classes."""
     groups = load_table("texture_classes")["group"]
     return np.array([groups.get(name) for name in classes], dtype=object)
 

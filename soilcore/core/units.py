@@ -13,7 +13,17 @@ from soilcore.core.conversions import (
     parse_conversion,
     paste_water,
 )
-from soilcore.core.quantities import convert_unit, find_extract, find_unit, kind_of_unit, known_extract, known_unit, parts_of_water, plain_spelling, to_ds_m
+from soilcore.core.quantities import (
+    convert_unit,
+    find_extract,
+    find_unit,
+    kind_of_unit,
+    known_extract,
+    known_unit,
+    parts_of_water,
+    plain_spelling,
+    to_ds_m,
+)
 from soilcore.core.texture import read_texture_names, texture_class, texture_group
 
 __all__ = [

@@ -10,7 +10,40 @@ from soilcore.core.quantities import find_unit, kind_of_unit, plain_spelling
 from soilcore.data.remarks import remark, some
 
 MISSING = frozenset(
-    ["", "na", "n/a", "n.a.", "n.a", "#n/a", "#na", "nan", "null", "none", "nil", "-", "--", "---", "\u2013", "\u2014", "?", ".", "..", "*", "nd", "n.d.", "missing", "k.a.", "s/d", "\u65e0", "\u7f3a\u5931", "#value!", "#div/0!", "#ref!", "#num!", "#name?"]
+    [
+        "",
+        "na",
+        "n/a",
+        "n.a.",
+        "n.a",
+        "#n/a",
+        "#na",
+        "nan",
+        "null",
+        "none",
+        "nil",
+        "-",
+        "--",
+        "---",
+        "\u2013",
+        "\u2014",
+        "?",
+        ".",
+        "..",
+        "*",
+        "nd",
+        "n.d.",
+        "missing",
+        "k.a.",
+        "s/d",
+        "\u65e0",
+        "\u7f3a\u5931",
+        "#value!",
+        "#div/0!",
+        "#ref!",
+        "#num!",
+        "#name?",
+    ]
 )
 BELOW_DETECTION = frozenset(["bdl", "b.d.l.", "<lod", "< lod", "<loq", "<dl", "<ld", "<lq", "<bg", "<ng", "below detection", "trace", "traces"])
 MISSING_CODES = (-9999.0, -99999.0, -32768.0, -999.0, -99.0, -9998.0, -3.4028234663852886e38)
@@ -128,7 +161,13 @@ def _read_odd(column, name, k, text, row, decimal, values):
         )
         return
     column.findings.append(
-        remark("text-in-number-column", f"{name!r} is a column of numbers, but row {row} holds {text!r}; it counts as missing.", row=row, column=name, value=text)
+        remark(
+            "text-in-number-column",
+            f"{name!r} is a column of numbers, but row {row} holds {text!r}; it counts as missing.",
+            row=row,
+            column=name,
+            value=text,
+        )
     )
 
 

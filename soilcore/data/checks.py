@@ -92,7 +92,8 @@ def _method_rows(method, ec, extract, soil):
     if "texture" in row["needs"] and soil["texture"] is None:
         alone = {part: None for part in soil}
         return [
-            _shares(f"{method}, if {texture}", convert_to_ece(ec, method, extract=extract, **{**alone, "texture": texture}).values) for texture in TEXTURES_SHOWN
+            _shares(f"{method}, if {texture}", convert_to_ece(ec, method, extract=extract, **{**alone, "texture": texture}).values)
+            for texture in TEXTURES_SHOWN
         ]
     if any(soil.get(need) is None for need in row["needs"]):
         return []

@@ -11,6 +11,7 @@ from soilcore.data.columns import band_columns, core_name, property_of, spectrum
 from soilcore.data.remarks import remark, some
 
 _TOLERANCE = 0.01
+_DARKEST = 1700  # digital number of the darkest pixel of a varied scene with the offset of 1000: a reflectance below 0.07
 _EQUIVALENT_WEIGHT = {"ca": 20.04, "mg": 12.15, "na": 22.99, "k": 39.10, "calcium": 20.04, "magnesium": 12.15, "sodium": 22.99, "potassium": 39.10}
 _SCALINGS = (("as they are", 1.0, 0.0), ("Sentinel-2 with offset", 1e-4, -0.1), ("Landsat Collection 2", 2.75e-5, -0.2))
 
@@ -32,7 +33,10 @@ def check_content(samples, scene=None):
         elif len(values) > 2 and values.nunique() == 1 and values.notna().all() and (samples.target is None or name != samples.target.column):
             yield remark("constant-column", f"{name!r} is {values.iloc[0]!r} in every row.", column=name, value=values.iloc[0])
     if not samples.has_places and samples.target is None and not spectrum and _looks_like_lookup(table):
-        yield remark("lookup-table", f"{samples.source!r} holds {len(table)} rows without coordinates, target or bands: results or descriptions rather than samples.")
+        yield remark(
+            "lookup-table",
+            f"{samples.source!r} holds {len(table)} rows without coordinates, target or bands: results or descriptions rather than samples.",
+        )
 
 
 def _looks_like_lookup(table):
@@ -51,7 +55,7 @@ def check_bands(samples, scene=None):
         return  # reflectance already
     lowest = np.nanmin(values, axis=0)
     listed = some(bands.values(), 10)
-    if np.all(lowest > 1000) and np.all(lowest < 1500) and largest < 20000:
+    if np.all(lowest > 1000) and np.all(lowest < _DARKEST) and largest < 20000:
         message = (
             f"Every band ({listed}) has its smallest value between {lowest.min():g} and {lowest.max():g}: dark pixels come close to 0, "
             "so the offset of +1000 of Sentinel-2 processing 04.00 and later is still in."

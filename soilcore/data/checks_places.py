@@ -116,6 +116,17 @@ def check_against_scene(samples, scene=None):
         message = f"Row {row} ({samples.x[k]:.6g}, {samples.y[k]:.6g}) lies outside the imagery."
         yield remark("outside-scene", message, row=row, column=samples.columns.get("x"), value=f"{samples.x[k]:.6g}, {samples.y[k]:.6g}")
     yield from _same_pixels(samples, rows, cols, inside)
+    yield from _without_value(samples, scene, inside)
+
+
+def _without_value(samples, scene, inside):
+    if not hasattr(scene, "sample"):
+        return
+    values = np.asarray(scene.sample(samples.x, samples.y, samples.crs))
+    for k in np.flatnonzero(inside & ~np.isfinite(values).any(axis=1)):
+        row = samples.table.index[k]
+        message = f"The imagery has no value where row {row} was sampled."
+        yield remark("nodata-at-sample", message, row=row, column=samples.columns.get("x"), value=f"{samples.x[k]:.6g}, {samples.y[k]:.6g}")
 
 
 def _same_pixels(samples, rows, cols, inside):
@@ -169,4 +180,6 @@ def _whereabouts(samples, scene, x, y):
     to_degrees = Transformer.from_crs(scene.grid.crs, 4326, always_xy=True).transform
     scene_place = to_degrees((left + right) / 2, (bottom + top) / 2)
     place = Transformer.from_crs(samples.crs, 4326, always_xy=True).transform(float(np.median(x)), float(np.median(y)))
-    return f"The samples lie about {place[0]:.3f}, {place[1]:.3f}, the imagery about {scene_place[0]:.3f}, {scene_place[1]:.3f} (longitude, latitude)."
+    return (
+        f"The samples lie about {place[0]:.3f}, {place[1]:.3f}, the imagery about {scene_place[0]:.3f}, {scene_place[1]:.3f} (longitude, latitude)."
+    )

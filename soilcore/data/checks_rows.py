@@ -49,7 +49,9 @@ def _repeated_ids(samples, repeated):
         return  # most ids repeat: this is a key of profiles or sites, not of samples
     for value, rows in several.groupby(several, sort=False):
         listed = some(rows.index)
-        yield remark("duplicate-id", f"The id {value!r} of {name!r} stands in rows {listed}.", row=rows.index[1], column=name, value=value, rows=listed)
+        yield remark(
+            "duplicate-id", f"The id {value!r} of {name!r} stands in rows {listed}.", row=rows.index[1], column=name, value=value, rows=listed
+        )
 
 
 def _marked(table):
@@ -224,7 +226,11 @@ def _overlaps(samples, top, bottom):
 def _profile_codes(samples):
     """Number of the profile of each row: by a group column, else by place (and date); None when neither is there."""
     table = samples.table
-    names = [name for name in role_columns(list(table.columns), "group") if core_name(name).startswith(("pedon", "profil", "perfil", "site", "разрез", "剖面"))]
+    names = [
+        name
+        for name in role_columns(list(table.columns), "group")
+        if core_name(name).startswith(("pedon", "profil", "perfil", "site", "разрез", "剖面"))
+    ]
     if names:
         return pd.factorize(table[names[0]])[0]
     if not samples.has_places:
@@ -272,7 +278,9 @@ def scene_day(scene):
         return np.datetime64(str(stated)[:10], "D")
     days = set()
     for path in getattr(scene, "paths", ()) or ():
-        for text in re.findall(r"(?<!\d)((?:19|20)\d{2})[-_]?(0[1-9]|1[0-2])[-_]?(0[1-9]|[12]\d|3[01])(?!\d{3,})", str(path).replace("\\", "/").rsplit("/", 1)[-1]):
+        for text in re.findall(
+            r"(?<!\d)((?:19|20)\d{2})[-_]?(0[1-9]|1[0-2])[-_]?(0[1-9]|[12]\d|3[01])(?!\d{3,})", str(path).replace("\\", "/").rsplit("/", 1)[-1]
+        ):
             days.add(np.datetime64("-".join(text), "D"))
     return days.pop() if len(days) == 1 else None
 
@@ -281,7 +289,7 @@ def check_gaps(samples, scene=None):
     """Rows in which predictors are missing, said once per set of columns."""
     table = samples.table
     bands_and_numbers = [name for name in table.columns if pd.api.types.is_numeric_dtype(table[name].dtype) and property_of(name) is None]
-    if len(bands_and_numbers) > 400 or samples.target is not None and table.empty:
+    if len(bands_and_numbers) > 400 or (samples.target is not None and table.empty):
         return
     gaps = table[bands_and_numbers].isna()
     patterns = {}

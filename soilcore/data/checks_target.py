@@ -23,12 +23,16 @@ def check_presence(samples, scene=None):
         return
     different = np.unique(target.values[known])
     if different.size == 1:
-        yield remark("target-constant", f"The target {target.column!r} is {different[0]:g} in every row.", column=target.column, value=float(different[0]))
+        yield remark(
+            "target-constant", f"The target {target.column!r} is {different[0]:g} in every row.", column=target.column, value=float(different[0])
+        )
     elif different.size <= 5 and known.sum() > 20:
         message = f"The target {target.column!r} has only {different.size} different values ({some([f'{value:g}' for value in different])})."
         yield remark("target-few-values", message, column=target.column)
     if known.sum() < FEW_SAMPLES:
-        yield remark("target-few", f"Only {int(known.sum())} samples have the target {target.column!r}.", column=target.column, value=int(known.sum()))
+        yield remark(
+            "target-few", f"Only {int(known.sum())} samples have the target {target.column!r}.", column=target.column, value=int(known.sum())
+        )
     for row in samples.table.index[~known]:
         yield remark("target-missing", f"Row {row} has no value of {target.column!r}.", row=row, column=target.column)
 
@@ -68,9 +72,7 @@ def _guard(measured, known):
     if measured.extract == "1:5" and middle > limit:
         raw = float(np.median(known))
         likely = "µS/cm" if raw > 300 else "mS/m"
-        message = (
-            f"The median of {measured.column!r} is {raw:g} {measured.unit}, {middle:g} dS/m in a 1:5 extract; soils rarely exceed {limit:g}. This looks like {likely}."
-        )
+        message = f"The median of {measured.column!r} is {raw:g} {measured.unit}, {middle:g} dS/m in a 1:5 extract; soils rarely exceed {limit:g}. This looks like {likely}."
         yield remark("unit-looks-wrong", message, column=measured.column, value=raw, unit=likely)
     elif measured.extract != "1:5" and middle > 60:
         likely = "µS/cm" if float(np.median(known)) > 300 else "mS/m"
@@ -148,7 +150,9 @@ def _outliers(measured, kind, rows):
     for k in np.flatnonzero(positive & (logs > middle + _OUTLIER_SPREADS * spread)):
         below = ordered[ordered < logs[k]]
         if below.size and logs[k] - below[-1] > 0.5:  # a gap of more than a factor of three to the next value
-            message = f"{measured.column!r} is {measured.values[k]:g} in row {rows[k]}, {10 ** (logs[k] - below[-1]):.0f} times the next largest value."
+            message = (
+                f"{measured.column!r} is {measured.values[k]:g} in row {rows[k]}, {10 ** (logs[k] - below[-1]):.0f} times the next largest value."
+            )
             yield remark("value-outlier", message, row=rows[k], column=measured.column, value=float(measured.values[k]))
 
 

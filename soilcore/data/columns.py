@@ -82,7 +82,10 @@ def derived_from(name, target):
     if not stem or core == stem:
         return False
     suffixes = load_table("column_aliases")["derived_suffixes"]
-    return any(core in (f"{stem}_{suffix}", f"{stem}{suffix}" if len(suffix) > 2 else "", f"{suffix}_{stem}", f"{suffix}{stem}" if len(suffix) > 1 else "") for suffix in suffixes)
+    return any(
+        core in (f"{stem}_{suffix}", f"{stem}{suffix}" if len(suffix) > 2 else "", f"{suffix}_{stem}", f"{suffix}{stem}" if len(suffix) > 1 else "")
+        for suffix in suffixes
+    )
 
 
 def band_columns(names):
@@ -283,7 +286,9 @@ def _without_epsg(name):
 
 @cache
 def _aliases(role):
-    return {re.sub(r"[\W_]+", "_", plain_spelling(alias)).strip("_"): order for order, alias in enumerate(load_table("column_aliases")["roles"][role])}
+    return {
+        re.sub(r"[\W_]+", "_", plain_spelling(alias)).strip("_"): order for order, alias in enumerate(load_table("column_aliases")["roles"][role])
+    }
 
 
 @cache

@@ -84,7 +84,9 @@ def _from_numbers(values, name):
         days[known] = [np.datetime64(f"{int(year)}-07-01") for year in whole]
         return Dates(days, "year")
     if whole.size and np.all((whole >= 19000101) & (whole <= 21001231)):
-        read, form = _from_text([f"{int(n) // 10000}-{int(n) // 100 % 100}-{int(n) % 100}" if ok else None for n, ok in zip(np.nan_to_num(numbers), known, strict=True)])
+        read, form = _from_text(
+            [f"{int(n) // 10000}-{int(n) // 100 % 100}-{int(n) % 100}" if ok else None for n, ok in zip(np.nan_to_num(numbers), known, strict=True)]
+        )
         return Dates(read, form)
     if whole.size and np.all((whole >= _SERIAL_FROM) & (whole <= _SERIAL_TO)):
         days[known] = np.datetime64("1899-12-30") + np.floor(whole).astype("timedelta64[D]")

@@ -26,7 +26,9 @@ def read_content(path):
     if path.stat().st_size == 0:
         raise UnreadableError(f"{path.name!r} is empty. Export the table again.")
     if path.stat().st_size > MAXIMUM_BYTES:
-        raise UnreadableError(f"{path.name!r} holds {path.stat().st_size / 2**20:.0f} MiB; tables are read up to {MAXIMUM_BYTES // 2**20} MiB. Cut it into parts.")
+        raise UnreadableError(
+            f"{path.name!r} holds {path.stat().st_size / 2**20:.0f} MiB; tables are read up to {MAXIMUM_BYTES // 2**20} MiB. Cut it into parts."
+        )
     content = path.read_bytes()
     return _gunzipped(path, content) if content[:2] == b"\x1f\x8b" else content
 
@@ -45,7 +47,7 @@ def _gunzipped(path, content):
 
 
 def kind_of(content, name):
-    """"text", "xlsx", "shapefile", "zipped-text", "geopackage", "geojson" or "parquet".
+    """Kind of a file: "text", "xlsx", "shapefile", "zipped-text", "geopackage", "geojson" or "parquet".
 
     Raises
     ------
@@ -96,7 +98,9 @@ def _old_office(content, name):
 
 def _kind_of_zip(content, name):
     with open_archive(content, name) as archive:
-        names = [item.filename for item in archive.infolist() if not item.is_dir() and not PurePosixPath(item.filename).name.startswith((".", "__MACOSX"))]
+        names = [
+            item.filename for item in archive.infolist() if not item.is_dir() and not PurePosixPath(item.filename).name.startswith((".", "__MACOSX"))
+        ]
     if "xl/workbook.xml" in names:
         return "xlsx"
     if any(entry.lower().endswith(".shp") for entry in names):
@@ -158,7 +162,9 @@ def read_member(archive, item, name):
 def zipped_text(content, name):
     """The one text table of a zip file."""
     with open_archive(content, name) as archive:
-        item = next(entry for entry in archive.infolist() if entry.filename.lower().endswith((".csv", ".tsv", ".txt")) and "__MACOSX" not in entry.filename)
+        item = next(
+            entry for entry in archive.infolist() if entry.filename.lower().endswith((".csv", ".tsv", ".txt")) and "__MACOSX" not in entry.filename
+        )
         return read_member(archive, item, name)
 
 
@@ -171,7 +177,9 @@ def unpack_shapefile(content, name, folder):
         If it holds several shapefiles, or a needed part is missing.
     """
     with open_archive(content, name) as archive:
-        items = [item for item in archive.infolist() if PurePosixPath(item.filename).suffix.lower() in _SHAPE_PARTS and "__MACOSX" not in item.filename]
+        items = [
+            item for item in archive.infolist() if PurePosixPath(item.filename).suffix.lower() in _SHAPE_PARTS and "__MACOSX" not in item.filename
+        ]
         stems = sorted({str(PurePosixPath(item.filename).with_suffix("")) for item in items if item.filename.lower().endswith(".shp")})
         if len(stems) != 1:
             raise UnreadableError(f"{name!r} holds {len(stems)} shapefiles ({', '.join(stems[:5])}). Pack the one with the samples alone.")

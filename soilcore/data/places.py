@@ -14,7 +14,9 @@ from soilcore.data.columns import epsg_in_name, is_dummy, role_columns
 from soilcore.data.remarks import remark, some
 
 WGS84 = 4326
-_DEGREES = re.compile(r"""^\s*([nsewoNSEWO])?\s*([+-]?\d{1,3})\s*[°º:\s]\s*(?:(\d{1,2}(?:[.,]\d+)?)\s*['’′:\s]?\s*(?:(\d{1,2}(?:[.,]\d+)?)\s*["”″]?)?)?\s*([nsewoNSEWO])?\s*$""")
+_DEGREES = re.compile(
+    r"""^\s*([nsewoNSEWO])?\s*([+-]?\d{1,3})\s*[°º:\s]\s*(?:(\d{1,2}(?:[.,]\d+)?)\s*['’′:\s]?\s*(?:(\d{1,2}(?:[.,]\d+)?)\s*["”″]?)?)?\s*([nsewoNSEWO])?\s*$"""
+)
 _LETTERED = re.compile(r"^\s*([nsewoNSEWO])?\s*([+-]?\d{1,3}(?:[.,]\d+)?)\s*°?\s*([nsewoNSEWO])?\s*$")
 
 
@@ -109,7 +111,9 @@ def crs_name(system):
 
 def _check_column(frame, name, option):
     if name not in frame.columns:
-        raise SettingsError(f"{option} names the column {name!r}, which the table does not have. Its columns: {', '.join(map(str, frame.columns[:40]))}.")
+        raise SettingsError(
+            f"{option} names the column {name!r}, which the table does not have. Its columns: {', '.join(map(str, frame.columns[:40]))}."
+        )
 
 
 def _take(places, frame, x, y):
@@ -220,7 +224,9 @@ def _settle_system(places, frame, told):
     x, y = places.x[known], places.y[known]
     if np.mean((np.abs(x) <= 180) & (np.abs(y) <= 90)) > 0.9 or np.mean((np.abs(x) <= 90) & (np.abs(y) <= 180)) > 0.9:
         places.crs = CRS.from_epsg(WGS84)
-        places.assumed.append(f"reference system: EPSG:4326 (WGS 84), because {places.x_column or 'x'} and {places.y_column or 'y'} lie within 180 and 90 degrees")
+        places.assumed.append(
+            f"reference system: EPSG:4326 (WGS 84), because {places.x_column or 'x'} and {places.y_column or 'y'} lie within 180 and 90 degrees"
+        )
         message = f"No reference system is named; x {_range(x)} and y {_range(y)} are taken as longitude and latitude, EPSG:4326."
         places.findings.append(remark("crs-assumed", message, column=places.x_column, value="EPSG:4326"))
         return
@@ -232,7 +238,11 @@ def _settle_system(places, frame, told):
 def _zone_column(places, frame):
     """A column such as "33N" beside UTM coordinates."""
     for name in role_columns(list(frame.columns), "utm_zone"):
-        cells = [str(int(cell)) if isinstance(cell, float) and np.isfinite(cell) else str(cell).strip().upper() for cell in frame[name] if cell is not None and cell == cell]
+        cells = [
+            str(int(cell)) if isinstance(cell, float) and np.isfinite(cell) else str(cell).strip().upper()
+            for cell in frame[name]
+            if cell is not None and cell == cell
+        ]
         zones = sorted(set(cells))
         found = [re.fullmatch(r"(\d{1,2})\s*([A-Z]?)", zone) for zone in zones]
         if not zones or not all(match and 1 <= int(match.group(1)) <= 60 for match in found):

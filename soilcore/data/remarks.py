@@ -34,7 +34,9 @@ def remark(code, message, *, row=None, column=None, value=None, severity=None, *
     words = {"row": row, "column": column, "value": value, **words}
     fix = entry["fix"].format_map(defaultdict(str, {key: "" if word is None else word for key, word in words.items()}))
     shown = None if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-    return Finding(code, severity or entry["severity"], message, fix, None if row is None else int(row), None if column is None else str(column), shown)
+    return Finding(
+        code, severity or entry["severity"], message, fix, None if row is None else int(row), None if column is None else str(column), shown
+    )
 
 
 def capped(findings, listed=LISTED_PER_CODE):

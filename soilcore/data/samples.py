@@ -84,9 +84,13 @@ def _parts(raw, settings):
         if told is not None:
             if told not in raw.frame.columns:
                 option = "--" + role.replace("_", "-")
-                raise SettingsError(f"{option} names the column {told!r}, which the table does not have. Its columns: {', '.join(raw.frame.columns[:40])}.")
+                raise SettingsError(
+                    f"{option} names the column {told!r}, which the table does not have. Its columns: {', '.join(raw.frame.columns[:40])}."
+                )
             columns[role] = told
-        elif found := [name for name in role_columns(list(raw.frame.columns), role) if _plausible(raw.frame[name], role) and name not in columns.values()]:
+        elif found := [
+            name for name in role_columns(list(raw.frame.columns), role) if _plausible(raw.frame[name], role) and name not in columns.values()
+        ]:
             columns[role] = found[0]
     if "depth_top" not in columns:
         _split_depths(raw, columns)

@@ -102,6 +102,8 @@ def _from_rows(rows, digest, decimal):
     columns = list(zip(*rows.rows, strict=True)) or [()] * len(rows.names)
     table = RawTable(pd.DataFrame(), digest, findings=rows.findings, assumed=rows.assumed)
     table.frame = _columns(dict(zip(rows.names, columns, strict=True)), rows.numbers, decimal, table)
+    for name, unit in rows.units.items():
+        table.units.setdefault(name, dict.fromkeys(rows.numbers, unit))
     return table
 
 

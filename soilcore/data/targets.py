@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from soilcore.core.conversions import convert_to_ece, convert_to_salt, default_method, parse_conversion, paste_water
 from soilcore.core.errors import SampleError, SettingsError
 from soilcore.core.quantities import convert_unit, find_extract, find_unit, kind_of_unit, known_extract, known_unit, to_ds_m
 from soilcore.core.tables import load_table
-from soilcore.core.conversions import convert_to_ece, convert_to_salt, default_method, parse_conversion, paste_water
 from soilcore.core.texture import read_texture_names, texture_class
 from soilcore.data.columns import core_name, derived_from, property_of, role_columns
 from soilcore.data.remarks import remark, some
@@ -38,7 +38,9 @@ def find_target(frame, settings, columns):
         if settings.target not in frame.columns:
             close = [name for name in frame.columns if name.casefold() == settings.target.casefold()]
             hint = f"Did you mean {close[0]!r}? " if close else ""
-            raise SettingsError(f"--target names the column {settings.target!r}, which the table does not have. {hint}Its columns: {some(frame.columns, 40)}.")
+            raise SettingsError(
+                f"--target names the column {settings.target!r}, which the table does not have. {hint}Its columns: {some(frame.columns, 40)}."
+            )
         return settings.target, [], []
     numeric = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name].dtype) and name not in columns.values()]
     conductivity = [name for name in numeric if property_of(name) == CONDUCTIVITY and find_extract(name) != "ECa"]
@@ -250,10 +252,14 @@ def soil_at_samples(frame, columns, findings=None):
 def _say_texture(cells, name, loose, unknown, findings):
     if loose:
         listed = "; ".join(f"{term} as {kind}" for term, kind in loose.items())
-        findings.append(remark("texture-loose", f"{name!r} holds field terms, taken as the nearest class: {listed}.", column=name, value=next(iter(loose))))
+        findings.append(
+            remark("texture-loose", f"{name!r} holds field terms, taken as the nearest class: {listed}.", column=name, value=next(iter(loose)))
+        )
     for term in unknown:
         row = cells.index[[cell == term for cell in cells]][0]
-        findings.append(remark("texture-unknown", f"{name!r} holds {term!r} (first in row {row}), which is no texture class.", row=row, column=name, value=term))
+        findings.append(
+            remark("texture-unknown", f"{name!r} holds {term!r} (first in row {row}), which is no texture class.", row=row, column=name, value=term)
+        )
 
 
 def _percent(frame, name):
@@ -266,7 +272,12 @@ def _percent(frame, name):
 def _organic_carbon(frame):
     for name in frame.columns:
         unit = find_unit(name)
-        if property_of(name) == "soc" and unit in ("%", "g/kg") and pd.api.types.is_numeric_dtype(frame[name].dtype) and not core_name(name).startswith(("som", "om", "ocs")):
+        if (
+            property_of(name) == "soc"
+            and unit in ("%", "g/kg")
+            and pd.api.types.is_numeric_dtype(frame[name].dtype)
+            and not core_name(name).startswith(("som", "om", "ocs"))
+        ):
             return frame[name].to_numpy(dtype=float) * (10 if unit == "%" else 1)
     return None
 
@@ -308,7 +319,9 @@ def convert_target(measured, wanted, soil, row_extracts=None, assumed=None):
     if measured.unit is None:
         raise SampleError(f"Converting {measured.column!r} to {wanted.form} needs its unit. Name it with --unit (µS/cm, mS/m, mS/cm or dS/m).")
     if kind_of_unit(measured.unit) != "conductivity":
-        raise SampleError(f"{measured.column!r} is in {measured.unit}, which is no conductivity, so it cannot become {wanted.form}. Check --target and --unit.")
+        raise SampleError(
+            f"{measured.column!r} is in {measured.unit}, which is no conductivity, so it cannot become {wanted.form}. Check --target and --unit."
+        )
     ec = to_ds_m(measured.values, measured.unit)
     if row_extracts is None:
         values, text = _converted(measured, ec, measured.extract, wanted, soil, slice(None), assumed)
@@ -328,9 +341,13 @@ def convert_target(measured, wanted, soil, row_extracts=None, assumed=None):
 
 def _converted(measured, ec, extract, wanted, soil, here, assumed):
     if extract is None:
-        raise SampleError(f"Converting {measured.column!r} to {wanted.form} needs its extract. Name it with --extract (1:1, 1:2, 1:2.5, 1:5 or paste).")
+        raise SampleError(
+            f"Converting {measured.column!r} to {wanted.form} needs its extract. Name it with --extract (1:1, 1:2, 1:2.5, 1:5 or paste)."
+        )
     if extract == "ECa":
-        raise SampleError(f"{measured.column!r} is apparent conductivity of the soil in place, for which there is no general conversion. Calibrate it against samples first.")
+        raise SampleError(
+            f"{measured.column!r} is apparent conductivity of the soil in place, for which there is no general conversion. Calibrate it against samples first."
+        )
     soil = {part: None if values is None else values[here] for part, values in soil.items()}
     if wanted.form == "salt":
         return _salt(ec, extract, wanted, soil)
@@ -339,7 +356,9 @@ def _converted(measured, ec, extract, wanted, soil, here, assumed):
     method = wanted.method or default_method(extract, soil["texture"] is not None)
     if method is None:
         methods = [row["id"] for row in load_table("ec_conversions")["methods"] if extract in row["extracts"]]
-        raise SampleError(f"There is no accepted default for {extract} extracts. Name a method: --convert ECe:METHOD, with one of {', '.join(methods)}.")
+        raise SampleError(
+            f"There is no accepted default for {extract} extracts. Name a method: --convert ECe:METHOD, with one of {', '.join(methods)}."
+        )
     if wanted.method is None:
         why = "because texture is known" if soil["texture"] is not None else "because texture is not known"
         assumed.append(f"conversion to ECe: {method}, {why}")

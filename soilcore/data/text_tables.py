@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from soilcore.core.errors import SettingsError, UnreadableError
+from soilcore.core.quantities import find_unit
 from soilcore.data.remarks import remark, some
 
 DELIMITERS = (",", "\t", ";", "|")
@@ -30,6 +31,8 @@ class Rows:
     numbers : list of int
         Spreadsheet row of each.
     delimiter : str or None
+    units : dict
+        By column: the unit that a row below the header names.
     findings : list of Finding
     assumed : list of str
     """
@@ -38,6 +41,7 @@ class Rows:
     rows: list
     numbers: list
     delimiter: str | None = None
+    units: dict = field(default_factory=dict)
     findings: list = field(default_factory=list)
     assumed: list = field(default_factory=list)
 
@@ -85,7 +89,13 @@ def decode(content, name, encoding=None):
     """
     if encoding is not None:
         return _decoded_as_told(content, name, encoding), [], []
-    for mark, codec in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+    for mark, codec in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF32_LE, "utf-32"),
+        (codecs.BOM_UTF32_BE, "utf-32"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
         if content.startswith(mark):
             return _checked(content, name, codec), [], []
     if codec := _utf16_without_mark(content):
@@ -98,7 +108,11 @@ def decode(content, name, encoding=None):
     codec = _legacy(content)
     byte, row = content[place], content[:place].count(b"\n") + 1
     text = content.decode(codec, errors="replace")
-    shown = bytes([byte]).decode("cp1252", errors="replace") if codec == "cp1252" else text[max(0, len(content[:place].decode(codec, errors="replace"))) :][:1]
+    shown = (
+        bytes([byte]).decode("cp1252", errors="replace")
+        if codec == "cp1252"
+        else text[max(0, len(content[:place].decode(codec, errors="replace"))) :][:1]
+    )
     message = f"{name!r} is not UTF-8: line {row} holds the byte 0x{byte:02X}. It is read as {_CODEC_NAMES[codec]}, where that is {shown!r}."
     return text, [remark("encoding-assumed", message, row=row, value=f"0x{byte:02X}", encoding=codec)], [f"text encoding: {_CODEC_NAMES[codec]}"]
 
@@ -194,7 +208,7 @@ def find_delimiter(text):
             continue
         common, times = Counter(counts).most_common(1)[0] if counts else (0, 0)
         header = counts[0] if counts else 0
-        if common < 2 or header < 2 and common > 2:
+        if common < 2 or (header < 2 and common > 2):
             continue
         agreement = round(times / len(counts), 1)
         if (agreement, common) > score:
@@ -205,9 +219,11 @@ def find_delimiter(text):
 
 
 def _cut_by_blanks(head):
-    counts = Counter(len(line.split()) for line in head.splitlines() if line.strip())
-    common, times = counts.most_common(1)[0] if counts else (0, 0)
-    return common > 1 and times >= 0.8 * sum(counts.values()) and sum(counts.values()) > 1
+    counts = [len(line.split()) for line in head.splitlines() if line.strip()]
+    if len(counts) < 2:
+        return False
+    common, times = Counter(counts[1:]).most_common(1)[0]
+    return common > 1 and times >= 0.8 * (len(counts) - 1) and counts[0] in (common, common - 1)
 
 
 def _split(text, delimiter, name):
@@ -252,11 +268,11 @@ def arrange(cells, name, first_row=1):
     if len(body) == 0:
         raise UnreadableError(f"{name!r} has a header ({some(header, 4)}) but no rows below it.")
     header = list(header)
-    while header and _empty(header[-1]):
+    while header and _empty(header[-1]) and not any(len(row) >= len(header) and not _empty(row[len(header) - 1]) for _, row in body):
         header.pop()
     header = _with_row_names(header, body, table)
     table.names = _unique_names(header, table, header_row)
-    for number, row in body:
+    for number, row in _without_units(body, table):
         table.rows.append(_fitted(row, len(header), number, table))
         table.numbers.append(number)
     return table
@@ -290,7 +306,9 @@ def _check_header(header, body, name):
     if filled and numbers == filled and body and len(header) > 1 and len(header) < 60:
         raise UnreadableError(f"{name!r} has no header: its first row holds only numbers ({some(header, 4)}). Add a row with column names.")
     if filled < 2 and not any(len(row) > 1 for _, row in body):
-        raise UnreadableError(f"{name!r} has a single column ({some(header, 2)}), which is no table of samples. Name its delimiter with --delimiter if it has one.")
+        raise UnreadableError(
+            f"{name!r} has a single column ({some(header, 2)}), which is no table of samples. Name its delimiter with --delimiter if it has one."
+        )
 
 
 def _is_number(cell):
@@ -309,7 +327,12 @@ def _with_row_names(header, body, table):
     if one_more < 0.9 * len(filled) or all(_empty(cell) for cell in extra):
         return header
     table.assumed.append("row names: the header has one name less than the rows have cells, so the first cell of each row is its name")
-    table.findings.append(remark("row-names", f"The header has {len(header)} names and the rows have {len(header) + 1} cells: the first cell of each row is taken as its name."))
+    table.findings.append(
+        remark(
+            "row-names",
+            f"The header has {len(header)} names and the rows have {len(header) + 1} cells: the first cell of each row is taken as its name.",
+        )
+    )
     return ["row_name", *header]
 
 
@@ -331,6 +354,24 @@ def _unique_names(header, table, header_row):
         seen.add(name)
         names.append(name)
     return names
+
+
+def _without_units(body, table):
+    """A row of units below the header is no sample."""
+    number, first = body[0]
+    filled = [cell for cell in first if not _empty(cell)]
+    units = {name: find_unit(str(cell)) for name, cell in zip(table.names, first, strict=False) if not _empty(cell)}
+    units = {name: unit for name, unit in units.items() if unit is not None}
+    below = body[1:]
+    if not units or not below or any(_is_number(cell) for cell in filled) or not any(_is_number(cell) for cell in below[0][1]):
+        return body
+    places = [k for k, name in enumerate(table.names) if name in units]
+    if not all(k < len(below[0][1]) and (_empty(below[0][1][k]) or find_unit(str(below[0][1][k])) is None) for k in places):
+        return body
+    table.units = units
+    message = f"Row {number} holds units ({some(f'{name}: {unit}' for name, unit in units.items())}) and is no sample."
+    table.findings.append(remark("unit-row", message, row=number))
+    return below
 
 
 def _fitted(row, width, number, table):

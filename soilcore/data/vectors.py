@@ -1,6 +1,7 @@
 """Vector files: points with columns, from GeoPackage, GeoJSON, zipped shapefile or GeoParquet."""
 
 import tempfile
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,9 +75,11 @@ def _read(path, name, layer):
     from pyogrio.errors import DataLayerError, DataSourceError, FieldError, GeometryError
 
     try:
-        layers = [str(row[0]) for row in pyogrio.list_layers(path)]
-        chosen = _choose(layers, layer, name)
-        info, _, shapes, columns = pyogrio.raw.read(path, layer=chosen)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # what the library only mutters about, the checks say in words
+            layers = [str(row[0]) for row in pyogrio.list_layers(path)]
+            chosen = _choose(layers, layer, name)
+            info, _, shapes, columns = pyogrio.raw.read(path, layer=chosen)
     except (DataSourceError, DataLayerError, FieldError, GeometryError, UnicodeDecodeError) as error:
         reason = str(error).replace(str(path), name).split("\n")[0]
         raise UnreadableError(f"{name!r} cannot be read as a vector file: {reason}. Export it again.") from None

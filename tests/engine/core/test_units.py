@@ -146,7 +146,10 @@ def test_every_published_equation_is_there(shared_data):
         assert method.split("_")[0] in converted.method_text
 
 
-@given(st.sampled_from(["slavich_class", "fao2006", "sonmez2008", "kargas2018", "he2013", "korea_sand", "constant", "chi", "klaustermeier"]), st.lists(st.floats(0, 200), min_size=2, max_size=20))
+@given(
+    st.sampled_from(["slavich_class", "fao2006", "sonmez2008", "kargas2018", "he2013", "korea_sand", "constant", "chi", "klaustermeier"]),
+    st.lists(st.floats(0, 200), min_size=2, max_size=20),
+)
 def test_conversion_never_reverses_the_order_and_is_never_negative(method, values):
     ec = np.sort(np.array(values))
     converted = units.convert_to_ece(ec, method, texture=["loam"] * ec.size, sand=40.0).values
@@ -247,7 +250,9 @@ def test_ece_classes_on_dilute_extracts_are_refused_with_the_conversion():
 
 
 def test_texture_names_in_several_spellings():
-    classes, loose, unknown = units.read_texture_names(["SL", "Silty clay", "argile", "Clayey", "mud pie", None, "clay"], clay=[10, 45, 50, 50, 50, 50, 70])
+    classes, loose, unknown = units.read_texture_names(
+        ["SL", "Silty clay", "argile", "Clayey", "mud pie", None, "clay"], clay=[10, 45, 50, 50, 50, 50, 70]
+    )
     assert list(classes) == ["sandy loam", "silty clay", "clay", "clay", None, None, "heavy clay"]
     assert loose == {"Clayey": "clay"}
     assert unknown == ("mud pie",)

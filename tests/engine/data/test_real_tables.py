@@ -72,7 +72,12 @@ TRAPS = [
     (
         "limesoda/B.204.csv",
         {"target": "SOC_target"},
-        [("index-not-as-named", "NDVI", None), ("scale-not-stated", "B02", None), ("measured-with-target", "pH_target", None), ("zeros-in-target", None, None)],
+        [
+            ("index-not-as-named", "NDVI", None),
+            ("scale-not-stated", "B02", None),
+            ("measured-with-target", "pH_target", None),
+            ("zeros-in-target", None, None),
+        ],
     ),
     ("limesoda/G.150.csv", {"target": "Clay_target"}, [("index-not-as-named", "NDVI", None), ("scale-not-stated", "B02", None)]),
     ("limesoda/BB.250.csv", {"target": "SOC_target"}, [("index-not-as-named", "NDVI", None), ("scale-not-stated", "B02", None)]),
@@ -99,7 +104,11 @@ TRAPS = [
     ("macedonia/dat_test.csv", {"target": "OCS"}, [("copy-of-target", "OCSlog", None), ("measured-with-target", "SOC", None)]),
     ("phenology/phenofit_MOD13A1.csv", {}, [("index-scaled", "NDVI", None), ("same-place", "lon", None), ("values-missing", "DayOfYear", 421)]),
     ("phenology/phenofit_CA_NS6.csv", {}, [("constant-column", "site", None), ("no-coordinates", None, None)]),
-    ("spectra/NIRsoil.parquet", {"target": "Ciso"}, [("spectra-table", "1100", None), ("target-missing", "Ciso", None), ("measured-with-target", "Nt", None)]),
+    (
+        "spectra/NIRsoil.parquet",
+        {"target": "Ciso"},
+        [("spectra-table", "1100", None), ("target-missing", "Ciso", None), ("measured-with-target", "Nt", None)],
+    ),
     ("spectra/mirzai_kssl_mir_exK.parquet", {"target": "exK"}, [("zeros-in-target", "exK", None), ("spectra-table", "3999", None)]),
     ("spectra/ossl_samples/sample_mir_data.csv", {}, [("spectra-table", "4001.656", None)]),
     ("spectra/ossl_samples/sample_visnir_data.csv", {}, [("spectra-table", "350", None)]),
