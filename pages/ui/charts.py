@@ -6,6 +6,7 @@ from pages.ui.theme import CLASS_COLORS, DIVERGING_COLORS
 
 BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 _HEIGHT = 380
+_RAMP = [[i / 4, color] for i, color in enumerate(CLASS_COLORS)]
 _ROLE_COLOR = {"training": SKY, "validation": BLUE}
 
 
@@ -21,18 +22,30 @@ def histogram(values, title, log=False):
     return _layout(figure, title, "samples")
 
 
-def places(x, y, values, unit, geographic):
-    """Samples where they lie, coloured by the target."""
+def places(x, y, values, title, geographic, log=False):
+    """Samples where they lie, coloured by the target; with `log`, the colours follow its logarithm and the scale keeps the unit."""
     import plotly.graph_objects as go
 
-    known = np.isfinite(values)
-    marker = {"color": np.where(known, values, np.nan), "colorscale": [[i / 4, color] for i, color in enumerate(CLASS_COLORS)], "size": 8}
-    marker |= {"colorbar": {"title": unit or ""}, "line": {"color": "#555", "width": 0.5}}
+    values = np.asarray(values, float)
+    usable = np.isfinite(values) & ((values > 0) | (not log))
+    shown = np.full(values.shape, np.nan)
+    shown[usable] = np.log10(values[usable]) if log else values[usable]
+    bar = {"title": {"text": title, "side": "right"}, **(_powers(shown) if log else {})}
+    marker = {"color": shown, "colorscale": _RAMP, "size": 8, "colorbar": bar, "line": {"color": "#555", "width": 0.5}}
     names = ("longitude (°)", "latitude (°)") if geographic else ("easting (m)", "northing (m)")
-    hover = f"{names[0]} %{{x}}<br>{names[1]} %{{y}}<br>%{{marker.color:.4g}} {unit or ''}<extra></extra>"
-    figure = go.Figure(go.Scatter(x=x, y=y, mode="markers", marker=marker, hovertemplate=hover))
+    hover = f"{names[0]} %{{x}}<br>{names[1]} %{{y}}<br>%{{customdata:.4g}}<extra></extra>"
+    figure = go.Figure(go.Scatter(x=x, y=y, mode="markers", marker=marker, customdata=values, hovertemplate=hover))
     figure.update_yaxes(scaleanchor="x", scaleratio=1 / np.cos(np.radians(np.nanmean(y))) if geographic else 1)
     return _layout(figure, *names)
+
+
+def _powers(exponents):
+    """Ticks of a colour scale over logarithms, written as the values themselves."""
+    known = exponents[np.isfinite(exponents)]
+    if not known.size:
+        return {}
+    ticks = np.linspace(known.min(), known.max(), 5)
+    return {"tickvals": ticks, "ticktext": [f"{10**tick:.3g}" for tick in ticks]}
 
 
 def spectra(table, view, view_title):

@@ -1,25 +1,27 @@
-"""Forms and small panels the pages share."""
+"""Bringing files into the project, and the checks a page makes before it goes on."""
 
-import pandas as pd
+from contextlib import contextmanager
+
 import streamlit as st
 
-from pages.ui import messages, theme
+from pages.ui import cached, messages, steps, words
 from pages.ui.session import current_work
 from pages.ui.workspace import files_to_pick, keep_picked, keep_upload
-from soilcore.core.errors import SoilcoreError
+from soilcore.core.errors import SettingsError, SoilcoreError
+from soilcore.project.folder import safe_name
 
-UNITS = ("µS/cm", "mS/m", "dS/m", "mS/cm", "g/kg", "%")
-EXTRACTS = ("1:1", "1:2", "1:2.5", "1:5", "paste", "ECa")
-_AUTO = "(recognise)"
+_ASIDE = ".replaced-"
 
 
-def choose_file(part, label, kinds, limit_mb, words):
+def choose_file(part, label, kinds, limit_mb, takes):
     """Bring a file into one part of the project, or choose one that is there.
+
+    A file that cannot be read is refused with one sentence, and what was chosen before stays chosen.
 
     Parameters
     ----------
     part : {"samples", "scenes", "covariates", "regions"}
-    label, words : str
+    label, takes : str
         Name of the uploader, and what it takes.
     kinds : sequence of str
         Endings.
@@ -27,7 +29,7 @@ def choose_file(part, label, kinds, limit_mb, words):
     """
     work = current_work()
     several = part == "scenes"
-    uploads = st.file_uploader(f"{label} ({words})", type=list(kinds), accept_multiple_files=several, max_upload_size=limit_mb, key=f"{part}.upload")
+    uploads = st.file_uploader(f"{label} ({takes})", type=list(kinds), accept_multiple_files=several, max_upload_size=limit_mb, key=f"{part}.upload")
     uploads = (uploads or []) if several else [uploads] if uploads else []
     fresh = [upload for upload in uploads if upload.file_id not in _seen(part)]
     if fresh:
@@ -38,7 +40,7 @@ def choose_file(part, label, kinds, limit_mb, words):
     if there and part in ("samples", "scenes"):
         _choose_kept(work, part, there, columns[0])
     if pickable:
-        columns[1].selectbox("Or take one from the server's data folder", [None, *pickable], key=f"{part}.pick", on_change=_pick, args=(part,))
+        columns[-1].selectbox("Or take one from the server's data folder", [None, *pickable], key=f"{part}.pick", on_change=_pick, args=(part,))
 
 
 def _seen(part):
@@ -48,12 +50,75 @@ def _seen(part):
 def _take(work, part, uploads, kinds):
     _seen(part).update(upload.file_id for upload in uploads)
     try:
-        names = [keep_upload(work.project, part, upload, kinds) for upload in uploads]
+        with st.spinner("Looking into the file ..."), _put_aside(work, part, [safe_name(upload.name) for upload in uploads]):
+            names = [keep_upload(work.project, part, upload, kinds) for upload in uploads]
+            _try_out(work, part, names)
     except SoilcoreError as error:
-        st.error(messages.plain(error.message), icon=messages.ICONS["error"])
+        st.error(messages.plain(words.in_page(error.message)), icon=messages.ICONS["error"])
+        messages.findings(error.findings)
         return
     _choose(work, part, names)
     st.rerun()
+
+
+@contextmanager
+def _put_aside(work, part, names):
+    """Keep files of the same names until the new ones are known to be good; bring them back when not."""
+    folder = work.project.part(part)
+    before = [name for name in names if (folder / name).is_file()]
+    for name in before:
+        (folder / name).rename(folder / f"{_ASIDE}{name}")
+    try:
+        yield
+    except SoilcoreError:
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        for name in before:
+            (folder / f"{_ASIDE}{name}").rename(folder / name)
+        raise
+    for name in before:
+        (folder / f"{_ASIDE}{name}").unlink()
+
+
+def _try_out(work, part, names):
+    """Open what arrived; a question that a form can answer is no reason to refuse it."""
+    paths = [work.path(f"{part}/{name}") for name in names]
+    try:
+        _OPENED[part](work, paths)
+    except SoilcoreError as error:
+        if not words.names_a_field(error.message):
+            raise
+
+
+def _open_table(work, paths):
+    from soilcore.data.samples import read_samples
+
+    read_samples(paths[0])
+
+
+def _open_images(work, paths):
+    from soilcore.data.imagery import SceneSettings, open_scene
+
+    open_scene(SceneSettings(tuple(paths)))
+
+
+def _open_rasters(work, paths):
+    from soilcore.data.covariates import open_covariates, parse_covariate
+
+    image = cached.scene()
+    open_covariates([parse_covariate(path) for path in paths], grid=image.grid if image is not None else None)
+
+
+def _open_boundary(work, paths):
+    from soilcore.data.regions import read_area_of_interest
+
+    image = cached.scene()
+    if image is None:
+        raise SettingsError("A boundary is laid over the image, and there is none yet. Choose an image first.")
+    read_area_of_interest(paths[0], image.grid)
+
+
+_OPENED = {"samples": _open_table, "scenes": _open_images, "covariates": _open_rasters, "regions": _open_boundary}
 
 
 def _pick(part):
@@ -71,168 +136,47 @@ def _choose(work, part, names):
         work.choose_samples(names[0])
     elif part == "scenes":
         work.choose_scene(names)
+    elif part == "regions":
+        work.remember(aoi=names[0])
 
 
 def _choose_kept(work, part, there, place):
     if part == "samples":
         index = there.index(work.samples_file) if work.samples_file in there else None
         place.selectbox(
-            "Table to work with", there, index=index, key="samples.kept", on_change=lambda: work.choose_samples(st.session_state["samples.kept"])
+            "Table to work with", there, index=index, key=f"samples.kept.{index}", on_change=_choose_table, args=(f"samples.kept.{index}",)
         )
     else:
-        place.multiselect(
-            "Images to work with (one stack, or its single bands)",
-            there,
-            list(work.scene_files),
-            key="scenes.kept",
-            on_change=lambda: work.choose_scene(st.session_state["scenes.kept"]),
-        )
+        now = list(work.scene_files)
+        key = f"scenes.kept.{'+'.join(now)}"
+        place.multiselect("Images to work with (one stack, or its single bands)", there, now, key=key, on_change=_choose_images, args=(key,))
 
 
-def sample_settings(samples):
-    """How the table is to be read, with what was recognised as the suggestion; a changed answer reads the table again."""
-    work, now = current_work(), current_work().sample_settings
-    columns = [str(column) for column in samples.table.columns]
-    numeric = [str(column) for column in samples.table.columns if pd.api.types.is_numeric_dtype(samples.table[column])]
-    with st.form("samples.form"):
-        first = st.columns(4)
-        target = first[0].selectbox(
-            "Column to predict", numeric or columns, index=_at(numeric or columns, now.target), key="samples.target", placeholder="Choose"
-        )
-        unit = first[1].selectbox(
-            "Its unit", UNITS, index=_at(UNITS, now.unit), key="samples.unit", placeholder=_recognised(samples, "unit"), accept_new_options=True
-        )
-        extract = first[2].selectbox(
-            "Extract (for EC)", EXTRACTS, index=_at(EXTRACTS, now.extract), key="samples.extract", placeholder=_recognised(samples, "extract")
-        )
-        convert = first[3].selectbox(
-            "Convert to",
-            _conversions(),
-            index=_at(_conversions(), now.convert),
-            key="samples.convert",
-            placeholder="as measured",
-            help="ECe of the saturated paste, or salt content; the method is stored with the values",
-        )
-        with st.expander("Coordinates, depth, date and file format"):
-            second = st.columns(4)
-            x = second[0].selectbox(
-                "Easting or longitude", columns, index=_at(columns, now.x), key="samples.x", placeholder=samples.columns.get("x") or _AUTO
-            )
-            y = second[1].selectbox(
-                "Northing or latitude", columns, index=_at(columns, now.y), key="samples.y", placeholder=samples.columns.get("y") or _AUTO
-            )
-            crs = second[2].text_input("Reference system", now.crs or "", key="samples.crs", placeholder="e.g. EPSG:32650")
-            date = second[3].selectbox(
-                "Date", columns, index=_at(columns, now.date), key="samples.date", placeholder=samples.columns.get("date") or _AUTO
-            )
-            third = st.columns(4)
-            top = third[0].selectbox(
-                "Upper depth (cm)",
-                columns,
-                index=_at(columns, now.depth_top),
-                key="samples.top",
-                placeholder=samples.columns.get("depth_top") or _AUTO,
-            )
-            bottom = third[1].selectbox(
-                "Lower depth (cm)",
-                columns,
-                index=_at(columns, now.depth_bottom),
-                key="samples.bottom",
-                placeholder=samples.columns.get("depth_bottom") or _AUTO,
-            )
-            texture = third[2].selectbox(
-                "Texture class", columns, index=_at(columns, now.texture), key="samples.texture", placeholder=samples.columns.get("texture") or _AUTO
-            )
-            clay = third[3].selectbox(
-                "Clay (%)", columns, index=_at(columns, now.clay), key="samples.clay", placeholder=samples.columns.get("clay") or _AUTO
-            )
-            fourth = st.columns(4)
-            sheet = fourth[0].text_input("Sheet or layer", now.sheet or now.layer or "", key="samples.sheet", placeholder=_AUTO)
-            delimiter = fourth[1].selectbox(
-                "Delimiter", (",", ";", "\\t", "|"), index=_at((",", ";", "\\t", "|"), now.delimiter), key="samples.delimiter", placeholder=_AUTO
-            )
-            decimal = fourth[2].selectbox("Decimal sign", (".", ","), index=_at((".", ","), now.decimal), key="samples.decimal", placeholder=_AUTO)
-            limit = fourth[3].number_input("Detection limit", value=now.detection_limit, key="samples.limit", placeholder="none")
-        answers = {"target": target, "unit": unit, "extract": extract, "convert": convert, "x": x, "y": y, "crs": crs or None, "date": date}
-        answers |= {
-            "depth_top": top,
-            "depth_bottom": bottom,
-            "texture": texture,
-            "clay": clay,
-            "delimiter": delimiter,
-            "decimal": decimal,
-            "detection_limit": limit,
-        }
-        answers |= {"layer" if str(work.samples_file).endswith((".gpkg", ".zip")) else "sheet": sheet or None}
-        if st.form_submit_button("Read it so", icon=":material/refresh:", type="primary" if now.target is None else "secondary"):
-            _read_again(work, answers)
+def _choose_table(key):
+    current_work().choose_samples(st.session_state[key])
 
 
-def _read_again(work, answers):
-    from soilcore.data.samples import SampleSettings, read_samples
-
-    settings = SampleSettings(**answers)
-    with messages.shown():
-        read_samples(work.path(f"samples/{work.samples_file}"), settings)  # refused answers leave the table as it was
-        work.choose_samples(work.samples_file, settings)
-        st.rerun()
+def _choose_images(key):
+    current_work().choose_scene(st.session_state[key])
 
 
-def _conversions():
-    from soilcore.core.conversions import conversion_methods
-
-    methods = {method: None for extract in EXTRACTS for method in conversion_methods(extract)}
-    return ("ECe", *(f"ECe:{method}" for method in methods), "salt")
-
-
-def _recognised(samples, name):
-    value = getattr(samples.target, name, None) if samples.target else None
-    return f"{value} (recognised)" if value else "not known"
-
-
-def _at(options, value):
-    return list(options).index(value) if value in options else None
-
-
-def class_shares(target, schemes):
-    """Share of samples in each class, for the schemes that fit the target."""
-    if not schemes:
-        return
-    st.subheader("Classes", anchor=False)
-    scheme = st.segmented_control("Scheme", schemes, format_func=lambda one: one.id, default=schemes[0], key="samples.scheme") or schemes[0]
-    codes = scheme.assign(target.values)
-    counts = [int((codes == code).sum()) for code in range(len(scheme.labels))]
-    edges = ["", *(theme.number(edge) for edge in scheme.edges), ""]
-    rows = [
-        {"class": label, "from": edges[i], "below": edges[i + 1], "samples": count, "share": count / max(1, sum(counts))}
-        for i, (label, count) in enumerate(zip(scheme.labels, counts, strict=True))
-    ]
-    config = {
-        "share": st.column_config.ProgressColumn("Share", format="percent", min_value=0, max_value=1),
-        "from": f"From ({scheme.unit})",
-        "below": f"Below ({scheme.unit})",
-    }
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=config, alt="Samples per class")
+def need_target():
+    """The samples with their target; ends the page with a sentence and a link when there is none, or when errors must be mended first."""
+    with messages.shown(stop=True):
+        samples = cached.samples()
+    if samples.target is None:
+        st.info("Choose the column to predict on the samples page first.", icon=":material/ads_click:")
+        steps.link("samples", "Go to Samples", ":material/arrow_back:")
+        st.stop()
+    with messages.shown(stop=True):
+        errors = [finding for finding in cached.findings() if finding["severity"] == "error"]
+    if errors:
+        st.error(f"{_count(errors)} in the samples must be mended before anything is computed from them.", icon=messages.ICONS["error"])
+        messages.findings(errors)
+        steps.link("samples", "Go to Samples", ":material/arrow_back:")
+        st.stop()
+    return samples
 
 
-def sensitivity(samples):
-    """How much the choice of conversion decides."""
-    from soilcore.data.checks import sensitivity as shares
-
-    table = shares(samples)
-    if table is None or table.empty:
-        return
-    st.subheader("How much the conversion decides", anchor=False)
-    st.markdown(
-        "The share of samples above 2 and 4 dS/m of ECe under each method that these columns allow. If the rows disagree, so will maps and decisions."
-    )
-    config = {
-        name: st.column_config.ProgressColumn(label, format="percent", min_value=0, max_value=1)
-        for name, label in (("share_above_2", "Above 2 dS/m"), ("share_above_4", "Above 4 dS/m"))
-    }
-    st.dataframe(
-        table,
-        hide_index=True,
-        column_config=config | {"median": st.column_config.NumberColumn("Median ECe (dS/m)", format="%.2f")},
-        alt="Class shares under each conversion method",
-    )
+def _count(errors):
+    return "One thing" if len(errors) == 1 else f"{len(errors)} things"

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 import pandas as pd
 import streamlit as st
 
+from pages.ui.words import in_page
 from soilcore.core.errors import SoilcoreError
 
 _log = logging.getLogger("soilcore.app")
 ICONS = {"error": ":material/error:", "warning": ":material/warning:", "note": ":material/info:"}
+_ROW_HEIGHT = 58  # room for two or three lines of text
 _WORDS = {"error": "error", "warning": "warning", "note": "note"}
 
 
@@ -26,7 +28,7 @@ def shown(stop=False):
     try:
         yield
     except SoilcoreError as error:
-        st.error(plain(error.message), icon=ICONS["error"])
+        st.error(plain(in_page(error.message)), icon=ICONS["error"])
         findings(error.findings)
         if stop:
             st.stop()
@@ -45,9 +47,13 @@ def findings(found):
     order = list(_WORDS)
     table = pd.DataFrame(rows).sort_values("severity", key=lambda column: column.map(order.index), kind="stable")
     table = table.reindex(columns=["severity", "row", "column", "value", "message", "fix", "code"])
+    table[["message", "fix"]] = table[["message", "fix"]].map(in_page)
+    table = table.dropna(axis="columns", how="all")
     st.dataframe(
-        table.astype({"row": "Int64"}),
+        table.astype({"row": "Int64"}) if "row" in table else table,
         hide_index=True,
+        row_height=_ROW_HEIGHT,
+        placeholder="",
         alt=f"{len(rows)} findings with row, column, value and what to do",
         column_config={
             "severity": st.column_config.TextColumn("Kind", width="small"),
@@ -81,4 +87,4 @@ def unexpected(error):
 def assumed(sentences):
     """What was inferred because nobody said."""
     if sentences:
-        st.caption("Assumed: " + "; ".join(plain(sentence) for sentence in sentences))
+        st.caption("Assumed: " + "; ".join(plain(in_page(sentence)).rstrip(".") for sentence in dict.fromkeys(sentences)) + ".")

@@ -1,0 +1,54 @@
+"""The engine speaks of command-line options; on a page the same thing is a field with a name."""
+
+import re
+
+_FIELDS = {
+    "--target": "“Column to predict”",
+    "--unit": "“Its unit”",
+    "--extract": "“Extract”",
+    "--convert": "“Convert to”",
+    "--crs": "“Reference system”",
+    "--x": "“Easting or longitude”",
+    "--y": "“Northing or latitude”",
+    "--date": "“Date”",
+    "--depth-top": "“Upper depth”",
+    "--depth-bottom": "“Lower depth”",
+    "--texture": "“Texture class”",
+    "--clay": "“Clay”",
+    "--sheet": "“Sheet or layer”",
+    "--layer": "“Sheet or layer”",
+    "--encoding": "“Text encoding”",
+    "--delimiter": "“Delimiter”",
+    "--decimal": "“Decimal sign”",
+    "--detection-limit": "“Detection limit”",
+    "--roles": "the roles of the bands",
+    "--sensor": "“Sensor”",
+    "--scale": "“Scale”",
+    "--offset": "“Offset”",
+    "--nodata": "“Nodata”",
+    "--scene": "the imagery page",
+    "--covariate": "“Upload a raster”",
+    "--dem": "“Upload a raster”",
+    "--aoi": "“Area of interest”",
+    "--cv": "“Folds”",
+    "--folds": "“Number of folds”",
+    "--block-size": "“Side of a block”",
+    "--columns": "“Table columns”",
+    "--predictors": "“Table columns”",
+    "--index-set": "“Index sets”",
+    "--formula": "“Own formulas”",
+    "--transform": "“Model the target as”",
+    "--log-target": "“Logarithm of the target”",
+    "--bands": "“Bands”",
+}
+_OPTION = re.compile(r"--[a-z][a-z-]*")
+
+
+def in_page(text):
+    """A sentence of the engine with the names that fields have on the pages."""
+    return _OPTION.sub(lambda found: _FIELDS.get(found.group(), found.group()), str(text))
+
+
+def names_a_field(text):
+    """Whether a refusal can be answered in a form, because it names one of its fields."""
+    return any(option in _FIELDS for option in _OPTION.findall(str(text)))
