@@ -20,7 +20,8 @@ __all__ = ["Style", "class_style", "layer_bounds", "render", "style_of", "tile_b
 
 SIZE = 256
 DEEPEST_ZOOM = 24
-_HALF_WORLD = math.pi * 6378137.0  # metres of EPSG:3857 from its origin to its edge
+_RADIUS = 6378137.0
+_HALF_WORLD = math.pi * _RADIUS  # metres of EPSG:3857 from its origin to its edge
 _METRES_PER_DEGREE = _HALF_WORLD / 180
 _LEVELS = 255  # colours of a ramp in a tile; the 256th stands for "nothing here"
 _LARGEST_WARP = 1 << 22
@@ -68,11 +69,12 @@ def render(path, style, z, x, y):
     """
     bounds = tile_bounds(z, x, y)
     with opened_raster(path) as raster, reading(path):
-        if raster.crs is None or not _overlap(bounds, _bounds_in_mercator(raster)):
+        extent = _bounds_in_mercator(raster) if raster.crs is not None else None
+        if extent is None or not _overlap(bounds, extent):
             return None
         if max(style.bands) > raster.count:
             raise SettingsError(f"The style shows band {max(style.bands)}; {str(path)!r} has {raster.count}.")
-        values = _warped(raster, style, bounds)
+        values = _warped(raster, style, bounds, max(bounds[1], extent[1]))
     if not np.isfinite(values).any():
         return None
     return _png(_picture(values, style))
@@ -153,13 +155,16 @@ def style_of(path, band=1, ramp=None):
     return Style(style.kind, style.low, style.high, style.ramp, unit=unit, bands=(band,))
 
 
-def _warped(raster, style, bounds):
-    """Values of a tile in EPSG:3857, float32 of shape (bands, 256, 256), NaN where there is no data."""
+def _warped(raster, style, bounds, northing):
+    """Values of a tile in EPSG:3857, float32 of shape (bands, 256, 256), NaN where there is no data.
+
+    `northing` is where the raster begins in the tile; there its pixels are measured.
+    """
     from rasterio.enums import Resampling
     from rasterio.transform import from_bounds
     from rasterio.vrt import WarpedVRT
 
-    side = min(_LARGEST_WARP, max(SIZE, round((bounds[2] - bounds[0]) / _metres_in_mercator(raster, bounds))))
+    side = min(_LARGEST_WARP, max(SIZE, round((bounds[2] - bounds[0]) / _metres_in_mercator(raster, northing))))
     coarser = Resampling.mode if style.kind == "classes" else Resampling.average
     place = {"crs": "EPSG:3857", "transform": from_bounds(*bounds, side, side), "width": side, "height": side}
     # Without a nodata value only an alpha band tells what lies outside the raster.
@@ -236,15 +241,14 @@ def _bounds_in_mercator(raster):
     return transform_bounds(raster.crs, "EPSG:3857", left, bottom, right, top, densify_pts=21)
 
 
-def _metres_in_mercator(raster, bounds):
+def _metres_in_mercator(raster, northing):
     """Side of the raster's pixel in metres of EPSG:3857, which grow by 1/cos(latitude)."""
     side = min(raster.res)
     if raster.crs.is_geographic:
         return side * _METRES_PER_DEGREE
     if raster.crs.to_epsg() == 3857:
         return side
-    middle = min(max(bounds[1], _bounds_in_mercator(raster)[1]), _HALF_WORLD)
-    latitude = 2 * math.atan(math.exp(middle / 6378137.0)) - math.pi / 2
+    latitude = 2 * math.atan(math.exp(northing / _RADIUS)) - math.pi / 2
     return side * raster.crs.linear_units_factor[1] / max(0.05, math.cos(latitude))
 
 
