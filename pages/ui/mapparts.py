@@ -109,9 +109,11 @@ class Panel(MacroElement):
       };
       const control = L.control({position: 'topright'});
       control.onAdd = () => {
-        const box = make('div', 'background: rgba(255,255,255,.94); color: #17211c; padding: 8px 10px; border-radius: 4px; ' +
+        const box = make('details', 'background: rgba(255,255,255,.94); color: #17211c; padding: 8px 10px; border-radius: 4px; ' +
           'font: 12px/1.45 sans-serif; max-width: 240px; box-shadow: 0 1px 4px rgba(0,0,0,.35); max-height: 430px; overflow: auto');
         box.className = 'soilcore-panel';
+        box.open = map.getSize().x > 520;  // on a telephone the map comes first
+        make('summary', 'cursor: pointer; font-weight: 600', 'Layers and legend', box);
         L.DomEvent.disableClickPropagation(box);
         L.DomEvent.disableScrollPropagation(box);
         const row = (into, type, text, checked, act) => {

@@ -14,6 +14,7 @@ from pages.ui.workspace import BOUNDARIES, LIMIT_MB, keep_upload
 from soilcore.core.errors import ModelError
 
 _WATER = "water"
+_WEAK_R2 = 0.1
 _MASK_WORDS = {None: "nothing", _WATER: "water, found in the image"}
 _FILE_WORDS = {
     ".tif": "GeoTIFF",
@@ -170,21 +171,34 @@ def read(folder):
 
 
 def summary(made):
-    """In one line: what was mapped, with which model, how much of it."""
-    pixels, valid = made.facts.get("pixels"), made.facts.get("valid")
+    """In one line: what was mapped, with which model and how good it is, how much of the image; a weak model is called weak."""
     identifier = Path(made.settings.get("model_dir", "?")).name
-    words = [f"Model {messages.plain(identifier)}"]
-    if identifier in current_work().models:
-        model = model_facts(identifier)
-        scores, unit = model["scores"], model["target"]["unit"] or ""
-        honest = f"R² {theme.number(scores.get('r2'), 2)}, RMSE {theme.number(scores.get('rmse'), 2)} {unit}"
-        words.append(f"{messages.plain(honest)} under {messages.plain(model['folds']['label'])}")
-    if pixels:
+    model = model_facts(identifier) if identifier in current_work().models else None
+    words = [f"Model {messages.plain(identifier)}", *([_score_words(model)] if model else [])]
+    if pixels := made.facts.get("pixels"):
+        valid = made.facts["valid"]
         words.append(f"{valid:,} of {pixels:,} pixels mapped ({valid / pixels:.0%}); the others have no valid image values, are masked, or lie outside the area")
-    if made.settings.get("inputs", {}).get("aoi"):
-        words.append(f"within {messages.plain(Path(made.settings['inputs']['aoi']).name)}")
+    if aoi := made.settings.get("inputs", {}).get("aoi"):
+        words.append(f"within {messages.plain(Path(aoi).name)}")
     st.caption(" · ".join(words))
     messages.assumed(made.facts.get("assumed", ()))
+    if model:
+        _warn_if_weak(model["scores"].get("r2"))
+
+
+def _score_words(model):
+    scores = model["scores"]
+    figures = f"R² {theme.number(scores.get('r2'), 2)}, RMSE {theme.number(scores.get('rmse'), 2)} {model['target']['unit'] or ''}"
+    return messages.plain(f"{figures.strip()} under {model['folds']['label']}")
+
+
+def _warn_if_weak(r2):
+    if r2 is not None and r2 < _WEAK_R2:
+        st.warning(
+            f"Where nobody sampled, this model explains almost nothing (R² {theme.number(r2, 2)}). Read the map as a sketch: "
+            "more samples, or predictors that know more about the soil, come first.",
+            icon=messages.ICONS["warning"],
+        )
 
 
 @st.fragment

@@ -107,7 +107,7 @@ def test_a_damaged_raster_is_reported_not_a_crash(front_door, demo):
 def test_without_the_browser_packages_the_one_command_is_named(front_door, demo, monkeypatch):
     monkeypatch.setattr(maps.assets, "are_present", lambda: False)
     test = front_door("map", project=demo.id)
-    assert "python3 -m soilcore setup" in test.warning[0].value
+    assert any("python3 -m soilcore setup" in warning.value for warning in test.warning)
     assert "Area of each class" in texts(test)
 
 
@@ -119,6 +119,17 @@ def test_a_script_from_elsewhere_is_refused():
     Fullscreen().add_to(strange)
     with pytest.raises(ValueError, match="Fullscreen"):
         maps.use_vendored(strange, "../..")
+
+
+def test_a_weak_model_is_called_weak_beside_its_map(front_door, demo):
+    path = demo.part("models") / "demo-stack" / "model.json"
+    model = json.loads(path.read_text())
+    for r2, warned in ((0.03, True), (0.45, False)):
+        model["scores"]["r2"] = r2
+        path.write_text(json.dumps(model))
+        test = front_door("map", project=demo.id)
+        assert any("almost nothing" in warning.value for warning in test.warning) is warned
+        assert f"{r2:.2g}" in texts(test)
 
 
 def test_resetting_the_demo_brings_its_model_and_map_back(front_door, demo):
