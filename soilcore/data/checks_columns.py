@@ -23,15 +23,17 @@ def check_content(samples, scene=None):
     if spectrum:
         message = f"{len(spectrum)} columns are a spectrum, from {spectrum[0]} to {spectrum[-1]}."
         yield remark("spectra-table", message, column=spectrum[0], value=len(spectrum))
-    skipped = set(spectrum)
+    skipped, parts = set(spectrum), set(samples.columns.values())
     for name in table.columns:
         if name in skipped:
             continue
         values = table[name]
         if values.notna().sum() == 0:
             yield remark("column-empty", f"{name!r} holds nothing.", column=name)
-        elif len(values) > 2 and values.nunique() == 1 and values.notna().all() and (samples.target is None or name != samples.target.column):
-            yield remark("constant-column", f"{name!r} is {values.iloc[0]!r} in every row.", column=name, value=values.iloc[0])
+        elif name not in parts and len(values) > 2 and values.nunique() == 1 and values.notna().all():
+            value = values.iloc[0]
+            shown = value if isinstance(value, str) else f"{value:g}"
+            yield remark("constant-column", f"{name!r} is {shown} in every row.", column=name, value=shown)
     if not samples.has_places and samples.target is None and not spectrum and _looks_like_lookup(table):
         yield remark(
             "lookup-table",

@@ -217,7 +217,7 @@ def _overlaps(samples, top, bottom):
     frame = pd.DataFrame({"profile": profile, "top": top, "bottom": bottom, "row": samples.table.index})
     frame = frame[(frame["profile"] >= 0) & (frame["top"] < frame["bottom"])].sort_values(["profile", "top", "bottom"])
     codes, tops, bottoms, rows = (frame[name].to_numpy() for name in ("profile", "top", "bottom", "row"))
-    for k in np.flatnonzero((codes[1:] == codes[:-1]) & (tops[1:] < bottoms[:-1])):
+    for k in np.flatnonzero((codes[1:] == codes[:-1]) & (tops[1:] < bottoms[:-1]) & ~((tops[1:] == tops[:-1]) & (bottoms[1:] == bottoms[:-1]))):
         span = f"{tops[k + 1]:g}-{bottoms[k + 1]:g}"
         message = f"Row {rows[k + 1]} ({span}) overlaps row {rows[k]} ({tops[k]:g}-{bottoms[k]:g}) of the same profile."
         yield remark("depth-overlap", message, row=rows[k + 1], column=samples.columns["depth_top"], value=span)
@@ -226,11 +226,8 @@ def _overlaps(samples, top, bottom):
 def _profile_codes(samples):
     """Number of the profile of each row: by a group column, else by place (and date); None when neither is there."""
     table = samples.table
-    names = [
-        name
-        for name in role_columns(list(table.columns), "group")
-        if core_name(name).startswith(("pedon", "profil", "perfil", "site", "разрез", "剖面"))
-    ]
+    profiles = ("pedon", "profil", "perfil", "разрез", "剖面") if samples.has_places else ("pedon", "profil", "perfil", "site", "разрез", "剖面")
+    names = [name for name in role_columns(list(table.columns), "group") if core_name(name).startswith(profiles)]
     if names:
         return pd.factorize(table[names[0]])[0]
     if not samples.has_places:

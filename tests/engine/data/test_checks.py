@@ -151,6 +151,17 @@ def test_overlapping_layers_of_a_profile_are_named(tmp_path):
     assert [each.row for each in found] == [3]
 
 
+def test_samples_of_the_same_layer_at_a_site_do_not_overlap(tmp_path):
+    frame = pd.DataFrame({"site": ["a", "a", "b", "b"], "top": [0, 0, 0, 20], "bottom": [20, 20, 20, 40], "EC": [1, 2, 3, 4.0]})
+    assert "depth-overlap" not in {each.code for each in findings_of(tmp_path, frame, target="EC")}
+
+
+def test_columns_with_one_value_are_named_unless_they_have_a_part(tmp_path):
+    frame, *_ = clean()
+    found = [each for each in findings_of(tmp_path, frame.assign(lab="north", gain=1.0)) if each.code == "constant-column"]
+    assert [(each.column, each.value) for each in found] == [("lab", "north"), ("gain", "1")]
+
+
 def test_dates_far_from_the_imagery_are_named(tmp_path):
     frame, *_ = clean()
     frame.loc[2, "date"] = "2019-07-01"
