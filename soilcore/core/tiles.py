@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from soilcore.core.errors import SettingsError
 from soilcore.core.progress import silent
 
+MOST_THREADS = 8
 READ_AHEAD = 1  # windows read before a thread is free for them
 SMALLEST_WINDOW, LARGEST_WINDOW = 16, 8192
 _CACHE_BYTES = 128 << 20
@@ -107,8 +108,8 @@ def one_library_thread():
 
 
 def worker_threads(wanted=None):
-    """Number of worker threads: what was asked, or the cores at hand, at most four."""
+    """Number of worker threads: what was asked, or the cores at hand, at most eight (each holds a window)."""
     if wanted is not None:
         return max(1, int(wanted))
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(available, 4))
+    return max(1, min(available, MOST_THREADS))

@@ -9,6 +9,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
+from affine import Affine
 from pyproj import CRS, Transformer
 
 from soilcore.core.errors import SettingsError
@@ -161,12 +162,12 @@ def _warped(raster, style, bounds, northing):
     `northing` is where the raster begins in the tile; there its pixels are measured.
     """
     from rasterio.enums import Resampling
-    from rasterio.transform import from_bounds
     from rasterio.vrt import WarpedVRT
 
     side = min(_LARGEST_WARP, max(SIZE, round((bounds[2] - bounds[0]) / _metres_in_mercator(raster, northing))))
     coarser = Resampling.mode if style.kind == "classes" else Resampling.average
-    place = {"crs": "EPSG:3857", "transform": from_bounds(*bounds, side, side), "width": side, "height": side}
+    pixel = (bounds[2] - bounds[0]) / side
+    place = {"crs": "EPSG:3857", "transform": Affine(pixel, 0, bounds[0], 0, -pixel, bounds[3]), "width": side, "height": side}
     # Without a nodata value only an alpha band tells what lies outside the raster.
     empty = {"add_alpha": True} if raster.nodata is None else {"src_nodata": raster.nodata, "nodata": raster.nodata}
     with WarpedVRT(raster, **place, **empty) as warped:
