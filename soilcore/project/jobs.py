@@ -103,7 +103,7 @@ class Job:
             return JobStatus(state, progress["share"], progress["message"], time.time() - spec["created"])
         over = over or _over(self.folder) or _vanished(self.folder)
         share = 1.0 if over.state == "finished" else progress["share"]
-        return replace(over, share=share, seconds=progress["time"] - spec["created"])
+        return replace(over, share=share, seconds=_ended(self.folder, progress["time"]) - spec["created"])
 
     def _is_alive(self, spec):
         if _is_locked(self.folder / "alive.lock"):
@@ -272,6 +272,12 @@ def _over(folder):
     if error := _read(folder / "error.json"):
         return JobStatus(error["state"], message=error["message"], findings=tuple(error.get("findings", ())))
     return None
+
+
+def _ended(folder, last_seen):
+    """When a job was over, seconds since 1970: the time of its last file, or of its last progress where it left none."""
+    ends = [path.stat().st_mtime for path in (folder / "result.json", folder / "error.json") if path.exists()]
+    return ends[0] if ends else last_seen
 
 
 def _vanished(folder):
