@@ -3,7 +3,7 @@
 import numpy as np
 
 from soilcore.core.errors import FeatureError, SettingsError
-from soilcore.data.columns import predictor_columns
+from soilcore.data.columns import predictor_choice
 from soilcore.data.sensors import scaling_of_sensor
 from soilcore.features.formula import parse_named_formula
 from soilcore.features.indices import available_indices, index_by_id, index_set
@@ -55,14 +55,14 @@ def choose_features(settings, samples=None, scene=None, covariates=None):
         If a name is unknown or a predictor cannot be made from these inputs.
     """
     roles, origin = _roles(settings, samples, scene)
-    columns = _columns(settings, samples, origin["table_roles"])
+    columns, not_taken = _columns(settings, samples, origin["table_roles"])
     settings, assumed = _defaults(settings, roles, covariates, columns)
     indices, left_out = _indices(settings, roles)
     formulas = tuple(_formula(text, roles) for text in settings.formulas)
     bands = tuple(roles) if settings.bands else ()
     recipe = FeatureRecipe(bands, indices, formulas, _covariates(covariates, samples), columns, **origin)
     _check_names(recipe)
-    return recipe, (*assumed, *left_out)
+    return recipe, (*assumed, *not_taken, *left_out)
 
 
 def _roles(settings, samples, scene):
@@ -94,14 +94,17 @@ def _table_scaling(settings):
 
 
 def _columns(settings, samples, table_roles):
+    """Table columns that are predictors, and sentences on those that were left out."""
     if not settings.columns:
-        return ()
+        return (), ()
     if samples is None:
         raise FeatureError("Table columns were asked for as predictors, but there is no table.")
     as_bands = [column for column, _ in table_roles]
     wanted = "all" if settings.columns == ("all",) else list(settings.columns)
-    columns = predictor_columns(samples, wanted, exclude=settings.exclude)
-    return tuple(column for column in columns if column not in as_bands)
+    columns, reasons = predictor_choice(samples, wanted, exclude=settings.exclude)
+    telling = [f"{column} ({reason})" for column, reason in reasons.items() if not reason.startswith("its part is")]
+    not_taken = (f"not taken as predictors: {', '.join(telling[:12])}{' and more' if len(telling) > 12 else ''}",) if telling else ()
+    return tuple(column for column in columns if column not in as_bands), not_taken
 
 
 def _defaults(settings, roles, covariates, columns):
