@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import cached, charts, forms, imagery, messages, steps, theme
+from pages.ui import cached, forms, imagery, messages, steps, theme
 from pages.ui.session import current_work
 from pages.ui.workspace import BOUNDARIES, LIMIT_MB, RASTERS
 
@@ -18,20 +18,10 @@ if not work.scene_files:
 imagery.scene_settings()
 with messages.shown(stop=True):
     scene = cached.scene()
+imagery.summary(scene)
+imagery.keep_as_one(scene)
 
-cards = st.columns(4)
-cards[0].metric("Size", f"{scene.grid.width} × {scene.grid.height}", help="columns × rows")
-cards[1].metric("Pixel", imagery.cell_words(scene.grid))
-cards[2].metric("Sensor", scene.sensor or "not known")
-cards[3].metric("Reflectance", f"stored × {scene.scaling.scale:g} {scene.scaling.offset:+g}")
-st.caption(f"Coordinate reference system: {messages.plain(scene.grid.crs.name)}")
-messages.assumed(scene.assumed)
-with st.expander("Why this scaling", icon=":material/fact_check:", expanded=bool(scene.findings)):
-    for sentence in scene.scaling.evidence:
-        st.markdown(f"- {messages.plain(sentence)}")
-    messages.findings(scene.findings)
-
-left, right = st.columns([3, 2], gap="large")
+left, right = st.columns([3, 1], gap="large")
 with left, messages.shown():
     imagery.picture(scene)
 with right, messages.shown():
@@ -40,11 +30,6 @@ with right, messages.shown():
 st.subheader("Bands", anchor=False)
 with messages.shown():
     imagery.bands(scene)
-    role = st.selectbox("Values of one band before and after scaling", scene.roles, key="imagery.role", persist_state="session")
-    stored, reflectance = imagery.histograms(scene, role)
-    st.plotly_chart(
-        charts.band_histogram(stored, reflectance, role), alt=f"Histogram of {role}, stored values and reflectance", key="imagery.histogram"
-    )
 
 st.subheader("Other rasters and the area of interest", anchor=False)
 first, second = st.columns(2)

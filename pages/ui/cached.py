@@ -84,6 +84,18 @@ def _band_table(scene_print, _scene):
     return band_statistics(_scene)
 
 
+def histogram(image, role):
+    """How often values occur in one band: (counts, edges) of stored values and of reflectance."""
+    return _histogram(image.fingerprint, role, image)
+
+
+@st.cache_data(max_entries=64, show_spinner="Counting values ...")
+def _histogram(scene_print, role, _scene):
+    from soilcore.data.previews import band_histogram
+
+    return band_histogram(_scene, role)
+
+
 def facts(kind, settings):
     """Facts of a quick task, for a page that shows them at once; keyed by the inputs' stamps and the settings."""
     inputs = settings.inputs

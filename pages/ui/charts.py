@@ -147,11 +147,48 @@ def band_histogram(stored, reflectance, role):
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
 
-    figure = make_subplots(rows=1, cols=2, subplot_titles=("stored", "reflectance"))
+    figure = make_subplots(rows=1, cols=2)
     for column, (counts, edges) in enumerate((stored, reflectance), start=1):
-        centres = (np.asarray(edges)[1:] + np.asarray(edges)[:-1]) / 2
+        edges = np.asarray(edges)
+        centres = (edges[1:] + edges[:-1]) / 2
         figure.add_trace(go.Bar(x=centres, y=counts, marker_color=BLUE if column == 2 else "#888", showlegend=False), row=1, col=column)
-    return _layout(figure, "", f"pixels of {role}", 280)
+    figure = _layout(figure, "", "", 280)
+    figure.update_yaxes(title_text="pixels", col=1)
+    figure.update_xaxes(title_text=f"{role}, stored value", col=1)
+    return figure.update_xaxes(title_text=f"{role}, reflectance", col=2)
+
+
+def scene_picture(source, bounds, geographic, points=None):
+    """A picture on its grid, with samples.
+
+    Parameters
+    ----------
+    source : str
+        The picture as a data address.
+    bounds : tuple of float
+        Left, bottom, right, top in the image's reference system.
+    geographic : bool
+        Whether that is in degrees.
+    points : (x, y, rows), optional
+        Samples in the same system.
+    """
+    import plotly.graph_objects as go
+
+    left, bottom, right, top = bounds
+    figure = go.Figure()
+    place = {"x": left, "y": top, "sizex": right - left, "sizey": top - bottom, "xref": "x", "yref": "y"}
+    figure.add_layout_image(source=source, sizing="stretch", layer="below", **place)
+    if points is not None:
+        x, y, rows = points
+        marker = {"color": "white", "size": 7, "line": {"color": "black", "width": 1.2}}
+        figure.add_scatter(x=x, y=y, mode="markers", marker=marker, customdata=rows, hovertemplate="sample in row %{customdata}<extra></extra>")
+    ratio = 1 / np.cos(np.radians((bottom + top) / 2)) if geographic else 1
+    names = ("longitude (°)", "latitude (°)") if geographic else ("easting (m)", "northing (m)")
+    figure = _layout(figure, *names, 540)
+    figure.update_xaxes(range=[left, right], showgrid=False, constrain="domain", tickformat=None if geographic else "d", nticks=5)
+    return figure.update_yaxes(
+        range=[bottom, top], showgrid=False, scaleanchor="x", scaleratio=ratio, constrain="domain", tickformat=None if geographic else "d"
+    )
 
 
 def _spread(colors, count):

@@ -12,8 +12,9 @@ from soilcore.core.errors import SoilcoreError
 
 _log = logging.getLogger("soilcore.app")
 ICONS = {"error": ":material/error:", "warning": ":material/warning:", "note": ":material/info:"}
-_ROW_HEIGHT = 58  # room for two or three lines of text
-_WORDS = {"error": "error", "warning": "warning", "note": "note"}
+_BADGES = {"error": "red", "warning": "orange", "note": "gray"}
+_ROWS_WITHOUT_SCROLLING = 8
+_TALLEST = 520
 
 
 @contextmanager
@@ -40,31 +41,30 @@ def plain(text):
 
 
 def findings(found):
-    """A table of findings, the gravest first; nothing when there are none."""
-    rows = [found_one if isinstance(found_one, dict) else vars(found_one) for found_one in found]
+    """A table of findings, the gravest first, whole sentences to be read without a click; nothing when there are none."""
+    rows = [one if isinstance(one, dict) else vars(one) for one in found]
     if not rows:
         return
-    order = list(_WORDS)
-    table = pd.DataFrame(rows).sort_values("severity", key=lambda column: column.map(order.index), kind="stable")
-    table = table.reindex(columns=["severity", "row", "column", "value", "message", "fix", "code"])
-    table[["message", "fix"]] = table[["message", "fix"]].map(in_page)
-    table = table.dropna(axis="columns", how="all")
-    st.dataframe(
-        table.astype({"row": "Int64"}) if "row" in table else table,
-        hide_index=True,
-        row_height=_ROW_HEIGHT,
-        placeholder="",
-        alt=f"{len(rows)} findings with row, column, value and what to do",
-        column_config={
-            "severity": st.column_config.TextColumn("Kind", width="small"),
-            "row": st.column_config.NumberColumn("Row", width="small", format="%d", help="As a spreadsheet counts: the header is row 1"),
-            "column": "Column",
-            "value": "Value",
-            "message": st.column_config.TextColumn("What was found", width="large"),
-            "fix": st.column_config.TextColumn("What to do", width="large"),
-            "code": "Code",
-        },
+    rows.sort(key=lambda row: list(_BADGES).index(row["severity"]))
+    table = pd.DataFrame(
+        {
+            "Kind": [f":{_BADGES[row['severity']]}-badge[{row['severity']}]" for row in rows],
+            "Where": [_where(row) for row in rows],
+            "What was found": [plain(in_page(row["message"])) for row in rows],
+            "What to do": [plain(in_page(row["fix"])) for row in rows],
+            "Code": [f"`{row['code']}`" for row in rows],
+        }
     )
+    with st.container(height=_TALLEST if len(rows) > _ROWS_WITHOUT_SCROLLING else "content", border=False):
+        st.table(table.set_index("Kind"), alt=f"{len(rows)} findings with row, column, value and what to do")
+
+
+def _where(row):
+    """Row as a spreadsheet counts it (the header is row 1), column and value, as far as they are known."""
+    known = {name: row.get(name) for name in ("row", "column", "value") if row.get(name) is not None}
+    words = [f"row {known['row']:.0f}"] if "row" in known else []
+    words += [plain(known["column"])] if "column" in known else []
+    return ", ".join(words) + (f": {plain(known['value'])}" if "value" in known else "")
 
 
 def note(work):
