@@ -2,21 +2,21 @@
 
 import streamlit as st
 
-from pages.ui import indices, messages, steps, theme
+from pages.ui import forms, index_rasters, indices, messages, search, steps, theme
 from pages.ui.session import current_work
 
 work = current_work()
-theme.header("Indices", "Which bands and spectral indices go with what you measured. Grey means: no better than chance among so many tries.")
-steps.need("start", "samples")
-if work.sample_settings.target is None:
-    st.info("Choose the column to predict on the samples page first.", icon=":material/ads_click:")
-    steps.link("samples", "Go to Samples", ":material/arrow_back:")
-    st.stop()
-if not work.scene_files:
-    steps.need("imagery")
+theme.header("Indices", "Which bands and spectral indices go with what you measured, and how much of that is chance.")
+steps.need("start", "samples", "imagery")
+forms.need_target()
 
-views = {"Correlation": indices.correlation, "Spectra by level": indices.spectra, "Search for new indices": indices.search}
-view = st.segmented_control("View", list(views), default="Correlation", key="indices.view", persist_state="session") or "Correlation"
+views = {
+    "Correlation": indices.correlation,
+    "Spectra by level": indices.spectra,
+    "Search for new indices": search.panel,
+    "Index rasters": index_rasters.panel,
+}
+view = st.segmented_control("View", list(views), default="Correlation", required=True, key="indices.view", persist_state="session", wrap=True)
 with messages.shown():
-    views[view]()
+    views.get(view, indices.correlation)()
 steps.link("model", "On to the model", ":material/arrow_forward:")

@@ -48,46 +48,51 @@ def _powers(exponents):
     return {"tickvals": ticks, "ticktext": [f"{10**tick:.3g}" for tick in ticks]}
 
 
-def spectra(table, view, view_title):
-    """Mean spectra by level of the target."""
+def spectra(table, view, view_title, unit):
+    """Mean spectra by level of the target, over wavelength where it is known."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
     levels = table.drop_duplicates("level")
-    colors = _spread(CLASS_COLORS, len(levels))
-    for color, (_, level) in zip(colors, levels.iterrows(), strict=True):
+    by_wavelength = table["wavelength_nm"].notna().all()
+    for color, (_, level) in zip(_spread(CLASS_COLORS, len(levels)), levels.iterrows(), strict=True):
         rows = table[table["level"] == level["level"]]
+        name = f"{level['label']} (n = {int(rows['n'].max())})"
+        x = rows["wavelength_nm"] if by_wavelength else rows["role"]
         line = {"color": color, "width": 2.5}
-        figure.add_scatter(x=rows["role"], y=rows[view], name=f"{level['label']} (n = {int(rows['n'].max())})", mode="lines+markers", line=line)
-    return _layout(figure, "band", view_title)
+        figure.add_scatter(x=x, y=rows[view], name=name, text=rows["role"], mode="lines+markers", line=line, hovertemplate="%{text}: %{y:.4g}")
+    figure = _layout(figure, "wavelength (nm)" if by_wavelength else "band", view_title, 440)
+    return figure.update_layout(legend={"orientation": "v", "y": 1, "title": {"text": f"level ({unit})"}})
 
 
 def correlation_bars(rows, statistic):
-    """Ranked correlations with their intervals."""
+    """Ranked correlations with their intervals; grey where not told apart from chance."""
     import plotly.graph_objects as go
 
     rows = rows.iloc[::-1]
     value = rows[statistic]
-    low, high = f"{statistic}_low", f"{statistic}_high"
-    error = {"type": "data", "array": rows[high] - value, "arrayminus": value - rows[low], "color": "#888"} if low in rows else None
-    color = np.where(rows["q"] < 0.05, BLUE, "#b0b8b4")
-    figure = go.Figure(go.Bar(x=value, y=rows["name"], orientation="h", marker_color=color, error_x=error))
+    error = {"type": "data", "array": rows[f"{statistic}_high"] - value, "arrayminus": value - rows[f"{statistic}_low"], "color": "#888"}
+    color = np.where(rows["q"] < 0.05, BLUE, "#9aa39e")
+    hover = "%{y}: %{x:.2f}, q = %{customdata:.2g}<extra></extra>"
+    bars = go.Bar(x=value, y=rows["name"], orientation="h", marker_color=color, error_x=error, customdata=rows["q"], hovertemplate=hover)
+    figure = go.Figure(bars)
     figure.update_xaxes(range=[-1, 1], zeroline=True)
-    return _layout(
-        figure,
-        f"{statistic.title()} correlation with the target (grey: not distinguishable from chance at q < 0.05)",
-        "",
-        max(_HEIGHT, 18 * len(rows)),
-    )
+    figure.update_yaxes(type="category", dtick=1)
+    return _layout(figure, f"{statistic.title()} correlation with the target", "", max(_HEIGHT, 22 * len(rows) + 60))
 
 
-def heat_map(matrix):
+def heat_map(matrix, statistic):
     """Correlations among predictors, blue to orange."""
     import plotly.graph_objects as go
 
     scale = [[i / 4, color] for i, color in enumerate(DIVERGING_COLORS)]
-    figure = go.Figure(go.Heatmap(z=matrix.to_numpy(), x=matrix.columns, y=matrix.index, zmin=-1, zmax=1, colorscale=scale, colorbar={"title": "ρ"}))
-    figure.update_yaxes(autorange="reversed", scaleanchor="x")
+    bar = {"title": {"text": statistic.title(), "side": "right"}}
+    hover = "%{x} and %{y}: %{z:.2f}<extra></extra>"
+    figure = go.Figure(
+        go.Heatmap(z=matrix.to_numpy(), x=matrix.columns, y=matrix.index, zmin=-1, zmax=1, colorscale=scale, colorbar=bar, hovertemplate=hover)
+    )
+    figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain", type="category", dtick=1)
+    figure.update_xaxes(constrain="domain", type="category", dtick=1)
     return _layout(figure, "", "", 620)
 
 

@@ -16,7 +16,7 @@ _PICTURES = {
 }
 _NO_ROLE = ""
 _KEPT = "-confirmed.tif"
-_STATISTICS = {"min": "Min", "p2": "2 %", "median": "Median", "p98": "98 %", "max": "Max"}
+_STATISTICS = {"min": "min", "p2": "2 %", "median": "median", "p98": "98 %", "max": "max"}
 
 
 def scene_settings():
@@ -85,9 +85,13 @@ def _roles():
 
 
 def _role_words(role):
+    return f"{role}, {_band_words(role)}" if role else "(recognise)"
+
+
+def _band_words(role):
     from soilcore.data.sensors import role_label
 
-    return f"{role}, {role_label(role)}" if role else "(recognise)"
+    return role_label(role)
 
 
 def _sensors():
@@ -116,7 +120,7 @@ def summary(scene):
     cards[3].metric("Date", str(scene.date) if scene.date else "not known")
     sensor = _sensors().get(scene.sensor, scene.sensor) or "not known"
     st.markdown(
-        f"**Reflectance = stored value × {scene.scaling.scale:g} {scene.scaling.offset:+g}** · Sensor: {messages.plain(sensor)} · "
+        f"**Reflectance = stored value × {scene.scaling.scale:g}{_signed(scene.scaling.offset)}** · Sensor: {messages.plain(sensor)} · "
         f"Coordinate reference system: {messages.plain(scene.grid.crs.name)}"
     )
     messages.assumed(scene.assumed)
@@ -125,6 +129,10 @@ def summary(scene):
             st.markdown(f"- {messages.plain(sentence)}")
         messages.findings(scene.findings)
         st.caption("If it is wrong, say so under “Roles, sensor and scaling”.")
+
+
+def _signed(offset):
+    return f" {'−' if offset < 0 else '+'} {abs(offset):g}" if offset else ""
 
 
 def _cell_words(grid):
@@ -145,7 +153,7 @@ def picture(scene):
     source = _as_png(cached.preview(scene, roles), scene.fingerprint, roles)
     figure = charts.scene_picture(source, scene.grid.bounds, scene.grid.crs.is_geographic, _places_on(scene))
     st.plotly_chart(figure, alt=f"{name} picture of the image with the samples", key="imagery.picture.chart")
-    st.caption(f"Red, green, blue: {', '.join(_role_words(role) for role in roles)}; stretched between the 2nd and 98th percentile.")
+    st.caption(f"Shown as red, green, blue: {', '.join(_band_words(role) for role in roles)}; stretched between the 2nd and 98th percentile.")
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -198,10 +206,10 @@ def overlap(scene):
 def bands(scene):
     """Band table: role, range of stored values and of reflectance, share of valid pixels; and the histogram of one."""
     table = cached.band_table(scene)
-    table.insert(1, "words", [_role_words(role).partition(", ")[2] for role in table["role"]])
+    table.insert(1, "words", [_band_words(role) for role in table["role"]])
     config = {"role": "Role", "words": "Band", "valid": st.column_config.NumberColumn("Valid", format="percent")}
-    config |= {f"stored_{name}": st.column_config.NumberColumn(f"Stored, {words}", format="%.6g") for name, words in _STATISTICS.items()}
-    config |= {name: st.column_config.NumberColumn(f"Reflectance, {words}", format="%.4f") for name, words in _STATISTICS.items()}
+    config |= {f"stored_{name}": st.column_config.NumberColumn(f"Stored {words}", format="%.6g") for name, words in _STATISTICS.items()}
+    config |= {name: st.column_config.NumberColumn(f"Refl. {words}", format="%.4f") for name, words in _STATISTICS.items()}
     st.dataframe(table, hide_index=True, column_config=config, alt="Statistics of every band, stored values and reflectance", key="imagery.bands")
     st.download_button("Band table as CSV", table.to_csv(index=False), "bands.csv", "text/csv", icon=":material/download:", key="imagery.bands.csv")
     role = st.selectbox(

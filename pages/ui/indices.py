@@ -1,73 +1,61 @@
-"""Panels of the indices page."""
+"""Panels of the indices page: ranked correlations, one predictor against the target, likeness, and mean spectra."""
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.ui import cached, charts, jobs, messages, theme
+from pages.ui import cached, charts, messages
 from pages.ui.session import current_work
 from soilcore.core.progress import silent
 from soilcore.features.recipe import FeatureSettings
 
 VARIANTS = {
-    "Everything at hand": None,
+    "Every index of these bands": None,
     "literature": ("existing17_literature", "novel4_lan2025"),
     "lan2025": ("existing17_lan2025", "novel4_lan2025"),
 }
-_VARIANT_HELP = (
-    "literature: the 17 existing salinity indices as their authors wrote them; lan2025: as printed by Lan et al. 2025; both with the four novel ones"
-)
-VIEWS = {"mean": "reflectance", "reciprocal": "1 / reflectance", "square": "reflectance²", "square_root": "√reflectance"}
+_VARIANT_HELP = "literature: 17 salinity indices as their authors wrote them; lan2025: the same names as printed by Lan et al. 2025; both with the four novel ones"
+_VIEWS = {"mean": "reflectance", "reciprocal": "1 / reflectance", "square": "reflectance²", "square_root": "√ reflectance"}
+_SHOWN = 20
+_PICKED = "indices.picked"
 
 
 def correlation():
-    """Ranked correlations, heat map, and one predictor against the target."""
-    settings = _choices()
+    """Ranked correlations, one predictor against the target, and how the strongest resemble each other."""
+    settings, statistic = _choices()
     facts = _correlate(settings)
     table = pd.DataFrame(facts["rows"])
-    st.caption(
-        f"{facts['n']} samples, target {messages.plain(facts['target'])}{', decimal logarithm' if facts['log_target'] else ''}. q: false-discovery rate over all {len(table)} rows."
-    )
-    statistic = st.session_state.get("indices.statistic") or "spearman"
     table = table.sort_values(statistic, key=lambda column: column.abs(), ascending=False, na_position="last").reset_index(drop=True)
-    left, right = st.columns([1, 1], gap="large")
+    _summary(facts, table, statistic)
+    left, right = st.columns(2, gap="large")
     with left:
-        st.plotly_chart(
-            charts.correlation_bars(table.head(20), statistic), alt="The twenty strongest correlations with intervals", key="indices.bars"
-        )
+        _bars(table, statistic)
     with right:
-        picked = st.dataframe(
-            table,
-            hide_index=True,
-            on_select="rerun",
-            selection_mode="single-row",
-            key="indices.table",
-            alt="Correlation of every band and index",
-            column_config=_columns(),
-        )
-        st.caption("Choose a row to see it against the target.")
-        st.download_button("Table as CSV", table.to_csv(index=False), "correlations.csv", "text/csv", icon=":material/download:", key="indices.csv")
-    rows = picked.selection.rows if picked else []
-    _scatter(settings, table.loc[rows[0] if rows else 0, "name"])
-    _heat_map(settings, table["name"].head(20).tolist())
+        _table(table, statistic)
+    _one(settings, table)
+    _heat_map(settings, table["name"].head(_SHOWN).tolist(), statistic)
 
 
 def _choices():
     columns = st.columns([2, 2, 2, 3], vertical_alignment="bottom")
     variant = columns[0].selectbox("Indices", list(VARIANTS), key="indices.variant", persist_state="session", help=_VARIANT_HELP)
-    columns[1].segmented_control("Rank by", ("spearman", "pearson"), default="spearman", key="indices.statistic", persist_state="session")
-    log = columns[2].toggle("Logarithm of the target", key="indices.log", persist_state="session")
+    statistic = columns[1].segmented_control(
+        "Rank by", ("spearman", "pearson"), default="spearman", required=True, format_func=str.title, key="indices.statistic", persist_state="session"
+    )
+    log = columns[2].toggle("Logarithm of the target", key="indices.log", persist_state="session", help="Changes Pearson; ranks stay as they are")
     formulas = columns[3].text_input(
         "Own formulas",
         key="indices.formulas",
         persist_state="session",
         placeholder="MINE=(N-R)/(N+R+B); OTHER=S1/G",
-        help="band roles, + - * / ** and sqrt(); several separated by ;",
+        help="Band roles, numbers, + - * / ** and sqrt(); several separated by ;",
     )
-    texts = tuple(text.strip() for text in formulas.split(";") if text.strip())
+    texts = tuple(text.strip() for text in (formulas or "").split(";") if text.strip())
     sets = VARIANTS[variant]
-    features = FeatureSettings(formulas=texts, bands=bool(sets or texts), index_sets=sets or (_all_sets() if texts else ()))
-    return features, log
+    return (
+        FeatureSettings(formulas=texts, bands=bool(sets or texts), index_sets=sets or (_all_sets() if texts else ())),
+        log,
+    ), statistic or "spearman"
 
 
 def _all_sets():
@@ -83,6 +71,59 @@ def _correlate(settings):
     return cached.facts("correlate", CorrelateTask(current_work().inputs_here(features=features), log))
 
 
+def _summary(facts, table, statistic):
+    unit = f" ({facts['unit']})" if facts["unit"] else ""
+    logarithm = ", decimal logarithm" if facts["log_target"] else ""
+    st.caption(
+        f"{facts['n']} samples, target {messages.plain(facts['target'])}{messages.plain(unit)}{logarithm}. Bars: {statistic.title()} with 95 % interval. "
+        f"q is the false-discovery rate over all {len(table)} rows (of Spearman's p); grey bars have q ≥ 0.05: not told apart from chance."
+    )
+    messages.assumed(facts["assumed"])
+
+
+def _bars(table, statistic):
+    figure = charts.correlation_bars(table.head(_SHOWN), statistic)
+    alt = f"The {min(_SHOWN, len(table))} strongest correlations with intervals"
+    st.plotly_chart(figure, alt=alt, key="indices.bars", on_select=_pick_bar, selection_mode="points")
+
+
+def _pick_bar():
+    if points := st.session_state["indices.bars"].selection.points:
+        st.session_state[_PICKED] = points[0]["y"]
+
+
+def _table(table, statistic):
+    other = "pearson" if statistic == "spearman" else "spearman"
+    order = ["name", "kind", statistic, f"{statistic}_low", f"{statistic}_high", "q", "n", "n_invalid", other, "p"]
+    config = {
+        "name": "Name",
+        "kind": "Kind",
+        "q": st.column_config.NumberColumn(format="%.2g"),
+        "p": st.column_config.NumberColumn(format="%.2g"),
+        "n_invalid": st.column_config.NumberColumn("Invalid", help="Samples where it cannot be computed"),
+    }
+    labels = {statistic: statistic.title(), f"{statistic}_low": "Low", f"{statistic}_high": "High", other: other.title()}
+    config |= {name: st.column_config.NumberColumn(label, format="%.2f") for name, label in labels.items()}
+    st.session_state["indices.names"] = table["name"].tolist()
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_order=order,
+        column_config=config,
+        on_select=_pick_row,
+        selection_mode="single-row",
+        key="indices.table",
+        height=420,
+        alt="Correlation of every band and index",
+    )
+    st.download_button("Table as CSV", table.to_csv(index=False), "correlations.csv", "text/csv", icon=":material/download:", key="indices.csv")
+
+
+def _pick_row():
+    if rows := st.session_state["indices.table"].selection.rows:
+        st.session_state[_PICKED] = st.session_state["indices.names"][rows[0]]
+
+
 @st.cache_data(max_entries=8, show_spinner="Computing the indices ...")
 def _spectral(stamps, inputs):
     """Bands and indices at the samples, and the target."""
@@ -92,38 +133,53 @@ def _spectral(stamps, inputs):
     return table.X, table.y
 
 
-def _table(settings):
-    inputs = current_work().inputs_here(features=settings[0])
+def _values(features):
+    inputs = current_work().inputs_here(features=features)
     return _spectral((cached.stamp(inputs.samples), *(cached.stamp(path) for path in inputs.scene.paths)), inputs)
 
 
-def _scatter(settings, name):
-    X, y = _table(settings)
+def _one(settings, table):
+    """One predictor against the target, chosen by a bar, a row or its name, with its formula and source."""
+    names = table["name"].tolist()
+    if st.session_state.get(_PICKED) not in names:
+        st.session_state[_PICKED] = names[0]
+    st.subheader("One against the target", anchor=False)
+    name = st.selectbox("Band or index (or click a bar or a row)", names, key=_PICKED, persist_state="session")
+    features, log = settings
+    X, y = _values(features)
     target = cached.samples().target
     title = f"{target.column} ({target.unit})" if target.unit else target.column
-    figure = charts.scatter(X[name], np.log10(y) if settings[1] else y, name, f"log10 {title}" if settings[1] else title, X.index)
+    is_band = table.loc[table["name"] == name, "kind"].item() == "band"
+    figure = charts.scatter(
+        X[name], np.log10(y) if log else y, f"{name} (reflectance)" if is_band else name, f"log10 of {title}" if log else title, X.index
+    )
     st.plotly_chart(figure, alt=f"{name} against {title}", key="indices.scatter")
+    _about(name)
 
 
-def _heat_map(settings, names):
+def _about(name):
+    from soilcore.features.indices import all_indices
+
+    index = next((index for index in all_indices() if index.id == name), None)
+    if index is None:
+        return
+    known_as = f" · also called {', '.join(index.aliases)}" if index.aliases else ""
+    st.markdown(f"`{index.id} = {index.formula}` · {messages.plain(index.long_name + known_as)}")
+    st.caption(messages.plain(" ".join(part for part in (index.citation, f"doi {index.doi}." if index.doi else "", index.note) if part)))
+
+
+def _heat_map(settings, names, statistic):
     from soilcore.evaluation.correlation import correlation_matrix
 
-    with st.expander("How the strongest resemble each other", icon=":material/grid_on:"):
-        st.markdown("Indices that are nearly copies of each other (dark blocks) count once, however many there are.")
-        X, _ = _table(settings)
-        st.plotly_chart(charts.heat_map(correlation_matrix(X[names])), alt="Spearman correlations among the strongest predictors", key="indices.heat")
-
-
-def _columns():
-    config = {
-        name: st.column_config.NumberColumn(format="%.2f")
-        for name in ("pearson", "pearson_low", "pearson_high", "spearman", "spearman_low", "spearman_high")
-    }
-    return (
-        config
-        | {name: st.column_config.NumberColumn(format="%.2g") for name in ("p", "q")}
-        | {"n_invalid": st.column_config.NumberColumn("invalid", help="samples where the index cannot be computed")}
-    )
+    st.subheader("How the strongest resemble each other", anchor=False)
+    if not st.toggle("Show the heat map", key="indices.likeness", persist_state="session"):
+        return
+    st.caption("Indices that are nearly copies of each other (dark blocks) count once, however many there are.")
+    X, _ = _values(settings[0])
+    matrix = correlation_matrix(X[names], statistic)
+    st.plotly_chart(charts.heat_map(matrix, statistic), alt=f"{statistic.title()} correlations among the strongest predictors", key="indices.heat")
+    with st.expander("As a table"):
+        st.dataframe(matrix.round(3), alt="Correlations among the strongest predictors")
 
 
 def spectra():
@@ -131,70 +187,25 @@ def spectra():
     from soilcore.core.classes import schemes_that_fit
     from soilcore.evaluation.mean_spectra import mean_spectra, quantile_levels
 
-    X, y = _table((FeatureSettings(bands=True), False))
+    X, y = _values(FeatureSettings(bands=True))
     target = cached.samples().target
-    schemes = schemes_that_fit(target.unit, target.form)
-    names = [*(scheme.id for scheme in schemes), "quarters"]
-    columns = st.columns(2)
-    chosen = columns[0].segmented_control("Levels", names, default=names[0], key="indices.levels", persist_state="session") or names[0]
-    view = (
-        columns[1].segmented_control("View", list(VIEWS), format_func=VIEWS.get, default="mean", key="indices.spectra.view", persist_state="session")
-        or "mean"
+    schemes = {scheme.id: scheme for scheme in schemes_that_fit(target.unit, target.form)}
+    titles = {name: scheme.title for name, scheme in schemes.items()} | {"quarters": "Quarters of the samples"}
+    levels_place, view_place = st.columns(2)
+    first = next(iter(titles))
+    chosen = levels_place.selectbox("Levels", list(titles), format_func=titles.get, key=f"indices.levels.{first}", persist_state="session")
+    view = view_place.segmented_control(
+        "View", list(_VIEWS), format_func=_VIEWS.get, default="mean", required=True, key="indices.spectra.view", persist_state="session", wrap=True
     )
-    scheme = next((scheme for scheme in schemes if scheme.id == chosen), None)
+    scheme = schemes.get(chosen)
     levels, labels = (scheme.assign(y), scheme.labels) if scheme else quantile_levels(y, 4)
+    unit = scheme.unit if scheme else target.unit or "unit not known"
     table = mean_spectra(X, levels, labels)
-    st.plotly_chart(charts.spectra(table, view, VIEWS[view]), alt="Mean spectrum of each level of the target", key="indices.spectra")
-    st.dataframe(table, hide_index=True, alt="Mean spectra as a table")
-
-
-def search():
-    """The guarded search: 14 forms over the bands, with everything that keeps chance in check."""
-    from soilcore.project.settings import SearchTask
-
-    work = current_work()
-    st.markdown(
-        "Fourteen forms of formula over every choice of bands. Trying thousands always finds something: so the best of them is held against what "
-        "shuffled targets give, and against samples it was not chosen on."
+    st.plotly_chart(charts.spectra(table, view, _VIEWS[view], unit), alt="Mean spectrum of each level of the target", key="indices.spectra")
+    st.caption("The reciprocal, square and square root are views of the mean; paper 002 read its indices from them. n stands behind each level.")
+    config = {"level": None, "label": f"Level ({unit})", "role": "Band", "wavelength_nm": st.column_config.NumberColumn("nm", format="%.0f")}
+    config |= {name: st.column_config.NumberColumn(format="%.4g") for name in ("mean", "sd", "reciprocal", "square", "square_root")}
+    st.dataframe(table, hide_index=True, column_config=config, placeholder="", alt="Mean spectra as a table")
+    st.download_button(
+        "Spectra as CSV", table.to_csv(index=False), "mean-spectra.csv", "text/csv", icon=":material/download:", key="indices.spectra.csv"
     )
-    columns = st.columns([2, 2, 2, 2], vertical_alignment="bottom")
-    six = columns[0].segmented_control(
-        "Bands", ("six (B G R N S1 S2)", "all"), default="six (B G R N S1 S2)", key="search.bands", persist_state="session"
-    )
-    statistic = columns[1].segmented_control(
-        "Statistic", ("spearman", "pearson"), default="spearman", key="search.statistic", persist_state="session"
-    )
-    permutations = columns[2].select_slider("Shuffles", (199, 499, 999, 1999), value=999, key="search.shuffles", persist_state="session")
-    roles = ("B", "G", "R", "N", "S1", "S2") if six and six.startswith("six") else ()
-    task = SearchTask(work.inputs(), statistic or "spearman", statistic == "pearson", permutations, roles)
-    columns[3].button(
-        "Search",
-        icon=":material/search:",
-        type="primary",
-        on_click=jobs.start,
-        args=("search", task, "Searching indices"),
-        disabled=jobs.is_busy(),
-        key="search.start",
-    )
-    if job := jobs.latest("search"):
-        _search_result(job)
-
-
-def _search_result(job):
-    facts = job.status().result
-    if facts.get("banner"):
-        st.warning(messages.plain(facts["banner"]), icon=":material/casino:")
-    half = facts["half_split"]
-    cards = st.columns(4)
-    cards[0].metric("Candidates", f"{facts['candidates']:,}")
-    cards[1].metric("Chance alone reaches", theme.number(facts["null_95"], 2), help="95 % quantile of the best |correlation| under shuffled targets")
-    cards[2].metric(
-        "Best of one half", theme.number(half["train"], 2), help="median |correlation| of the formula chosen on half of the samples, on that half"
-    )
-    cards[3].metric("the same on the other half", theme.number(half["test"], 2))
-    table = pd.DataFrame(facts["rows"])
-    config = {name: st.column_config.NumberColumn(format="%.2f") for name in ("r", "rho", "selection")} | {
-        name: st.column_config.NumberColumn(format="%.3g") for name in ("p", "q", "p_family")
-    }
-    st.dataframe(table, hide_index=True, column_config=config, alt="The best formulas with their guards")
-    st.download_button("Table as CSV", table.to_csv(index=False), "index-search.csv", "text/csv", icon=":material/download:", key="search.csv")

@@ -41,12 +41,14 @@ _FIELDS = {
     "--log-target": "“Logarithm of the target”",
     "--bands": "“Bands”",
 }
+_LEAVE_OUT = re.compile(r"--exclude (\S+)")
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
 def in_page(text):
     """A sentence of the engine with the names that fields have on the pages."""
-    return _OPTION.sub(lambda found: _FIELDS.get(found.group(), found.group()), str(text))
+    text = _LEAVE_OUT.sub(r"Leave \1 out of “Table columns”", str(text))
+    return _OPTION.sub(lambda found: _FIELDS.get(found.group(), found.group()), text)
 
 
 def names_a_field(text):
