@@ -153,7 +153,8 @@ def check_possible(inputs, scaling):
         return
     lows, highs = zip(*(pair for pair in scaled.values() if np.isfinite(pair).all()), strict=True)
     raise SceneError(
-        f"Read as value x {scaling.scale:g} + {scaling.offset:g}, {inputs.source} would run from {min(lows):.4g} to {max(highs):.4g} (2 to 98 %); reflectance lies between 0 and 1. "
+        f"Read as value x {scaling.scale:g} + {scaling.offset:g}, {inputs.source} would run from {min(lows):.4g} to {max(highs):.4g} (2 to 98 %); "
+        "reflectance lies between 0 and 1. "
         "Give the right --scale and --offset, or another --sensor."
     )
 
