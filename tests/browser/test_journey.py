@@ -27,8 +27,7 @@ def open_demo(page, server):
 
 
 def the_map(page):
-    expect(page.locator(MAP)).to_have_count(1, timeout=PATIENT)  # one that is on its way out may still stand there
-    inside = page.frame_locator(MAP)
+    inside = page.locator(MAP).last.content_frame  # one that is on its way out may still stand before it
     expect(inside.locator("img.leaflet-tile-loaded").first).to_be_visible(timeout=PATIENT)
     return inside
 
@@ -102,8 +101,8 @@ def test_two_layers_are_compared_with_a_divider(page, server):
     settled(page)
     page.get_by_label("Compare side by side").click()
     page.get_by_role("option").first.click()
-    inside = the_map(page)
-    expect(inside.locator(".leaflet-sbs-range")).to_be_attached()
+    expect(page.locator(MAP).last.content_frame.locator(".leaflet-sbs-range")).to_be_attached(timeout=PATIENT)
+    the_map(page)
 
 
 def test_a_reload_finds_the_same_project(page, server):
