@@ -45,12 +45,13 @@ def open_inputs(inputs, report=silent):
 
         report(0, 3, "opening the scene")
         scene = open_scene(inputs.scene)
-        assumed += scene.assumed
+        assumed += [*scene.assumed, *(f"{finding.message} {finding.fix}" for finding in scene.findings)]
     if specs := covariate_specs(inputs.features):
         from soilcore.data.covariates import open_covariates
 
         report(1, 3, "opening the covariates")
         covariates = open_covariates(specs, grid=scene.grid if scene is not None else None)
+        assumed += covariates.assumed
     if inputs.samples is not None:
         from soilcore.data.samples import read_samples
 
