@@ -115,7 +115,7 @@ def browser():
 @pytest.fixture
 def page(browser):
     """A window that fails its test on a request to another machine, on a script error, and on a page that shows a defect."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    context = browser.new_context(viewport={"width": 1280, "height": 1100}, accept_downloads=True)
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     away, errors = [], []
