@@ -16,13 +16,18 @@ def stamp(path):
     return f"{path}:{facts.st_size}:{facts.st_mtime_ns}"
 
 
-def samples(settings=None):
-    """The chosen table, read as its settings say (or as `settings` say, for a trial); None when none is chosen."""
+def exists(path):
+    """Whether a file is still there."""
+    return Path(path).is_file()
+
+
+def samples():
+    """The chosen table, read as its settings say; None when none is chosen."""
     work = current_work()
     if work.samples_file is None:
         return None
     path = work.path(f"samples/{work.samples_file}")
-    return _samples(stamp(path), settings or work.sample_settings, path)
+    return _samples(stamp(path), work.sample_settings, path)
 
 
 @st.cache_resource(max_entries=_KEEP, show_spinner="Reading the table ...")

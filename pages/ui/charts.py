@@ -7,7 +7,6 @@ from pages.ui.theme import CLASS_COLORS, DIVERGING_COLORS
 BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 _HEIGHT = 380
 _RAMP = [[i / 4, color] for i, color in enumerate(CLASS_COLORS)]
-_ROLE_COLOR = {"training": SKY, "validation": BLUE}
 
 
 def histogram(values, title, log=False):
@@ -105,46 +104,60 @@ def scatter(x, y, x_title, y_title, rows):
     return _layout(figure, x_title, y_title)
 
 
-def observed_predicted(series, unit, title=""):
+def observed_predicted(series, unit, title="", log=False):
     """Observed against predicted values with the 1:1 line.
 
     Parameters
     ----------
     series : dict of str to (observed, predicted)
-        "training" and "validation", or one of them.
+        Calibration first, so that validation lies on top.
+    unit : str or None
+    title : str
+    log : bool
+        Logarithmic axes.
     """
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    ends = [np.nanmin([np.nanmin(v) for pair in series.values() for v in pair]), np.nanmax([np.nanmax(v) for pair in series.values() for v in pair])]
+    values = np.concatenate([np.asarray(part, float) for pair in series.values() for part in pair])
+    values = values[np.isfinite(values) & ((values > 0) | (not log))]
+    ends = [values.min(), values.max()] if values.size else [0, 1]
     figure.add_scatter(x=ends, y=ends, mode="lines", line={"color": "#888", "dash": "dash", "width": 1}, name="1:1", hoverinfo="skip")
     for name, (observed, predicted) in series.items():
-        symbol = "circle-open" if name == "training" else "circle"
-        figure.add_scatter(
-            x=observed,
-            y=predicted,
-            mode="markers",
-            name=name,
-            marker={"color": _ROLE_COLOR.get(name, BLUE), "symbol": symbol, "size": 7, "opacity": 0.8},
-        )
-    suffix = f" ({unit})" if unit else ""
-    figure = _layout(figure, f"observed{suffix}", f"predicted{suffix}")
-    return figure.update_layout(title={"text": title, "font": {"size": 14}} if title else None, margin={"t": 40 if title else 10})
+        hollow = name != "validation"
+        marker = {"color": ORANGE if hollow else BLUE, "symbol": "circle-open" if hollow else "circle", "size": 7, "opacity": 0.8}
+        hover = "observed %{x:.4g}<br>predicted %{y:.4g}"
+        figure.add_scatter(x=observed, y=predicted, mode="markers", name=name, marker=marker, hovertemplate=hover)
+    suffix = f" ({unit})" if unit else " (unit not known)"
+    figure = _layout(figure, f"observed{suffix}", f"predicted{suffix}", 420)
+    if log:
+        figure.update_xaxes(type="log")
+        figure.update_yaxes(type="log")
+    if title:
+        figure.update_layout(title={"text": title, "font": {"size": 14}}, margin={"t": 70}, legend={"y": 1.08})
+    return figure
 
 
 def score_bars(rows):
-    """Spatial and random score of each learner side by side."""
+    """Spatial and random score of each learner side by side; far below 0 the bars are cut."""
     import plotly.graph_objects as go
 
     names = [row["name"] for row in rows]
     figure = go.Figure()
     spatial = any(row.get("r2_random") is not None for row in rows)
-    figure.add_bar(x=names, y=[row["r2"] for row in rows], name="these folds", marker_color=BLUE)
+    low, high = ([row.get(key) for row in rows] for key in ("r2_low", "r2_high"))
+    error = None
+    if all(value is not None for value in (*low, *high)):
+        up, down = ([abs(edge - row["r2"]) for edge, row in zip(edges, rows, strict=True)] for edges in (high, low))
+        error = {"type": "data", "array": up, "arrayminus": down, "color": "#888"}
+    first = "places not sampled (these folds)" if spatial else "these folds"
+    figure.add_bar(x=names, y=[row["r2"] for row in rows], name=first, marker_color=BLUE, error_y=error)
     if spatial:
-        figure.add_bar(
-            x=names, y=[row["r2_random"] for row in rows], name="random folds, for contrast", marker_color="#c9b458", marker_pattern_shape="/"
-        )
-    return _layout(figure.update_layout(barmode="group"), "", "R² (pooled, out of fold)")
+        contrast = {"marker_color": "#c9b458", "marker_pattern_shape": "/"}
+        figure.add_bar(x=names, y=[row["r2_random"] for row in rows], name="random folds, for contrast", **contrast)
+    figure = _layout(figure.update_layout(barmode="group"), "", "R² (pooled, out of fold)")
+    lowest = min([row["r2"] for row in rows if row["r2"] is not None], default=0)
+    return figure.update_yaxes(range=[max(-1.0, min(-0.1, lowest - 0.1)), 1.0], zeroline=True)
 
 
 def band_histogram(stored, reflectance, role):

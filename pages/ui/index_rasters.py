@@ -13,7 +13,7 @@ _SUGGESTED = ("SI", "NDSI", "NDVI")
 
 def panel():
     """Choose indices and write them; below it, those that were written."""
-    from soilcore.features.indices import available_indices, index_by_id
+    from soilcore.features.indices import available_indices
 
     work, scene = current_work(), cached.scene()
     possible = available_indices(scene.roles)

@@ -49,6 +49,13 @@ def latest(kind, state="finished"):
     return next((job for job in jobs.jobs_in(work.jobs_folder, kind) if job.status().state == state), None)
 
 
+def finished(kind):
+    """Finished jobs of one kind in the open project, the newest first."""
+    work = current_work()
+    found = jobs.jobs_in(work.jobs_folder, kind) if work.project is not None else ()
+    return [job for job in found if job.status().state == "finished"]
+
+
 def is_busy():
     """Whether this session's job still runs: buttons that start another are then disabled."""
     work = current_work()
