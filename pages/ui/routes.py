@@ -66,7 +66,7 @@ def value(request):
     from soilcore.mapping import tiles
 
     try:
-        found = tiles.value_at(layer.path, *place)
+        found = tiles.value_at(layer.path, *place, band=layer.style.bands[0])
     except (SoilcoreError, OSError) as error:
         _log.warning("value of %s: %s", layer.path.name, error)
         return _refusal("The raster cannot be read any more; reload the page.", 404)
