@@ -20,7 +20,7 @@ SCHEMES = {
 }
 DEFAULT_MODELS = ("mean", "best-index", "plsr", "rf", "xgboost")
 DEFAULT_SETS = ("existing17_literature", "novel4_lan2025")
-_TRANSFORM_HELP = "Salinity is skewed: a logarithm keeps a few very salty places from ruling the fit. Scores are always on the original scale."
+_TRANSFORM_HELP = "log1p is log(1 + value). Salinity is skewed: a logarithm keeps a few very salty places from ruling the fit. Scores are always on the original scale."
 _TRIALS_HELP = (
     "0: the documented defaults. Every trial costs five small fits in every fold, so 20 trials make a comparison about a hundred times longer."
 )
@@ -103,7 +103,7 @@ def _fit():
         ("none", "log10", "log1p"),
         default="log1p",
         required=True,
-        format_func={"none": "it is", "log10": "log10", "log1p": "log(1 + value)"}.get,
+        format_func={"none": "it is", "log10": "log10", "log1p": "log1p"}.get,
         key="model.transform",
         persist_state="session",
         help=_TRANSFORM_HELP,

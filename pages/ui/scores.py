@@ -7,7 +7,7 @@ from pages.ui import charts, jobs, messages, theme
 from pages.ui.modelling import label
 from pages.ui.session import current_work
 
-_GAP = 0.1  # R2 by which the random score must exceed the spatial one before it is called flattering
+_GAP = 0.05  # R2 by which the random score must exceed the spatial one before it is called flattering
 _SCORES = ("name", "r2", "r2_low", "r2_high", "r2_random", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_log10", "r2_sd", "seconds")
 _LABELS = {
     "r2": "R²",
@@ -91,7 +91,7 @@ def _which_to_trust(best):
             icon=":material/compare_arrows:",
         )
     else:
-        st.info("Trust the first score for the map. The random one agrees with it, so neighbours help little here.", icon=":material/compare_arrows:")
+        st.info("Trust the first score for the map. The random one is no better, so neighbours help little here.", icon=":material/compare_arrows:")
     if r2 is None or r2 < 0.1:
         st.warning(
             "No learner explains much here. A map would mostly show the mean; more samples, another date or other predictors may help.",

@@ -7,7 +7,7 @@ from pages.ui import jobs, messages, theme
 from pages.ui.session import current_work
 
 _SIX = ("B", "G", "R", "N", "S1", "S2")
-_CHOICES = {"six": "six (B, G, R, N, S1, S2)", "all": "all bands of the image"}
+_CHOICES = {"six": "six (B, G, R, N, S1, S2)", "all": "all"}
 
 
 def panel():
@@ -74,6 +74,7 @@ def _result(facts, asked):
     correlations = {"r": "Pearson", "rho": "Spearman", "selection": "Chosen in halves"}
     config = {name: st.column_config.NumberColumn(label, format="%.2f") for name, label in correlations.items()}
     config |= {name: st.column_config.NumberColumn(format="%.3g") for name in ("p", "q")}
+    config |= {"formula": "Formula", "form": "Form", "n_invalid": "Invalid", "same_order_as": "Same order as"}
     config |= {"p_family": st.column_config.NumberColumn("p, whole search", format="%.3g", help="Step-down maxT over all formulas tried")}
     st.dataframe(table, hide_index=True, column_config=config, placeholder="", alt="The best formulas with their guards")
     st.download_button("Table as CSV", table.to_csv(index=False), "index-search.csv", "text/csv", icon=":material/download:", key="search.csv")
