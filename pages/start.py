@@ -77,7 +77,7 @@ left, right = st.columns(2, gap="large")
 with left:
     st.subheader("Try it", anchor=False)
     st.markdown(
-        "A synthetic coastal plain whose truth is known, with 95 samples, a Sentinel-2-like scene, a trained model and its map. "
+        "A synthetic coastal plain whose truth is known, with 240 samples, a Sentinel-2-like scene, a trained model and its map. "
         "The first time, it is made on this machine, which takes a few minutes; afterwards it opens at once."
     )
     st.button("Open the demo", icon=":material/play_circle:", type="primary", on_click=open_demo, disabled=jobs.is_busy())

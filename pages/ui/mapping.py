@@ -64,7 +64,9 @@ def form():
     chosen = left.selectbox("Model", work.models, index=work.models.index(work.model), key="map.model")
     model = model_facts(chosen)
     scene_words = ", ".join(work.scene_files) or "none chosen"
-    left.caption(f"Predicts {messages.plain(model['target']['column'])} in {messages.plain(model['target']['unit'] or 'an unknown unit')}. Image: {messages.plain(scene_words)}.")
+    left.caption(
+        f"Predicts {messages.plain(model['target']['column'])} in {messages.plain(model['target']['unit'] or 'an unknown unit')}. Image: {messages.plain(scene_words)}."
+    )
     with middle:
         scheme = _scheme(model)
         mask = st.selectbox("Leave out", [None, _WATER, *work.project.items("covariates")], index=1, format_func=_mask_words, key="map.mask")
@@ -115,7 +117,9 @@ def _area_of_interest(work):
     there = work.project.items("regions")
     now = work.state().get("aoi")
     index = there.index(now) if now in there else None
-    chosen = st.selectbox("Area of interest", there, index=index, placeholder="the whole image", key="map.aoi", help="Map and area table end at this boundary")
+    chosen = st.selectbox(
+        "Area of interest", there, index=index, placeholder="the whole image", key="map.aoi", help="Map and area table end at this boundary"
+    )
     upload = st.file_uploader("Or upload a boundary", type=list(BOUNDARIES), max_upload_size=LIMIT_MB["regions"], key="map.boundary")
     if upload is not None and st.session_state.get("map.boundary.taken") != upload.file_id:
         st.session_state["map.boundary.taken"] = upload.file_id
@@ -134,7 +138,7 @@ def _start(identifier, model, scheme, mask, aoi):
     inputs = work.inputs(
         features=FeatureSettings(covariates=rasters),
         aoi=f"regions/{aoi}" if aoi else None,
-        mask=mask if mask in (None, _WATER) else f"covariates/{mask}",
+        mask="none" if mask is None else mask if mask == _WATER else f"covariates/{mask}",
         with_samples=False,
     )
     out = f"maps/{work.project.new_id('maps', 'map')}/map.tif"
@@ -177,7 +181,9 @@ def summary(made):
     words = [f"Model {messages.plain(identifier)}", *([_score_words(model)] if model else [])]
     if pixels := made.facts.get("pixels"):
         valid = made.facts["valid"]
-        words.append(f"{valid:,} of {pixels:,} pixels mapped ({valid / pixels:.0%}); the others have no valid image values, are masked, or lie outside the area")
+        words.append(
+            f"{valid:,} of {pixels:,} pixels mapped ({valid / pixels:.0%}); the others have no valid image values, are masked, or lie outside the area"
+        )
     if aoi := made.settings.get("inputs", {}).get("aoi"):
         words.append(f"within {messages.plain(Path(aoi).name)}")
     st.caption(" · ".join(words))
@@ -300,7 +306,11 @@ def _reading(shown, place):
     from soilcore.mapping.tiles import value_at
 
     lon, lat = place
-    words = [f"**{messages.plain(one.label)}** {messages.plain(one.layer.style.text_of(value_at(one.layer.path, lon, lat)))}" for one in shown if one.layer.style.kind != "rgb"]
+    words = [
+        f"**{messages.plain(one.label)}** {messages.plain(one.layer.style.text_of(value_at(one.layer.path, lon, lat)))}"
+        for one in shown
+        if one.layer.style.kind != "rgb"
+    ]
     st.markdown(f":material/location_on: {lat:.5f}°, {lon:.5f}° · " + " · ".join(words))
 
 
@@ -323,7 +333,9 @@ def areas(made):
             "share": st.column_config.ProgressColumn("Share", format="percent", min_value=0, max_value=1),
         },
     )
-    st.download_button("Area table as CSV", table.to_csv(index=False), f"{made.id}-areas.csv", "text/csv", icon=":material/download:", key="map.areas")
+    st.download_button(
+        "Area table as CSV", table.to_csv(index=False), f"{made.id}-areas.csv", "text/csv", icon=":material/download:", key="map.areas"
+    )
 
 
 def downloads(made):

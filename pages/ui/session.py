@@ -118,7 +118,7 @@ class Work:
     def absolute(self, inputs):
         """`InputSettings` with whole paths."""
         scene = replace(inputs.scene, paths=tuple(self.path(path) for path in inputs.scene.paths)) if inputs.scene else None
-        mask = inputs.mask if inputs.mask in (None, "water") else self.path(inputs.mask)
+        mask = inputs.mask if inputs.mask in (None, "water", "none") else self.path(inputs.mask)
         features = inputs.features
         features = replace(features, dem=self.path(features.dem), covariates=tuple(self.path(text) for text in features.covariates))
         return replace(inputs, samples=self.path(inputs.samples), scene=scene, aoi=self.path(inputs.aoi), mask=mask, features=features)

@@ -95,6 +95,14 @@ class Region:
         return keep
 
 
+_WATER_PAIRS = (("G", "S1"), ("G", "N"))
+
+
+def can_tell_water(roles):
+    """Whether these bands are enough to find water."""
+    return any(set(pair) <= set(roles) for pair in _WATER_PAIRS)
+
+
 def water_roles(roles):
     """The two bands that water is told by: green and shortwave infrared, else green and near infrared.
 
@@ -103,7 +111,7 @@ def water_roles(roles):
     SceneError
         If the scene has neither pair.
     """
-    for pair in (("G", "S1"), ("G", "N")):
+    for pair in _WATER_PAIRS:
         if set(pair) <= set(roles):
             return pair
     raise SceneError(

@@ -83,14 +83,14 @@ def _roles(settings, samples, scene):
 
 
 def _table_scaling(settings):
-    if settings.scale is not None or settings.offset is not None:
-        return settings.scale if settings.scale is not None else 1.0, settings.offset or 0.0
-    if settings.sensor is None:
+    """Scale and offset of band columns: as said, else the sensor's."""
+    if settings.sensor is None and settings.scale is None:
         raise SettingsError(
             "Table columns are used as bands, but their scaling is not said. Add --sensor sentinel-2-l2a, landsat-c2-l2 or reflectance (values already 0-1), "
             "or --scale and --offset."
         )
-    return scaling_of_sensor(settings.sensor)
+    scale, offset = scaling_of_sensor(settings.sensor) if settings.sensor else (1.0, 0.0)
+    return scale if settings.scale is None else settings.scale, offset if settings.offset is None else settings.offset
 
 
 def _columns(settings, samples, table_roles):

@@ -130,11 +130,12 @@ def projected_places(table):
 
 def region_of(inputs, grid, scene):
     """Area of interest and mask on a grid, or None when neither was given."""
-    if inputs.aoi is None and inputs.mask is None:
+    mask = None if inputs.mask == "none" else inputs.mask
+    if inputs.aoi is None and mask is None:
         return None
     from soilcore.data.regions import Region
 
-    return Region.open(grid, aoi=inputs.aoi, mask=inputs.mask, scene=scene)
+    return Region.open(grid, aoi=inputs.aoi, mask=mask, scene=scene)
 
 
 def versions():

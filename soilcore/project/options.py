@@ -50,7 +50,7 @@ def add_scene(parser, required=False):
     group.add_argument("--scale", type=float)
     group.add_argument("--offset", type=float)
     group.add_argument("--nodata", type=float)
-    group.add_argument("--mask", metavar="FILE|water")
+    group.add_argument("--mask", metavar="FILE|water|none", help="pixels to leave out; `map` leaves water out unless told none")
     group.add_argument("--aoi", metavar="FILE", help="boundary of the area of interest")
 
 

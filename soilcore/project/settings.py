@@ -21,7 +21,7 @@ class InputSettings:
     scene : SceneSettings, optional
     features : FeatureSettings
     aoi, mask : str, optional
-        Boundary (vector file) and mask (raster file, or "water").
+        Boundary (vector file) and mask (raster file, "water", or "none" where water would be left out).
     """
 
     samples: str | None = None

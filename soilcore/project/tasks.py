@@ -225,11 +225,21 @@ def map_model(task, report=silent):
     if recipe.needs_scene and opened.scene is not None:
         check_same_scaling(recipe, opened.scene)
     source = FeatureSource(recipe, opened.scene, opened.covariates)
-    region = region_of(task.inputs, source.grid, opened.scene)
+    inputs, said = _without_water(task.inputs, opened.scene)
+    region = region_of(inputs, source.grid, opened.scene)
     settings = MapSettings(out=task.out, window=task.window, classes=task.classes, overwrite=task.overwrite)
     facts = predict_map(model, source, settings, region=region, report=part(report, 0.02, 0.98))
     write_json(Path(task.out).with_suffix(".run.json"), {**run_file("map", task), "result": facts})
-    return {**facts, "assumed": opened.assumed}
+    return {**facts, "assumed": (*opened.assumed, *said)}
+
+
+def _without_water(inputs, scene):
+    """Water is left out of a map unless somebody says otherwise, where the scene has the bands that tell it."""
+    from soilcore.data.regions import can_tell_water
+
+    if inputs.mask is not None or scene is None or not can_tell_water(scene.roles):
+        return inputs, ()
+    return replace(inputs, mask="water"), ("water is left out of the map (--mask none maps it as well)",)
 
 
 def run_file(kind, task):
@@ -244,7 +254,7 @@ def _input_files(task):
     if inputs is not None:
         files += [inputs.samples, *(inputs.scene.paths if inputs.scene else ()), inputs.aoi, inputs.features.dem]
         files += [spec.path for spec in covariate_specs(inputs.features)]
-        files += [inputs.mask] if inputs.mask != "water" else []
+        files += [inputs.mask] if inputs.mask not in ("water", "none") else []
     if model_dir := getattr(task, "model_dir", None):
         files.append(str(Path(model_dir) / "model.json"))
     return [str(path) for path in files if path]

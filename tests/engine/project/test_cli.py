@@ -273,3 +273,11 @@ def test_standard_output_holds_one_document_in_a_real_process(demo):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["target"] == "ece_dS_m"
+
+
+def test_water_is_left_out_of_a_map_unless_somebody_says_none(ask, model, demo, tmp_path):
+    _, dry, _ = ask("map", model, "--scene", demo / "scene.tif", "--out", tmp_path / "dry.tif")
+    _, wet, _ = ask("map", model, "--scene", demo / "scene.tif", "--mask", "none", "--out", tmp_path / "wet.tif")
+    assert dry["valid"] < wet["valid"]
+    assert any("water" in sentence for sentence in dry["assumed"])
+    assert not any("water" in sentence for sentence in wet["assumed"])
