@@ -24,6 +24,7 @@ try:
 except SoilcoreError:
     with messages.shown():
         cached.samples()
+    samples.file_form()
     samples.start_again()
     st.stop()
 samples.settings_form(table)
@@ -44,7 +45,7 @@ else:
         st.plotly_chart(charts.histogram(target.values, title, log), alt=f"Histogram of {title}", key="samples.histogram")
     with right:
         if table.has_places:
-            figure = charts.places(table.x, table.y, target.values, title, table.crs.is_geographic, log)
+            figure = charts.places(table.x, table.y, target.values, title, table.crs, log)
             st.plotly_chart(figure, alt=f"Samples by coordinates, coloured by {title}", key="samples.places")
         else:
             st.info(

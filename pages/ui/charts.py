@@ -4,7 +4,9 @@ import numpy as np
 
 from pages.ui.theme import CLASS_COLORS, DIVERGING_COLORS
 
-BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+# bright enough for a dark page, dark enough for a white one
+BLUE, ORANGE = "#2a86c4", "#D55E00"
+_LEVELS = (("#d99a00", "circle"), ("#6fae3e", "square"), ("#1f9e89", "diamond"), ("#3f86cf", "triangle-up"), ("#a065c9", "x"))
 _HEIGHT = 380
 _RAMP = [[i / 4, color] for i, color in enumerate(CLASS_COLORS)]
 
@@ -21,7 +23,7 @@ def histogram(values, title, log=False):
     return _layout(figure, title, "samples")
 
 
-def places(x, y, values, title, geographic, log=False):
+def places(x, y, values, title, crs, log=False):
     """Samples where they lie, coloured by the target; with `log`, the colours follow its logarithm and the scale keeps the unit."""
     import plotly.graph_objects as go
 
@@ -31,11 +33,22 @@ def places(x, y, values, title, geographic, log=False):
     shown[usable] = np.log10(values[usable]) if log else values[usable]
     bar = {"title": {"text": title, "side": "right"}, **(_powers(shown) if log else {})}
     marker = {"color": shown, "colorscale": _RAMP, "size": 8, "colorbar": bar, "line": {"color": "#555", "width": 0.5}}
-    names = ("longitude (°)", "latitude (°)") if geographic else ("easting (m)", "northing (m)")
+    names, geographic = _axes(crs), crs is not None and crs.is_geographic
     hover = f"{names[0]} %{{x}}<br>{names[1]} %{{y}}<br>%{{customdata:.4g}}<extra></extra>"
     figure = go.Figure(go.Scatter(x=x, y=y, mode="markers", marker=marker, customdata=values, hovertemplate=hover))
     figure.update_yaxes(scaleanchor="x", scaleratio=1 / np.cos(np.radians(np.nanmean(y))) if geographic else 1)
     return _layout(figure, *names)
+
+
+def _axes(crs):
+    """Names of the axes of a reference system, with their unit."""
+    if crs is None:
+        return "first coordinate (system not known)", "second coordinate (system not known)"
+    if crs.is_geographic:
+        return "longitude (°)", "latitude (°)"
+    unit = crs.axis_info[0].unit_name if crs.axis_info else "unit not known"
+    short = {"metre": "m"}.get(unit, unit)
+    return f"easting ({short})", f"northing ({short})"
 
 
 def _powers(exponents):
@@ -54,12 +67,14 @@ def spectra(table, view, view_title, unit):
     figure = go.Figure()
     levels = table.drop_duplicates("level")
     by_wavelength = table["wavelength_nm"].notna().all()
-    for color, (_, level) in zip(_spread(CLASS_COLORS, len(levels)), levels.iterrows(), strict=True):
+    for (color, symbol), (_, level) in zip(_spread(_LEVELS, len(levels)), levels.iterrows(), strict=True):
         rows = table[table["level"] == level["level"]]
         name = f"{level['label']} (n = {int(rows['n'].max())})"
         x = rows["wavelength_nm"] if by_wavelength else rows["role"]
-        line = {"color": color, "width": 2.5}
-        figure.add_scatter(x=x, y=rows[view], name=name, text=rows["role"], mode="lines+markers", line=line, hovertemplate="%{text}: %{y:.4g}")
+        line, marker = {"color": color, "width": 2.5}, {"symbol": symbol, "size": 8}
+        figure.add_scatter(
+            x=x, y=rows[view], name=name, text=rows["role"], mode="lines+markers", line=line, marker=marker, hovertemplate="%{text}: %{y:.4g}"
+        )
     figure = _layout(figure, "wavelength (nm)" if by_wavelength else "band", view_title, 440)
     return figure.update_layout(legend={"orientation": "v", "y": 1, "title": {"text": f"level ({unit})"}})
 
@@ -176,7 +191,7 @@ def band_histogram(stored, reflectance, role):
     return figure.update_xaxes(title_text=f"{role}, reflectance", col=2)
 
 
-def scene_picture(source, bounds, geographic, points=None):
+def scene_picture(source, bounds, crs, points=None):
     """A picture on its grid, with samples.
 
     Parameters
@@ -185,8 +200,8 @@ def scene_picture(source, bounds, geographic, points=None):
         The picture as a data address.
     bounds : tuple of float
         Left, bottom, right, top in the image's reference system.
-    geographic : bool
-        Whether that is in degrees.
+    crs : pyproj.CRS
+        That reference system.
     points : (x, y, rows), optional
         Samples in the same system.
     """
@@ -200,9 +215,9 @@ def scene_picture(source, bounds, geographic, points=None):
         x, y, rows = points
         marker = {"color": "white", "size": 7, "line": {"color": "black", "width": 1.2}}
         figure.add_scatter(x=x, y=y, mode="markers", marker=marker, customdata=rows, hovertemplate="sample in row %{customdata}<extra></extra>")
+    geographic = crs.is_geographic
     ratio = 1 / np.cos(np.radians((bottom + top) / 2)) if geographic else 1
-    names = ("longitude (°)", "latitude (°)") if geographic else ("easting (m)", "northing (m)")
-    figure = _layout(figure, *names, 540)
+    figure = _layout(figure, *_axes(crs), 540)
     figure.update_xaxes(range=[left, right], showgrid=False, constrain="domain", tickformat=None if geographic else "d", nticks=5)
     return figure.update_yaxes(
         range=[bottom, top], showgrid=False, scaleanchor="x", scaleratio=ratio, constrain="domain", tickformat=None if geographic else "d"

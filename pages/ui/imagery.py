@@ -151,7 +151,7 @@ def picture(scene):
     name = st.segmented_control("Picture", list(possible), default=first, required=True, key="imagery.picture", persist_state="session", wrap=True)
     roles = possible.get(name) or possible[first]
     source = _as_png(cached.preview(scene, roles), scene.fingerprint, roles)
-    figure = charts.scene_picture(source, scene.grid.bounds, scene.grid.crs.is_geographic, _places_on(scene))
+    figure = charts.scene_picture(source, scene.grid.bounds, scene.grid.crs, _places_on(scene))
     st.plotly_chart(figure, alt=f"{name} picture of the image with the samples", key="imagery.picture.chart")
     st.caption(f"Shown as red, green, blue: {', '.join(_band_words(role) for role in roles)}; stretched between the 2nd and 98th percentile.")
 
@@ -170,7 +170,7 @@ def _places_on(scene):
     """Samples in the coordinates of the image, with their rows; None when there are none."""
     with messages.shown():
         samples = cached.samples()
-        if samples is None or not samples.has_places:
+        if samples is None or not samples.has_places or samples.crs is None:
             return None
         from pyproj import Transformer
 
@@ -191,6 +191,10 @@ def overlap(scene):
             return
         if not samples.has_places:
             st.info("The table has no coordinates, so it cannot be laid over the image.", icon=":material/wrong_location:")
+            return
+        if samples.crs is None:
+            st.info("The reference system of the samples is not known. Name it on the samples page.", icon=":material/wrong_location:")
+            steps.link("samples", "Go to Samples")
             return
         facts = lie_on(scene, samples.x, samples.y, samples.crs)
         st.metric("Samples inside the image", f"{facts['inside']} of {facts['points']}")

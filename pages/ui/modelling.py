@@ -21,6 +21,7 @@ SCHEMES = {
 DEFAULT_MODELS = ("mean", "best-index", "plsr", "rf", "xgboost")
 DEFAULT_SETS = ("existing17_literature", "novel4_lan2025")
 _TRANSFORM_HELP = "log1p is log(1 + value). Salinity is skewed: a logarithm keeps a few very salty places from ruling the fit. Scores are always on the original scale."
+_LEARNERS_HELP = "These take seconds. The perceptron and the stack of paper 002 take a minute or two each: add them when you can wait."
 _TRIALS_HELP = (
     "0: the documented defaults. Every trial costs five small fits in every fold, so 20 trials make a comparison about a hundred times longer."
 )
@@ -93,7 +94,16 @@ def _columns(samples, work, place):
 
 
 def _learners():
-    return st.multiselect("Learners to compare", _names(), DEFAULT_MODELS, format_func=label, key="model.models", persist_state="session", wrap=True)
+    return st.multiselect(
+        "Learners to compare",
+        _names(),
+        DEFAULT_MODELS,
+        format_func=label,
+        key="model.models",
+        persist_state="session",
+        help=_LEARNERS_HELP,
+        wrap=True,
+    )
 
 
 def _fit():

@@ -170,6 +170,16 @@ def _read_again(work, settings):
         st.rerun()
 
 
+def file_form():
+    """Delimiter, decimal sign and encoding alone, for a table that cannot be read yet."""
+    work, now = current_work(), current_work().sample_settings
+    with st.form("samples.file"):
+        st.caption("If the file is sound, saying how it was written may help.")
+        answers = _file_fields(now, str(work.samples_file))
+        if st.form_submit_button("Read it so", icon=":material/refresh:"):
+            _read_again(work, replace(now, **answers))
+
+
 def start_again():
     """For a table that cannot be read as it was last said: forget the answers."""
     work = current_work()
@@ -195,7 +205,13 @@ def cards(samples, found):
     places[2].metric("Target", _target_words(target), help=target.column if target else None)
     verdict = f"{errors} must be mended" if errors else "nothing must be mended"
     places[3].metric("Findings", len(found), delta=verdict, delta_color="inverse" if errors else "off", delta_arrow="off")
-    reference = messages.plain(samples.crs.name) if samples.crs is not None else "none, because the table has no coordinates"
+    reference = (
+        messages.plain(samples.crs.name)
+        if samples.crs is not None
+        else "not known"
+        if samples.has_places
+        else "none, because the table has no coordinates"
+    )
     st.caption(f"Coordinate reference system: {reference}")
     if target is not None and target.method:
         st.caption(f"Converted: {messages.plain(target.method)}")
