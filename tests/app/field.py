@@ -1,5 +1,6 @@
 """A small project for the page tests: the fixture `demo` as a person would have uploaded it, and jobs that were really run."""
 
+import json
 import shutil
 import time
 from contextlib import chdir
@@ -36,6 +37,7 @@ def finished_job(project, kind, task, facts=None):
     with chdir(project.folder):
         facts = run_task(kind, task) if facts is None else facts
     folder = project.part("jobs") / f"done-{kind}-{len(project.items('jobs'))}"
+    folder.mkdir(parents=True)
     write_json(folder / "spec.json", {"kind": kind, "settings": to_plain(task), "label": kind, "created": time.time()})
     write_json(folder / "result.json", {"result": facts})
     return facts
@@ -60,3 +62,8 @@ def shown(test, label):
 def field(test, label):
     """The one selectbox of that label."""
     return next(box for box in test.selectbox if box.label == label)
+
+
+def charts(test):
+    """The text of every chart, with signs as people read them."""
+    return [json.dumps(json.loads(chart.proto.spec), ensure_ascii=False) for chart in test.get("plotly_chart")]

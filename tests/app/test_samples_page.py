@@ -6,7 +6,7 @@ import pytest
 
 from pages.ui import session
 from soilcore.project.folder import Project
-from tests.app.field import field, labels, make_field, shown, words
+from tests.app.field import charts, field, labels, make_field, shown, words
 from tests.app.helpers import button
 
 OWN = (
@@ -59,7 +59,7 @@ def test_logarithmic_axes_draw_again(front_door, workspace, demo):
     test = front_door("samples", project=make_field(workspace, demo).id)
     test.toggle(key="samples.log").set_value(True).run()
     assert not test.exception
-    assert "log10 of" in test.get("plotly_chart")[0].proto.spec
+    assert "log10 of" in charts(test)[0]
 
 
 def test_an_own_table_with_decimal_commas_and_microsiemens_is_recognised(front_door, workspace):
@@ -190,7 +190,7 @@ def test_coordinates_of_an_unknown_system_are_drawn_and_said(front_door, workspa
     project = make_field(workspace, demo, table=table)
     test = front_door("samples", project=project.id)
     assert "Coordinate reference system: not known" in words(test)
-    assert "system not known" in test.get("plotly_chart")[1].proto.spec
+    assert "system not known" in charts(test)[1]
     test.switch_page("imagery.py").run()
     assert not test.exception
     assert "reference system of the samples is not known" in words(test)
