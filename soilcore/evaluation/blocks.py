@@ -6,7 +6,7 @@ from soilcore.core.errors import SampleError
 from soilcore.evaluation.variogram import correlation_range
 
 _FEWEST_BLOCKS = 5
-_EXTENT_SHARE = 6  # SCIENCE.md 10.1: the fallback side is a sixth of the extent
+_EXTENT_SHARE = 6  # the fallback side is a sixth of the extent
 
 
 def block_labels(coordinates, size):

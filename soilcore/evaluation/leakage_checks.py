@@ -8,7 +8,7 @@ import numpy as np
 from soilcore.core.findings import Finding
 
 SAME_PLACE_METRES = 1.0
-GIVES_AWAY = 0.98  # a feature alone reaching this Spearman correlation is the target in another coat (SCIENCE.md 10.5)
+GIVES_AWAY = 0.98  # a feature alone reaching this Spearman correlation is the target in another coat
 _COORDINATE_NAMES = {"x", "y", "lon", "long", "longitude", "lat", "latitude", "easting", "northing"}
 
 

@@ -12,8 +12,8 @@ from soilcore.core.errors import ModelError, SettingsError
 def check_pairs(observed, *others, names=("observed", "predicted")):
     """The arguments as 1-D float arrays of one length, and only where all are finite.
 
-    A prediction of shape (n, 1) against a target of shape (n,) would be broadcast to n x n pairs and still give a number
-    (SCIENCE.md, erratum E-004-6), so another shape is refused, not flattened.
+    A prediction of shape (n, 1) against a target of shape (n,) would be broadcast to n x n pairs and still give a
+    number, so another shape is refused, not flattened.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from soilcore.evaluation.leakage_checks import same_place_findings
 SCHEMES = ("random", "block", "knndm", "group:COLUMN", "folds:COLUMN")
 SPATIAL_SCHEMES = ("block", "group")
 FEWEST_TRAINING = 5
-FEW_SAMPLES = 150  # below, a score is too uncertain to stand alone (SCIENCE.md 10.1)
+FEW_SAMPLES = 150  # below, a score is too uncertain to stand alone
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ def _check_training(splits):
 
 
 def _few_samples(splits, kind):
-    """With few samples one division is a matter of luck (SCIENCE.md 10.1); published folds cannot be drawn anew."""
+    """With few samples one division is a matter of luck; published folds cannot be drawn anew."""
     if splits.n_samples >= FEW_SAMPLES or splits.n_repeats > 1 or kind == "folds":
         return ()
     message = f"With {splits.n_samples} samples, the score of one division depends on how the folds fell."

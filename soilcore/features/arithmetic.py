@@ -1,7 +1,7 @@
 """Band arithmetic on blocks of pixels: expressions become numpy steps that share common parts and reuse their buffers.
 
 An expression is a nested tuple: ``("name", "N")``, ``("number", 2.0)``, ``("add", left, right)`` and likewise ``sub``, ``mul``, ``div``,
-``("neg", inner)``, ``("sqrt", inner)``, ``("power", inner, ("number", exponent))``. What is undefined is NaN (SCIENCE 0.2): a denominator
+``("neg", inner)``, ``("sqrt", inner)``, ``("power", inner, ("number", exponent))``. What is undefined is NaN: a denominator
 below 1e-6 in size, a negative radicand, an overflow. Nothing is made positive, shifted or clamped.
 """
 

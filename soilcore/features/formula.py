@@ -1,7 +1,7 @@
 """Band formulas that people type: read by an allow-list, never executed as code.
 
 Allowed are names, numbers, ``+ - * / **``, parentheses and ``sqrt()``. The same reader serves the registry and a user's own formulas,
-and the same rules decide where a result is undefined (SCIENCE 0.2, `soilcore.features.arithmetic`).
+and the same rules decide where a result is undefined (`soilcore.features.arithmetic`).
 """
 
 import ast

@@ -188,7 +188,7 @@ def check_bands(reflectance, valid_range=VALID_REFLECTANCE):
         Surface reflectance by role, nominally 0-1.
     valid_range : (float, float)
         A value is valid above the first and up to the second. Reflectance at or below 0 is noise over dark water after the offset was taken
-        off; salt crusts reach 0.9, so the upper limit is generous (SCIENCE 0.2).
+        off; salt crusts reach 0.9, so the upper limit is generous.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Every formula of a systematic index search: fourteen forms over all bands (SCIENCE 2), as text and as values.
+"""Every formula of a systematic index search: fourteen forms over all bands, as text and as values.
 
 The text of a candidate is a formula that `soilcore.features.formula` reads; the values here are the same arithmetic on index arrays, because
 thousands of candidates are computed again in every fold.

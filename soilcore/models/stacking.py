@@ -46,7 +46,7 @@ class StackingModel(Learner):
 
     References
     ----------
-    Lan et al., Soil salt content inversion using novel salinity indices based on a stacking model; SCIENCE.md 5.2. Tuning sees all training
+    Lan et al., Soil salt content inversion using novel salinity indices based on a stacking model. Tuning sees all training
     samples, so `Z_` is out of fold up to the members' parameters.
     """
 

@@ -26,7 +26,7 @@ class TargetTransform:
 
     References
     ----------
-    SCIENCE.md 4. The way back from a logarithm estimates the median; for the mean see `duan_factor`.
+    The way back from a logarithm estimates the median; for the mean see `duan_factor`.
     """
 
     name: str = "none"

@@ -30,7 +30,7 @@ def run_task(kind, settings, report=silent):
     Returns
     -------
     dict
-        The facts of ``CLI.md``, in JSON's own types.
+        The facts the command line prints with ``--json``, in JSON's own types.
     """
     if kind not in asked.TASKS:
         raise SettingsError(f"There is no task {kind!r}. Tasks: {', '.join(asked.TASKS)}.")

@@ -1,4 +1,4 @@
-"""Checks of SCIENCE 5.2 for any learner: nothing a learner is fitted on may know the samples it is scored on.
+"""Leak checks for any learner: nothing a learner is fitted on may know the samples it is scored on.
 
 Each function returns what it measured and leaves the judgement to the test. `make` is a function without arguments that returns an unfitted learner.
 """

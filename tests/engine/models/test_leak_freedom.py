@@ -1,4 +1,4 @@
-"""The four leak-freedom tests of SCIENCE 5.2 on every learner: no fitted thing knows the samples it is scored on, and noise shows no skill."""
+"""The four leak-freedom tests on every learner: no fitted thing knows the samples it is scored on, and noise shows no skill."""
 
 import functools
 
