@@ -1,0 +1,167 @@
+"""A person's own table and scene, from upload to a value on the map; and broken files on the way."""
+
+import csv
+import io
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PATIENCE_MS
+
+MAP = "iframe[title^='streamlit_folium']"
+LONG = 90_000
+
+
+def settled(page):
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def own_table(demo, path):
+    """The demo's samples as a laboratory in Europe would write them: semicolons, decimal commas, µS/cm, German names."""
+    rows = list(csv.DictReader(io.StringIO((demo / "samples.csv").read_text(encoding="utf-8"))))
+    lines = ["Probe;Länge;Breite;Leitfähigkeit 1:5;Ton %"]
+    for row in rows:
+        values = (row["lon"], row["lat"], f"{float(row['ec_1_5_dS_m']) * 1000:.1f}", row["clay_pct"])
+        lines.append(";".join([row["id"], *(value.replace(".", ",") for value in values)]))
+    path.write_text("\n".join(lines) + "\n", encoding="latin-1")
+    return path
+
+
+def start_project(page, server, title):
+    page.goto(server.url)
+    page.get_by_label("Name of the new project").fill(title)
+    page.get_by_role("button", name="Start a project").click()
+    expect(page).to_have_url(re.compile("project="))
+    settled(page)
+
+
+def go(page, name):
+    page.get_by_test_id("stSidebar").get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    settled(page)
+
+
+def upload(page, label, path):
+    page.get_by_test_id("stFileUploader").filter(has_text=label).locator("input[type=file]").set_input_files(path)
+
+
+def pick(page, label, option):
+    """Choose one option of a selectbox by what it says."""
+    page.get_by_test_id("stSelectbox").filter(has_text=label).get_by_role("combobox").click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def until_finished(page, label):
+    expect(page.get_by_text(re.compile(f"{label}.* is finished after"))).to_be_visible(timeout=LONG)
+    settled(page)
+
+
+@pytest.fixture
+def own(page, server, demo, tmp_path):
+    """A new project, the window on it, and the files to upload."""
+    start_project(page, server, "North field")
+    return own_table(demo, tmp_path / "Proben 2025.csv"), demo / "scene.tif"
+
+
+def test_own_table_and_scene_become_a_map_with_values(page, server, own):
+    table, scene = own
+    go(page, "Samples")
+    expect(page.get_by_text("No table yet")).to_be_visible()
+    upload(page, "Upload a table", table)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Samples")).to_contain_text("60", timeout=PATIENCE_MS)
+    settled(page)
+    pick(page, "Column to predict", "Leitfähigkeit 1:5")
+    pick(page, "Its unit", "µS/cm")
+    pick(page, "Extract (for EC)", "1:5")
+    page.get_by_role("button", name="Read it so").click()
+    expect(page.get_by_test_id("stMetric").filter(has_text="Target")).to_contain_text("µS/cm", timeout=PATIENCE_MS)
+    expect(page.get_by_text("How much the conversion decides")).to_be_visible()
+    pick(page, "Convert to", "ECe, the usual method for this extract")
+    page.get_by_role("button", name="Read it so").click()
+    expect(page.get_by_test_id("stMetric").filter(has_text="Target")).to_contain_text("ECe (dS/m)", timeout=PATIENCE_MS)
+    expect(page.get_by_text("Converted:")).to_be_visible()
+    expect(page.get_by_role("heading", name="Classes")).to_be_visible()
+
+    go(page, "Imagery")
+    upload(page, "Upload an image", scene)
+    expect(page.get_by_text("60 of 60").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Reflectance = stored value × 0.0001 − 0.1")).to_be_visible()
+
+    go(page, "Indices")
+    expect(page.get_by_text("60 samples, target")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("figure", name="The 20 strongest correlations with intervals")).to_be_visible()
+
+    go(page, "Model")
+    pick(page, "One to train and keep", "Partial least squares regression")
+    folds = page.get_by_label("Number of folds")
+    folds.fill("3")
+    folds.press("Enter")
+    settled(page)
+    page.get_by_role("button", name="Train", exact=True).click()
+    until_finished(page, "Training")
+    expect(page.get_by_role("heading", name="Trained models")).to_be_visible()
+
+    go(page, "Map")
+    page.get_by_role("button", name="Make the map").click()
+    until_finished(page, "Mapping")
+    inside = page.frame_locator(MAP)
+    expect(inside.locator("img.leaflet-tile-loaded").first).to_be_visible(timeout=PATIENCE_MS)
+    inside.locator("#map_div").click(position={"x": 520, "y": 330})
+    expect(inside.locator(".leaflet-popup-content")).to_contain_text("dS/m")
+
+    page.reload()
+    expect(page.get_by_role("heading", name="Map", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    go(page, "Samples")
+    expect(page.get_by_test_id("stMetric").filter(has_text="Target")).to_contain_text("ECe (dS/m)", timeout=PATIENCE_MS)
+
+
+def test_broken_files_get_one_sentence_and_the_pages_stay_usable(page, server, own, tmp_path):
+    table, scene = own
+    (tmp_path / "broken.csv").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(300))
+    (tmp_path / "broken.tif").write_bytes(scene.read_bytes()[:9000])
+    go(page, "Samples")
+    upload(page, "Upload a table", tmp_path / "broken.csv")
+    expect(page.get_by_role("alert").filter(has_text="broken.csv")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(page.get_by_text("No table yet")).to_be_visible()
+    upload(page, "Upload a table", table)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Samples")).to_contain_text("60", timeout=PATIENCE_MS)
+    expect(page.get_by_role("alert").filter(has_text="broken.csv")).to_have_count(0)
+    go(page, "Imagery")
+    upload(page, "Upload an image", tmp_path / "broken.tif")
+    expect(page.get_by_role("alert").filter(has_text="broken.tif")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(page.get_by_text("No image yet")).to_be_visible()
+    upload(page, "Upload an image", scene)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Size")).to_contain_text("96 × 96", timeout=PATIENCE_MS)
+
+
+def test_a_click_on_a_bar_shows_that_index_against_the_target(page, server):
+    page.goto(server.url)
+    page.get_by_role("button", name="Open the demo").click()
+    expect(page.get_by_text("The demo is")).to_be_visible(timeout=PATIENCE_MS)
+    settled(page)
+    go(page, "Indices")
+    chart = page.get_by_role("figure", name=re.compile("strongest correlations"))
+    expect(chart.locator("g.point path").first).to_be_visible(timeout=PATIENCE_MS)
+    names = chart.locator(".ytick text").all_text_contents()
+    bar = chart.locator("g.point path").nth(2)
+    bar.scroll_into_view_if_needed()
+    box = bar.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    expect(chart.locator(".hoverlayer .hovertext")).to_be_visible()
+    page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    expect(page.get_by_role("figure", name=f"{names[2]} against ece_dS_m (dS/m)")).to_be_visible(timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("name", ["samples", "imagery", "indices", "model"])
+def test_a_narrow_window_needs_no_sideways_scrolling(page, server, name):
+    page.goto(server.url)
+    page.get_by_role("button", name="Open the demo").click()
+    expect(page.get_by_text("The demo is")).to_be_visible(timeout=PATIENCE_MS)
+    project = page.url.partition("?")[2]
+    page.set_viewport_size({"width": 420, "height": 850})
+    page.goto(f"{server.url}/{name}?{project}")
+    expect(page.get_by_role("heading", name=name.title(), exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    settled(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth")
