@@ -148,7 +148,9 @@ def picture(scene):
         st.info("This image has no red, green and blue bands to show in colour.", icon=":material/palette:")
         return
     first = next(iter(possible))
-    name = st.segmented_control("Picture", list(possible), default=first, required=True, key="imagery.picture", persist_state="session", wrap=True)
+    name = st.segmented_control(
+        "Picture", list(possible), default=first, required=True, key=f"imagery.picture.{len(possible)}", persist_state="session", wrap=True
+    )
     roles = possible.get(name) or possible[first]
     source = _as_png(cached.preview(scene, roles), scene.fingerprint, roles)
     figure = charts.scene_picture(source, scene.grid.bounds, scene.grid.crs, _places_on(scene))

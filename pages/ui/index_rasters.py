@@ -24,7 +24,7 @@ def panel():
         possible,
         [name for name in _SUGGESTED if name in possible],
         format_func=lambda name: name,
-        key="rasters.chosen",
+        key=f"rasters.chosen.{'+'.join(scene.roles)}",
         wrap=True,
         persist_state="session",
     )

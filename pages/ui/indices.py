@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.ui import cached, charts, messages
+from pages.ui import cached, charts, messages, table_bands
 from pages.ui.session import current_work
 from soilcore.core.progress import silent
 from soilcore.features.recipe import FeatureSettings
@@ -52,10 +52,12 @@ def _choices():
     )
     texts = tuple(text.strip() for text in (formulas or "").split(";") if text.strip())
     sets = VARIANTS[variant]
-    return (
-        FeatureSettings(formulas=texts, bands=bool(sets or texts), index_sets=sets or (_all_sets() if texts else ())),
-        log,
-    ), statistic or "spearman"
+    index_sets = sets or (_all_sets() if texts else ())
+    return (_features(formulas=texts, bands=bool(sets or texts), index_sets=index_sets), log), statistic or "spearman"
+
+
+def _features(**choices):
+    return FeatureSettings(**choices, **table_bands.choices(cached.samples()))
 
 
 def _all_sets():
@@ -135,7 +137,8 @@ def _spectral(stamps, inputs):
 
 def _values(features):
     inputs = current_work().inputs_here(features=features)
-    return _spectral((cached.stamp(inputs.samples), *(cached.stamp(path) for path in inputs.scene.paths)), inputs)
+    files = (inputs.samples, *(inputs.scene.paths if inputs.scene else ()))
+    return _spectral(tuple(cached.stamp(path) for path in files), inputs)
 
 
 def _one(settings, table):
@@ -187,7 +190,7 @@ def spectra():
     from soilcore.core.classes import schemes_that_fit
     from soilcore.evaluation.mean_spectra import mean_spectra, quantile_levels
 
-    X, y = _values(FeatureSettings(bands=True))
+    X, y = _values(_features(bands=True))
     target = cached.samples().target
     schemes = {scheme.id: scheme for scheme in schemes_that_fit(target.unit, target.form)}
     titles = {name: scheme.title for name, scheme in schemes.items()} | {"quarters": "Quarters of the samples"}

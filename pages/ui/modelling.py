@@ -1,10 +1,11 @@
 """What the model page asks: predictors, learners, folds, tuning; and the buttons that start."""
 
+import re
 from dataclasses import replace
 
 import streamlit as st
 
-from pages.ui import jobs, steps
+from pages.ui import jobs, steps, table_bands
 from pages.ui.session import current_work
 from soilcore.evaluation.splits import SplitSettings
 from soilcore.features.recipe import FeatureSettings
@@ -20,6 +21,7 @@ SCHEMES = {
 }
 DEFAULT_MODELS = ("mean", "best-index", "plsr", "rf", "xgboost")
 DEFAULT_SETS = ("existing17_literature", "novel4_lan2025")
+_GROUPING = re.compile("fold|group|grid|cell|field|site|plot|profile|transect|campaign|block|location|village", re.IGNORECASE)
 _TRANSFORM_HELP = "log1p is log(1 + value). Salinity is skewed: a logarithm keeps a few very salty places from ruling the fit. Scores are always on the original scale."
 _LEARNERS_HELP = "These take seconds. The perceptron and the stack of paper 002 take a minute or two each: add them when you can wait."
 _TRIALS_HELP = (
@@ -45,7 +47,9 @@ def panel(samples):
 
 def _features(samples):
     work = current_work()
-    sources = [BANDS, SETS] if work.scene_files else []
+    table_bands.panel(samples)
+    in_table = table_bands.choices(samples)
+    sources = [BANDS, SETS] if work.scene_files or in_table else []
     sources += [RASTERS] if work.project.items("covariates") else []
     options = [*sources, COLUMNS]
     chosen = st.pills(
@@ -57,7 +61,9 @@ def _features(samples):
         persist_state="session",
     )
     if not work.scene_files:
-        st.caption("There is no image, so predictors come from the table alone, and the model cannot be mapped.")
+        st.caption(
+            "There is no image, so predictors come from the table alone; a map needs an image with the same bands, or rasters named like the columns."
+        )
         steps.link("imagery", "Choose an image")
     columns = st.columns(max(1, len([one for one in chosen if one != BANDS])))
     places = iter(columns)
@@ -66,7 +72,7 @@ def _features(samples):
     taken = _columns(samples, work, next(places)) if COLUMNS in chosen else ()
     categorical = set(work.state().get("categorical", ()))
     paths = tuple(f"covariates/{name}{':categorical' if name in categorical else ''}" for name in rasters)
-    return FeatureSettings(bands=BANDS in chosen, index_sets=tuple(sets), covariates=paths, columns=tuple(taken))
+    return FeatureSettings(bands=BANDS in chosen, index_sets=tuple(sets), covariates=paths, columns=tuple(taken), **in_table)
 
 
 def _sets(place):
@@ -126,16 +132,17 @@ def _fit():
 
 
 def _splits(samples):
-    options = [name for name in SCHEMES if name != "block" or samples.has_places]
-    kind = st.radio("Folds", options, format_func=SCHEMES.get, key=f"model.scheme.{samples.has_places}", persist_state="session")
+    dividing = _dividing(samples)
+    possible = {"block": samples.has_places, "group": bool(dividing), "folds": bool(dividing)}
+    options = [name for name in SCHEMES if possible.get(name, True)]
+    kind = st.radio("Folds", options, format_func=SCHEMES.get, key=f"model.scheme.{'+'.join(options)}", persist_state="session")
     columns = st.columns(3)
     folds = 5
     if kind != "folds":
         folds = columns[0].number_input("Number of folds", 2, 50, 5, key="model.folds", persist_state="session")
     scheme, size, repeats = kind, None, 1
     if kind in ("group", "folds"):
-        names = [str(name) for name in samples.table.columns if name != samples.target.column]
-        column = columns[1].selectbox("Column", names, key=f"model.column.{kind}", persist_state="session")
+        column = columns[1].selectbox("Column", dividing, key=f"model.column.{kind}.{current_work().samples_file}", persist_state="session")
         scheme = f"{kind}:{column}"
     if kind == "block":
         size = columns[1].number_input(
@@ -152,6 +159,13 @@ def _splits(samples):
             "Repeats", 1, 20, 1, key="model.repeats", persist_state="session", help="How often the folds are drawn anew"
         )
     return SplitSettings(scheme, int(folds), int(repeats), size)
+
+
+def _dividing(samples):
+    """Columns that divide the samples: at least two values, and on average two samples of each; those named like folds or groups first."""
+    counts = samples.table.nunique()
+    names = [str(name) for name in samples.table.columns if 2 <= counts[name] <= len(samples) / 2 and name != samples.target.column]
+    return sorted(names, key=lambda name: not _GROUPING.search(name))
 
 
 def _names():

@@ -222,7 +222,7 @@ def _target_words(target):
     if target is None:
         return "not chosen"
     form = target.form if target.form != "as-measured" else target.column
-    return f"{form} ({target.unit})" if target.unit else form
+    return f"{form} ({target.unit})" if target.unit and target.unit not in form else form
 
 
 def findings(found):

@@ -3,8 +3,9 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui import jobs, messages, theme
+from pages.ui import cached, jobs, messages, table_bands, theme
 from pages.ui.session import current_work
+from soilcore.features.recipe import FeatureSettings
 
 _SIX = ("B", "G", "R", "N", "S1", "S2")
 _CHOICES = {"six": "six (B, G, R, N, S1, S2)", "all": "all"}
@@ -14,7 +15,7 @@ def panel():
     """What to search and with how many shuffles; below it, the last search."""
     from soilcore.project.settings import SearchTask
 
-    work = current_work()
+    work, features = current_work(), FeatureSettings(**table_bands.choices(cached.samples()))
     st.markdown(
         "Fourteen forms of formula over every choice of bands. Trying thousands always finds something: so the best of them is held against what "
         "shuffled targets give, and against samples it was not chosen on."
@@ -33,7 +34,7 @@ def panel():
         persist_state="session",
     )
     permutations = columns[2].select_slider("Shuffles", (199, 499, 999, 1999), value=999, key="search.shuffles", persist_state="session")
-    task = SearchTask(work.inputs(), statistic or "spearman", False, permutations, _SIX if chosen == "six" else ())
+    task = SearchTask(work.inputs(features=features), statistic or "spearman", False, permutations, _SIX if chosen == "six" else ())
     columns[3].button(
         "Search",
         icon=":material/search:",

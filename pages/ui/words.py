@@ -41,13 +41,13 @@ _FIELDS = {
     "--log-target": "“Logarithm of the target”",
     "--bands": "“Bands”",
 }
-_LEAVE_OUT = re.compile(r"--exclude (\S+)")
+_LEAVE_OUT = re.compile(r"--exclude .+?(?=\.$|$)")
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
 def in_page(text):
     """A sentence of the engine with the names that fields have on the pages."""
-    text = _LEAVE_OUT.sub(r"Leave \1 out of “Table columns”", str(text))
+    text = _LEAVE_OUT.sub("Leave it out of “Table columns”", str(text))
     return _OPTION.sub(lambda found: _FIELDS.get(found.group(), found.group()), text)
 
 

@@ -62,7 +62,7 @@ def test_the_scene_shows_its_scaling_with_evidence_bands_and_samples(front_door,
 def test_every_picture_and_band_can_be_seen(front_door, workspace, demo):
     test = front_door("imagery", project=make_field(workspace, demo).id)
     for name in ("False colour (vegetation red)", "Shortwave infrared (salt and bare soil)"):
-        test.button_group(key="imagery.picture").set_value(name).run()
+        test.button_group(key="imagery.picture.3").set_value(name).run()
         assert not test.exception
     field(test, "Values of one band before and after scaling").select("S2").run()
     assert not test.exception

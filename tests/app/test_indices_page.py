@@ -20,7 +20,7 @@ def project(workspace, demo):
 
 def look_at(front_door, project, view):
     test = front_door("indices", project=project.id)
-    test.button_group(key="indices.view").set_value(view).run()
+    test.button_group(key="indices.view.4").set_value(view).run()
     assert not test.exception
     return test
 
@@ -169,3 +169,17 @@ def test_index_rasters_are_written_shown_and_downloaded(front_door, workspace, p
 def test_the_page_reads_what_the_project_remembers(workspace, project):
     work = work_of(workspace, project)
     assert work.sample_settings == SampleSettings(target="ece_dS_m")
+
+
+def test_bands_in_the_table_make_indices_once_their_sensor_is_named(front_door, workspace, demo):
+    rows = "".join(f"{i % 5},{1 + i % 7},{900 + 31 * i},{1200 + 17 * (i % 6)},{1500 + 13 * i},{2500 - 11 * i},{2100 + 7 * i}\n" for i in range(30))
+    table = "field,ece_dS_m,Blue,Green,Red,NIR,SWIR1\n" + rows
+    test = front_door("indices", project=make_field(workspace, demo, table=table, scene=False).id)
+    assert "Choose an image first" in words(test)
+    test.selectbox[0].set_value("sentinel-2-l2a-harmonized").run()
+    assert not test.exception
+    assert {"SI", "NDVI", "B"} <= set(test.dataframe[0].value["name"])
+    test.switch_page("model.py").run()
+    assert not test.exception
+    assert test.button_group(key="model.sources.bands+indices+table columns").value == ["bands", "indices"]
+    assert not any("Spatial blocks" in option for option in test.radio[0].options)

@@ -103,7 +103,7 @@ def test_the_table_of_paper_002_is_laid_out_with_scatter_for_every_method(front_
 def test_a_table_without_coordinates_offers_columns_and_no_blocks(front_door, workspace, demo):
     test = front_door("model", project=make_field(workspace, demo, table=WITHOUT_PLACES, scene=False).id)
     assert not any("Spatial blocks" in option for option in test.radio[0].options)
-    assert "cannot be mapped" in words(test)
+    assert "a map needs an image" in words(test)
     assert next(one for one in test.multiselect if one.label == "Table columns").value
     test.radio[0].set_value("group").run()
     assert not test.exception
@@ -150,8 +150,7 @@ def test_a_comparison_runs_as_a_job_from_the_button(front_door, project):
 def test_a_failed_comparison_says_why(front_door, project):
     test = front_door("model", project=project.id)
     test.multiselect(key="model.models").set_value(["mean"])
-    test.radio[0].set_value("folds").run()
-    field(test, "Column").select("soc_g_kg").run()
+    test.number_input(key="model.block").set_value(1e6).run()
     button(test, "Compare 1").click().run()
     status = until_over(test.session_state[session.KEY].job)
     assert status.state == "failed"
