@@ -1,6 +1,5 @@
 """What the model page asks: predictors, learners, folds, tuning; and the buttons that start."""
 
-import re
 from dataclasses import replace
 
 import streamlit as st
@@ -21,7 +20,7 @@ SCHEMES = {
 }
 DEFAULT_MODELS = ("mean", "best-index", "plsr", "rf", "xgboost")
 DEFAULT_SETS = ("existing17_literature", "novel4_lan2025")
-_GROUPING = re.compile("fold|group|grid|cell|field|site|plot|profile|transect|campaign|block|location|village", re.IGNORECASE)
+_GROUPING = ("fold", "group", "grid", "block", "cluster", "profile", "transect", "campaign", "site", "plot", "field", "village")
 _TRANSFORM_HELP = "log1p is log(1 + value). Salinity is skewed: a logarithm keeps a few very salty places from ruling the fit. Scores are always on the original scale."
 _LEARNERS_HELP = "These take seconds. The perceptron and the stack of paper 002 take a minute or two each: add them when you can wait."
 _TRIALS_HELP = (
@@ -165,7 +164,7 @@ def _dividing(samples):
     """Columns that divide the samples: at least two values, and on average two samples of each; those named like folds or groups first."""
     counts = samples.table.nunique()
     names = [str(name) for name in samples.table.columns if 2 <= counts[name] <= len(samples) / 2 and name != samples.target.column]
-    return sorted(names, key=lambda name: not _GROUPING.search(name))
+    return sorted(names, key=lambda name: next((place for place, word in enumerate(_GROUPING) if word in name.lower()), len(_GROUPING)))
 
 
 def _names():

@@ -154,14 +154,14 @@ def test_a_click_on_a_bar_shows_that_index_against_the_target(page, server):
     expect(page.get_by_role("figure", name=f"{names[2]} against ece_dS_m (dS/m)")).to_be_visible(timeout=PATIENCE_MS)
 
 
-@pytest.mark.parametrize("name", ["samples", "imagery", "indices", "model"])
-def test_a_narrow_window_needs_no_sideways_scrolling(page, server, name):
+def test_a_narrow_window_needs_no_sideways_scrolling(page, server):
     page.goto(server.url)
     page.get_by_role("button", name="Open the demo").click()
     expect(page.get_by_text("The demo is")).to_be_visible(timeout=PATIENCE_MS)
     project = page.url.partition("?")[2]
     page.set_viewport_size({"width": 420, "height": 850})
-    page.goto(f"{server.url}/{name}?{project}")
-    expect(page.get_by_role("heading", name=name.title(), exact=True)).to_be_visible(timeout=PATIENCE_MS)
-    settled(page)
-    assert page.evaluate("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    for name in ("samples", "imagery", "indices", "model"):
+        page.goto(f"{server.url}/{name}?{project}")
+        expect(page.get_by_role("heading", name=name.title(), exact=True)).to_be_visible(timeout=PATIENCE_MS)
+        settled(page)
+        assert page.evaluate("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"), name
