@@ -26,7 +26,7 @@ from soilcore.project import assets
 
 ROOT = assets.ROOT
 APP_REQUIREMENTS = "requirements.txt"
-TEST_REQUIREMENTS = "requirements-test.txt"
+TEST_REQUIREMENTS = "tests/requirements.txt"
 COMMANDS = ("app", "test", "setup")
 _STAMP = "soilcore-setup.json"
 _FIRST_PORT = 8501
@@ -187,7 +187,7 @@ def _install(python, requirements, torch):
     if stamps.get(requirements) in (digest, _whole(requirements)):
         return
     _say(f"Installing {requirements} into {python.parent.parent} (minutes the first time) ...")
-    chosen = stamp.with_name(f"soilcore-{requirements}")
+    chosen = stamp.with_name("soilcore-" + requirements.replace("/", "-"))
     chosen.write_text(wanted, encoding="utf-8")
     call = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "-r", str(chosen)]
     if subprocess.run(call, check=False).returncode != 0:

@@ -25,7 +25,8 @@ def checkout(tmp_path, monkeypatch):
     python.chmod(python.stat().st_mode | stat.S_IXUSR)
     (tmp_path / "app.py").write_text("")
     (tmp_path / "requirements.txt").write_text("numpy==2.4.6\ntorch==2.13.0\n")
-    (tmp_path / "requirements-test.txt").write_text("pytest==9.2.0\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "requirements.txt").write_text("pytest==9.2.0\n")
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     monkeypatch.setattr(bootstrap, "_environment", lambda: python)
     monkeypatch.setattr(bootstrap.assets, "are_present", lambda: True)
@@ -57,7 +58,7 @@ def test_changed_requirements_are_installed_again(checkout):
 def test_the_test_command_adds_the_test_tools(checkout):
     _, _, calls = checkout
     bootstrap.set_up(test=True)
-    assert [call.split()[-1].rsplit("/", 1)[-1] for call in calls()] == ["soilcore-requirements.txt", "soilcore-requirements-test.txt"]
+    assert [call.split()[-1].rsplit("/", 1)[-1] for call in calls()] == ["soilcore-requirements.txt", "soilcore-tests-requirements.txt"]
 
 
 @needs_shell

@@ -146,7 +146,7 @@ SHARED = dict(zip(SAME_NAME, SAME_NAME, strict=True)) | {
 
 
 def test_shared_indices_agree_with_spyndex():
-    spyndex = pytest.importorskip("spyndex", reason="spyndex comes with requirements-test.txt")
+    spyndex = pytest.importorskip("spyndex", reason="spyndex comes with tests/requirements.txt")
     generator = np.random.default_rng(0)
     bands = {role: generator.uniform(0.02, 0.6, 500) for role in ROLES}
     parameters = bands | {"L": 1.0, "g": 2.5, "C1": 6.0, "C2": 7.5, "nexp": 2.0, "gamma": 1.0}
