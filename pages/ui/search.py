@@ -29,12 +29,12 @@ def panel():
         ("spearman", "pearson"),
         default="spearman",
         required=True,
-        format_func=str.title,
+        format_func=lambda name: "Pearson, log target" if name == "pearson" else "Spearman",
         key="search.statistic",
         persist_state="session",
     )
     permutations = columns[2].select_slider("Shuffles", (199, 499, 999, 1999), value=999, key="search.shuffles", persist_state="session")
-    task = SearchTask(work.inputs(features=features), statistic or "spearman", False, permutations, _SIX if chosen == "six" else ())
+    task = SearchTask(work.inputs(features=features), statistic or "spearman", statistic == "pearson", permutations, _SIX if chosen == "six" else ())
     columns[3].button(
         "Search",
         icon=":material/search:",
@@ -46,7 +46,7 @@ def panel():
     )
     job = jobs.latest("search")
     if job is None:
-        st.info("No search yet. Six bands make 3,880 formulas and take seconds; all bands take longer.", icon=":material/search:")
+        st.info("No search yet. Six bands make 696 formulas, ten make 3,880; both take seconds.", icon=":material/search:")
         return
     _result(job.status().result, job.spec()["settings"])
 
