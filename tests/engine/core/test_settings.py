@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from soilcore.data.imagery import SceneSettings
 
 from soilcore.core.errors import SettingsError
 from soilcore.core.settings import from_plain, to_plain
+from soilcore.data.imagery import SceneSettings
 from soilcore.data.samples import SampleSettings
 from soilcore.evaluation.splits import SplitSettings
 from soilcore.features.recipe import FeatureSettings

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from soilcore.data.covariates import open_covariates, parse_covariate
-from soilcore.data.imagery import SceneSettings, open_scene
 
 from soilcore.core.errors import FeatureError, ModelError
+from soilcore.data.covariates import open_covariates, parse_covariate
+from soilcore.data.imagery import SceneSettings, open_scene
 from soilcore.data.samples import SampleSettings, read_samples
 from soilcore.features.recipe import FeatureRecipe, FeatureSettings, check_same_scaling, make_table
 from soilcore.features.selection import choose_features, parse_roles
