@@ -30,7 +30,7 @@ def walk(page, url, folder):
     settle(page)
     project = page.url.partition("?")[2]
     for name in PAGES:
-        page.goto(f"{url}/{name}?{project}")
+        page.goto(f"{url}/{'' if name == 'start' else name}?{project}")
         settle(page)
         if name == "map":
             frame = page.frame_locator("iframe[title^='streamlit_folium']")
