@@ -5,7 +5,9 @@ Exit 0: done. 1: the input was read but cannot be used for this. 2: wrong call o
 
 import argparse
 import json
+import signal
 import sys
+import threading
 import time
 import traceback
 
@@ -40,6 +42,7 @@ def main(arguments=None):
     if args.command is None:
         parser.print_help()
         return 2
+    _end_in_order_on_request()
     try:
         return args.run(args)
     except SoilcoreError as error:
@@ -58,6 +61,16 @@ def main(arguments=None):
             f"This is a defect of soilcore, not of your input: {type(error).__name__}: {error}. Run again with --debug and report what it prints."
         )
         return _fail(SettingsError(message), args.json)
+
+
+def _end_in_order_on_request():
+    """A request to end (SIGTERM) unwinds like Ctrl-C, so that temporary files are removed on the way."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _raise_stopped)
+
+
+def _raise_stopped(number, frame):
+    raise Stopped
 
 
 def build_parser():

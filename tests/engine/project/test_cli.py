@@ -1,8 +1,10 @@
 """The command line keeps its contract: names, JSON keys, exit codes, and a clean standard output."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -281,3 +283,17 @@ def test_water_is_left_out_of_a_map_unless_somebody_says_none(ask, model, demo, 
     assert dry["valid"] < wet["valid"]
     assert any("water" in sentence for sentence in dry["assumed"])
     assert not any("water" in sentence for sentence in wet["assumed"])
+
+
+def test_a_command_told_to_end_leaves_nothing_behind(tmp_path):
+    command = [sys.executable, "-m", "soilcore", "demo", str(tmp_path / "coast"), "--size", "512", "--dates", "12"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while not list(tmp_path.iterdir()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert list(tmp_path.iterdir()), "the command never began to write"
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Stopped" in said
+    assert not list(tmp_path.iterdir())
