@@ -129,7 +129,7 @@ def _pick_row():
 @st.cache_data(max_entries=8, show_spinner="Computing the indices ...")
 def _spectral(stamps, inputs):
     """Bands and indices at the samples, and the target."""
-    from soilcore.project.tasks import spectral_table
+    from soilcore.project.steps import spectral_table
 
     table, _, _ = spectral_table(inputs, silent)
     return table.X, table.y

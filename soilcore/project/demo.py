@@ -56,6 +56,11 @@ def new_demo(workspace, report=silent):
     return project
 
 
+def demo_project(task, report=silent):
+    """Give somebody a demo project, as a task."""
+    return {"project": new_demo(task.workspace, report).id}
+
+
 def reset_demo(project):
     """Bring a demo project back to how it started.
 
@@ -104,14 +109,14 @@ def _train(report):
     from soilcore.evaluation.splits import SplitSettings
     from soilcore.models.settings import FitSettings
     from soilcore.project.settings import TrainTask
-    from soilcore.project.tasks import run_task
+    from soilcore.project.steps import train
 
     task = TrainTask(_inputs("samples/samples.csv"), "stacking", f"models/{MODEL}", SplitSettings("block", folds=5), FitSettings("log1p", trials=0))
-    run_task("train", task, report)
+    train(task, report)
 
 
 def _map(report):
     from soilcore.project.settings import MapTask
-    from soilcore.project.tasks import run_task
+    from soilcore.project.steps import map_model
 
-    run_task("map", MapTask(f"models/{MODEL}", f"maps/{MAP}/map.tif", _inputs(), classes="usda"), report)
+    map_model(MapTask(f"models/{MODEL}", f"maps/{MAP}/map.tif", _inputs(), classes="usda"), report)

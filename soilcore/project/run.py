@@ -8,7 +8,8 @@ from soilcore.core.errors import SettingsError, UnreadableError
 from soilcore.core.files import check_readable
 from soilcore.core.progress import part, silent
 from soilcore.project.chain import versions
-from soilcore.project.tasks import RUN_SCHEMA, run_task
+from soilcore.project.steps import RUN_SCHEMA
+from soilcore.project.tasks import run_task
 
 
 def run_file_again(path, overwrite=False, report=silent):

@@ -85,7 +85,7 @@ def test_a_comparison_of_another_table_is_called_out_of_date(front_door, workspa
 
 
 def test_the_table_of_paper_002_is_laid_out_with_scatter_for_every_method(front_door, workspace, project, monkeypatch):
-    monkeypatch.setattr("soilcore.project.tasks.TABLE4_METHODS", dict.fromkeys(("Stacking", "XGBoost", "RF", "MLP", "PLSR"), "ridge"))
+    monkeypatch.setattr("soilcore.project.steps.TABLE4_METHODS", dict.fromkeys(("Stacking", "XGBoost", "RF", "MLP", "PLSR"), "ridge"))
     sets = FeatureSettings(index_sets=("existing17_lan2025", "novel4_lan2025"))
     task = CompareTask(work_of(workspace, project).inputs(features=sets), ("mean",), SplitSettings("random", 3), FitSettings(trials=0), table4=True)
     finished_job(project, "compare", task)

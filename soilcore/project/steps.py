@@ -1,0 +1,412 @@
+"""What each task does: settings in, facts out. `soilcore.project.tasks` runs them by name."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from soilcore.core import fingerprint
+from soilcore.core.errors import NotAvailableError, SettingsError
+from soilcore.core.files import check_output, write_json
+from soilcore.core.progress import part, silent
+from soilcore.core.settings import to_plain
+from soilcore.project.chain import check_usable, covariate_specs, feature_table, open_inputs, projected_places, region_of, versions
+
+RUN_SCHEMA = "soilcore-run/1"
+TABLE4_METHODS = {"Stacking": "stacking", "XGBoost": "xgboost", "RF": "rf", "MLP": "mlp", "PLSR": "plsr"}
+
+
+def demo(task, report=silent):
+    """Make a synthetic landscape, table or spectral library."""
+    from soilcore.data import landscape_files
+
+    common = {"seed": task.seed, "overwrite": task.overwrite, "report": report}
+    if task.kind == "coast":
+        return landscape_files.make_coast(task.out, size=task.size, cell=task.cell, samples=task.samples or 95, dates=task.dates, **common)
+    if task.kind == "continental":
+        return landscape_files.make_continental(task.out, samples=task.samples or 3000, **common)
+    if task.kind == "spectra":
+        return landscape_files.make_spectra(task.out, samples=task.samples or 1500, **common)
+    raise SettingsError(f"There is no demo of kind {task.kind!r}. Kinds: coast, continental, spectra.")
+
+
+def check(task, report=silent):
+    """Check a table, alone or against a scene."""
+    from soilcore.core.findings import worst
+    from soilcore.data.checks import check_samples
+
+    opened = open_inputs(task.inputs, report)
+    samples = opened.samples
+    findings = check_samples(samples, opened.scene)
+    target = samples.target
+    return {
+        "ok": worst(findings) != "error",
+        "n": len(samples),
+        "crs": _crs_name(samples.crs),
+        "target": target.column if target else None,
+        "unit": target.unit if target else None,
+        "extract": target.extract if target else None,
+        "findings": [vars(finding) for finding in findings],
+        "assumed": opened.assumed,
+        "columns": samples.columns,
+    }
+
+
+def indices(task, report=silent):
+    """Write index rasters of a scene."""
+    from soilcore.features.index_rasters import write_indices
+    from soilcore.features.selection import choose_features
+
+    out = check_output(task.out, task.overwrite)
+    opened = open_inputs(replace(task.inputs, samples=None), report)
+    if opened.scene is None:
+        raise SettingsError("No scene was given. Name the image with --scene.")
+    features = task.inputs.features
+    if features.names_nothing:
+        features = replace(features, index_sets=("existing17_literature", "novel4_lan2025"))
+    recipe, chosen = choose_features(replace(features, bands=False), scene=opened.scene)
+    region = region_of(task.inputs, opened.scene.grid, opened.scene)
+    facts = write_indices(opened.scene, recipe.indices, recipe.formulas, out, window=task.window, region=region, report=report)
+    return {**facts, "assumed": (*opened.assumed, *chosen)}
+
+
+def correlate(task, report=silent):
+    """Correlate bands and indices with the target."""
+    from soilcore.evaluation.correlation import correlate as correlate_columns
+
+    table, opened, assumed = spectral_table(task.inputs, report)
+    kinds = _kinds(table)
+    rows = correlate_columns(table.X, table.y, kinds=kinds, log_target=task.log_target)
+    return {
+        "n": len(table),
+        "target": opened.samples.target.column,
+        "unit": opened.samples.target.unit,
+        "log_target": task.log_target,
+        "rows": rows.to_dict("records"),
+        "assumed": assumed,
+    }
+
+
+def search(task, report=silent):
+    """Search index formulas, guarded against chance."""
+    from soilcore.models.index_search import search_indices
+
+    inputs = replace(
+        task.inputs, features=replace(task.inputs.features, bands=True, indices=(), index_sets=(), formulas=(), columns=(), covariates=())
+    )
+    table, opened, assumed = feature_table(inputs, part(report, 0, 0.05))
+    bands = table.X
+    if task.roles:
+        if unknown := [role for role in task.roles if role not in bands]:
+            raise SettingsError(f"The band {unknown[0]!r} is not at hand. Bands: {', '.join(bands)}.")
+        bands = bands[list(task.roles)]
+    result = search_indices(
+        bands,
+        table.y,
+        permutations=task.permutations,
+        statistic=task.statistic,
+        log_target=task.log_target,
+        coordinates=projected_places(table),
+        seed=task.seed,
+        report=part(report, 0.05, 0.95),
+    )
+    facts = result.to_json(top=task.top)
+    return {**facts, "target": opened.samples.target.column, "assumed": assumed}
+
+
+def compare(task, report=silent):
+    """Score learners under the same folds."""
+    table, opened, assumed = feature_table(task.inputs, part(report, 0, 0.02))
+    facts, comparison, splits = _compare(task.models, task, table, opened, assumed, part(report, 0.02, 0.7 if task.table4 else 0.98))
+    if task.predictions:
+        facts["predictions"] = {
+            "row": table.X.index,
+            "observed": table.y,
+            **{name: one.out_of_fold[0] for name, one in comparison.evaluations.items()},
+        }
+    if task.table4:
+        facts["table4"] = _table4(task, table, splits, part(report, 0.72, 0.28))
+    return facts
+
+
+def train(task, report=silent):
+    """Score one learner, fit it on all samples, and save it."""
+    from soilcore.models.archive import save_model
+    from soilcore.models.catalogue import make_learner
+
+    out = check_output(task.out, task.overwrite)
+    table, opened, assumed = feature_table(task.inputs, part(report, 0, 0.02))
+    facts, comparison, splits = _compare((task.model,), task, table, opened, assumed, part(report, 0.02, 0.8))
+    learner = make_learner(task.model, task.fit, index_columns=table.recipe.index_columns)
+    learner.fit(table.X, table.y, groups=splits.groups, report=part(report, 0.82, 0.15))
+    model = _fitted_model(task, table, opened, learner, facts, comparison, splits)
+    save_model(model, out, overwrite=task.overwrite)
+    write_json(Path(out) / "run.json", run_file("train", task))
+    report(1, 1, "saved")
+    return {**facts, "model_dir": str(out)}
+
+
+def external(task, report=silent):
+    """Score a saved model on another table."""
+    from soilcore.evaluation.metrics import regression_scores
+    from soilcore.features.recipe import FeatureRecipe, check_same_scaling, make_table
+    from soilcore.models.archive import load_model
+
+    model = load_model(task.model_dir)
+    recipe = FeatureRecipe.from_dict(model.recipe)
+    table_settings = task.inputs.table
+    if table_settings.target is None:
+        table_settings = replace(table_settings, target=model.target["column"])
+    opened = open_inputs(replace(task.inputs, table=table_settings), report)
+    _check_same_target(model, opened.samples.target)
+    check_usable(opened)
+    if recipe.needs_scene and opened.scene is not None:
+        check_same_scaling(recipe, opened.scene)
+        recipe = replace(recipe, table_roles=())
+    table = make_table(recipe, opened.samples, opened.scene, opened.covariates)
+    predictions = model.learner.predict(table.X)
+    scores = regression_scores(table.y, predictions)
+    warnings = _outside_envelope(model, table.X)
+    row = {"name": model.name, **_score_keys(scores), "aoa_share": None}
+    return {
+        "model": model.name,
+        "target": model.target["column"],
+        "unit": model.target["unit"],
+        "n": len(table),
+        "models": [row],
+        **_score_keys(scores),
+        "aoa_share": None,
+        "warnings": warnings,
+        "assumed": opened.assumed,
+    }
+
+
+def map_model(task, report=silent):
+    """Map a saved model."""
+    from soilcore.features.recipe import FeatureRecipe, check_same_scaling
+    from soilcore.features.source import FeatureSource
+    from soilcore.mapping.predict import MapSettings, predict_map
+    from soilcore.models.archive import load_model
+
+    _refuse_unavailable(task)
+    model = load_model(task.model_dir)
+    recipe = FeatureRecipe.from_dict(model.recipe)
+    opened = open_inputs(replace(task.inputs, samples=None), part(report, 0, 0.02))
+    if recipe.needs_scene and opened.scene is not None:
+        check_same_scaling(recipe, opened.scene)
+    source = FeatureSource(recipe, opened.scene, opened.covariates)
+    inputs, said = _without_water(task.inputs, opened.scene)
+    region = region_of(inputs, source.grid, opened.scene)
+    settings = MapSettings(out=task.out, window=task.window, classes=task.classes, overwrite=task.overwrite)
+    facts = predict_map(model, source, settings, region=region, report=part(report, 0.02, 0.98))
+    write_json(Path(task.out).with_suffix(".run.json"), {**run_file("map", task), "result": facts})
+    return {**facts, "assumed": (*opened.assumed, *said)}
+
+
+def _without_water(inputs, scene):
+    """Water is left out of a map unless somebody says otherwise, where the scene has the bands that tell it."""
+    from soilcore.data.regions import can_tell_water
+
+    if inputs.mask is not None or scene is None or not can_tell_water(scene.roles):
+        return inputs, ()
+    return replace(inputs, mask="water"), ("water is left out of the map (--mask none maps it as well)",)
+
+
+def run_file(kind, task):
+    """What re-creates a result: the task, its settings, the inputs' hashes, and the versions."""
+    inputs = {path: fingerprint.of_file(path) for path in _input_files(task) if Path(path).is_file()}
+    return {"schema": RUN_SCHEMA, "versions": versions(), "inputs": inputs, "steps": [{"task": kind, "settings": to_plain(task)}]}
+
+
+def _input_files(task):
+    inputs = getattr(task, "inputs", None)
+    files = []
+    if inputs is not None:
+        files += [inputs.samples, *(inputs.scene.paths if inputs.scene else ()), inputs.aoi, inputs.features.dem]
+        files += [spec.path for spec in covariate_specs(inputs.features)]
+        files += [inputs.mask] if inputs.mask not in ("water", "none") else []
+    if model_dir := getattr(task, "model_dir", None):
+        files.append(str(Path(model_dir) / "model.json"))
+    return [str(path) for path in files if path]
+
+
+def spectral_table(inputs, report=silent):
+    """Bands and every index at hand, unless some were named, at samples with a target.
+
+    Returns
+    -------
+    table : FeatureTable
+        Invalid values stay NaN in `X`.
+    opened : Opened
+    assumed : tuple of str
+    """
+    features = inputs.features
+    if features.names_nothing:
+        from soilcore.features.indices import index_sets
+
+        features = replace(features, bands=True, index_sets=tuple(index_sets()))
+    else:
+        features = replace(features, bands=features.bands or not features.columns)
+    return _table_with_gaps(replace(inputs, features=features), report)
+
+
+def _table_with_gaps(inputs, report):
+    """Like `feature_table`, but a sample stays when only some predictors are invalid: correlation counts them one by one."""
+    from soilcore.features.recipe import FeatureTable
+    from soilcore.features.selection import choose_features
+
+    opened = open_inputs(inputs, report)
+    if opened.samples is None or opened.samples.target is None:
+        raise SettingsError("A sample table and its --target are needed.")
+    check_usable(opened)
+    recipe, chosen = choose_features(inputs.features, opened.samples, opened.scene, opened.covariates)
+    X = recipe.at_samples(opened.samples, opened.scene, opened.covariates)
+    y = opened.samples.target.values
+    keep = (y == y) & X.notna().any(axis=1).to_numpy()
+    table = FeatureTable(X[keep], y[keep], recipe, opened.samples.table[keep])
+    return table, opened, (*opened.assumed, *chosen)
+
+
+def _kinds(table):
+    recipe = table.recipe
+    kinds = dict.fromkeys(recipe.bands, "band") | dict.fromkeys(recipe.indices, "index")
+    kinds |= {name: "formula" for name, _ in recipe.formulas}
+    kinds |= {column: "covariate" for use in recipe.covariates for column in use.columns}
+    return kinds | dict.fromkeys(recipe.columns, "column")
+
+
+def _compare(models, task, table, opened, assumed, report):
+    from soilcore.evaluation.protocol import compare as compare_learners
+    from soilcore.evaluation.splits import make_splits
+    from soilcore.models.catalogue import make_learner
+
+    learners = {name: make_learner(name, task.fit, index_columns=table.recipe.index_columns) for name in models}
+    splits = make_splits(task.splits, len(table), coordinates=projected_places(table), table=table.table, target=table.y)
+    comparison = compare_learners(learners, table.X, table.y, splits, report=report)
+    target = opened.samples.target
+    facts = {
+        "target": target.column,
+        "unit": target.unit,
+        "form": target.form,
+        "method": target.method,
+        "transform": task.fit.transform,
+        "n": len(table),
+        "cv": task.splits.scheme,
+        "fold_sizes": splits.sizes,
+        "features": list(table.recipe.names),
+        "seed": task.fit.seed,
+        "device": _device(task),
+        "assumed": (*assumed, *splits.assumed, *(finding.message for finding in splits.findings)),
+        "leakage": None,
+        "models": comparison.rows,
+    }
+    return facts, comparison, splits
+
+
+def _device(task):
+    """Device the learners that can choose one use: XGBoost, alone or in a stack."""
+    from soilcore.models.device import choose_device
+
+    return choose_device(task.fit.device)[0]
+
+
+def _table4(task, table, splits, report):
+    """Paper 002's Table 4: five methods, novel against existing indices, under the folds of this comparison."""
+    from soilcore.evaluation.table4 import table4
+    from soilcore.features.indices import index_set
+    from soilcore.models.catalogue import make_learner
+
+    sets = {}
+    for label, name in {"N-SI": "novel4_lan2025", "SI": "existing17_lan2025"}.items():
+        columns = [identifier for identifier in index_set(name) if identifier in table.X]
+        if not columns:
+            raise SettingsError(
+                f"The Table 4 layout compares novel4_lan2025 with existing17_lan2025; no index of {name} is among the predictors. Add --index-set {name}."
+            )
+        sets[label] = table.X[columns]
+    learners = {label: make_learner(name, task.fit) for label, name in TABLE4_METHODS.items()}
+    made = table4(sets, learners, table.y, splits, report=report)
+    pairs = [{"features": features, "model": method, **made.pairs(features, method)} for features, method in made.evaluations]
+    return {"rows": made.rows, "pairs": pairs}
+
+
+def _fitted_model(task, table, opened, learner, facts, comparison, splits):
+    from soilcore.models.archive import FittedModel, training_envelope
+
+    target = opened.samples.target
+    return FittedModel(
+        learner=learner,
+        name=task.model,
+        recipe=table.recipe.to_dict(),
+        target={"column": target.column, "unit": target.unit, "extract": target.extract, "form": target.form, "method": target.method},
+        envelope=training_envelope(table.X),
+        scores=facts["models"][0],
+        folds={"scheme": task.splits.scheme, "label": splits.label, "sizes": splits.sizes, "settings": to_plain(task.splits)},
+        out_of_fold=_out_of_fold(table, comparison.evaluations[task.model], splits),
+        provenance={
+            "samples": {"source": Path(task.inputs.samples).name, "sha256": opened.samples.fingerprint, "n": len(table)},
+            "scene": opened.scene.fingerprint if opened.scene else None,
+            "settings": to_plain(task),
+            "versions": versions(),
+            "assumed": facts["assumed"],
+            "device": facts["device"],
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        },
+    )
+
+
+def _out_of_fold(table, evaluation, splits):
+    """Observed and out-of-fold predicted values of the first repeat, with fold and place, one row per sample."""
+    import pandas as pd
+
+    columns = {"row": table.X.index, "observed": table.y, "predicted": evaluation.out_of_fold[0], "fold": splits.assignments[0]}
+    if table.places is not None:
+        columns |= {"x": table.places[:, 0], "y": table.places[:, 1]}
+    return pd.DataFrame(columns)
+
+
+def _check_same_target(model, target):
+    if target is None:
+        raise SettingsError(f"No target was given. The model predicts {model.target['column']!r}; name that column with --target.")
+    for part_name in ("unit", "extract", "form"):
+        ours, theirs = getattr(target, part_name), model.target.get(part_name)
+        if ours and theirs and ours != theirs:
+            raise SettingsError(
+                f"The model predicts {part_name} {theirs!r}, this table holds {ours!r}. Convert it (--convert) or state the right one."
+            )
+
+
+def _outside_envelope(model, X):
+    envelope = model.envelope
+    warnings = []
+    for name in X.columns:
+        low, high = envelope[name]["min"], envelope[name]["max"]
+        outside = int(((X[name] < low) | (X[name] > high)).sum())
+        if outside:
+            warnings.append(f"{outside} of {len(X)} samples have {name} outside the training range {low:.4g} to {high:.4g}")
+    return warnings
+
+
+def _score_keys(scores):
+    keys = ("n", "r2", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_log10")
+    return {key: scores[key] for key in keys if key in scores} | {"coverage_90": None, "width_90": None}
+
+
+def _refuse_unavailable(task):
+    later = {
+        "--interval": task.interval is not None,
+        "--threshold": bool(task.thresholds),
+        "--aoa": task.aoa,
+        "--cluster": task.cluster is not None,
+        "--stride": task.stride != 1,
+        "--date": task.date is not None,
+    }
+    for option, wanted in later.items():
+        if wanted:
+            raise NotAvailableError(f"{option} is not available yet. Leave it out to get the prediction and its classes.")
+
+
+def _crs_name(crs):
+    if crs is None:
+        return None
+    authority = crs.to_authority()
+    return ":".join(authority) if authority else crs.name
