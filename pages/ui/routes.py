@@ -4,7 +4,7 @@ import logging
 import math
 
 import streamlit as st
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -31,8 +31,15 @@ def routes():
     return [
         Route(f"{base}/tiles/{{layer}}/{{z:int}}/{{x:int}}/{{y:int}}.png", tile),
         Route(f"{base}/value/{{layer}}", value),
+        Route(f"{base}/start", start),
         Mount(f"{base}/vendor", StaticFiles(directory=assets.VENDOR)),
     ]
+
+
+def start(request):
+    """The start page is the app's first page and lives at its root: an address that names it is sent there, project and all."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"{prefix()}/{query}", status_code=307)
 
 
 def tile(request):

@@ -46,6 +46,15 @@ def read(url):
         return error.code, error.headers["Content-Type"], error.read()
 
 
+def test_the_address_start_leads_to_the_start_page_without_a_complaint(page, fresh_server):
+    server = fresh_server(prefix="/soil")
+    page.goto(f"{server.url}/start?project=nothing")
+    expect(page.get_by_role("button", name="Open the demo")).to_be_visible(timeout=PATIENT)
+    settled(page)
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+    assert page.url == f"{server.url}/"
+
+
 @pytest.mark.parametrize("name", list(PAGES))
 def test_a_deep_link_on_a_fresh_server_shows_the_page_in_its_frame(page, fresh_server, name):
     server = fresh_server()
