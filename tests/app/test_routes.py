@@ -134,4 +134,4 @@ def test_the_registry_is_bounded(tmp_path, monkeypatch):
 
 def test_routes_carry_the_servers_prefix(monkeypatch):
     monkeypatch.setattr(routes.st, "get_option", lambda name: "/soil/")
-    assert {route.path.split("{")[0] for route in routes.routes()} == {"/soil/tiles/", "/soil/value/", "/soil/vendor"}
+    assert {route.path.split("{")[0] for route in routes.routes()} == {"/soil/tiles/", "/soil/value/", "/soil/start", "/soil/vendor"}
