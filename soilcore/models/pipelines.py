@@ -143,8 +143,3 @@ def check_search(learner):
         raise SettingsError(f"The tuning budget is {learner.budget!r} s; give seconds above 0, or none for no limit.")
     if not isinstance(learner.jobs, (int, np.integer)) or learner.jobs < 1:
         raise SettingsError(f"The number of threads is {learner.jobs!r}; give 1 or more.")
-
-
-def tuned_names():
-    """Names of the tuned learners."""
-    return tuple(SPACES)
