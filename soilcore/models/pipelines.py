@@ -7,7 +7,7 @@ from soilcore.core.progress import part
 from soilcore.models.device import choose_device
 from soilcore.models.learner import Learner, seeds_of
 from soilcore.models.seeds import MeanOfSeeds
-from soilcore.models.spaces import SPACES, Hardware, Table, make_pipeline, space_of
+from soilcore.models.spaces import Hardware, Table, make_pipeline, space_of
 from soilcore.models.tuning import Search, out_of_fold, tune
 
 __all__ = ["MeanOfSeeds", "TunedRegressor"]
