@@ -30,14 +30,71 @@ def projected_metres(x, y, crs):
     SampleError
         If there is no reference system, it cannot be understood, or a coordinate lies outside it.
     """
+    return in_plane(x, y, crs, metric_plane(x, y, crs))
+
+
+def metric_plane(x, y, crs):
+    """The plane `projected_metres` chooses for these points, as text that `in_plane` takes for others.
+
+    Raises
+    ------
+    SampleError
+        As `projected_metres`.
+    """
     system = _checked_system(crs)
+    if _is_plane(system):
+        authority = system.to_authority()
+        return ":".join(authority) if authority else system.to_wkt()
+    longitude, latitude = _degrees(*_checked_pairs(x, y), system)
+    return _metric_system(longitude, latitude)
+
+
+def in_plane(x, y, crs, plane):
+    """Coordinates in `crs` as metres on a given plane.
+
+    Parameters
+    ----------
+    x, y : array-like of float, shape (n_points,)
+        NaN stays NaN.
+    crs : pyproj.CRS, str or int
+        Reference system of x and y.
+    plane : str
+        From `metric_plane`.
+
+    Returns
+    -------
+    ndarray of float, shape (n_points, 2)
+
+    Raises
+    ------
+    SampleError
+        As `projected_metres`.
+    """
+    system, target = _checked_system(crs), _checked_system(plane)
+    x, y = _checked_pairs(x, y)
+    if system == target:
+        places = np.column_stack((x, y))
+    else:
+        from pyproj import Transformer
+
+        if not system.is_projected:
+            x, y = _degrees(x, y, system)
+            system = 4326
+        known = np.isfinite(x) & np.isfinite(y)
+        places = np.full((x.size, 2), np.nan)
+        places[known] = np.column_stack(Transformer.from_crs(system, target, always_xy=True).transform(x[known], y[known]))
+    return places * target.axis_info[0].unit_conversion_factor
+
+
+def _is_plane(system):
+    return system.is_projected and system.to_epsg() != 3857
+
+
+def _checked_pairs(x, y):
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if x.ndim != 1 or x.shape != y.shape:
         raise SampleError(f"Coordinates need one x and one y per sample, but got shapes {x.shape} and {y.shape}.")
-    if system.is_projected and system.to_epsg() != 3857:
-        return np.column_stack((x, y)) * system.axis_info[0].unit_conversion_factor
-    longitude, latitude = _degrees(x, y, system)
-    return _transformed(longitude, latitude, _metric_system(longitude, latitude))
+    return x, y
 
 
 def _checked_system(crs):
@@ -89,12 +146,3 @@ def _centre(longitude, latitude):
     lam, phi = np.radians(longitude), np.radians(latitude)
     east, north, up = np.mean(np.cos(phi) * np.cos(lam)), np.mean(np.cos(phi) * np.sin(lam)), np.mean(np.sin(phi))
     return float(np.degrees(np.arctan2(north, east))), float(np.degrees(np.arctan2(up, np.hypot(east, north))))
-
-
-def _transformed(longitude, latitude, system):
-    from pyproj import Transformer
-
-    known = np.isfinite(longitude) & np.isfinite(latitude)
-    places = np.full((longitude.size, 2), np.nan)
-    places[known] = np.column_stack(Transformer.from_crs(4326, system, always_xy=True).transform(longitude[known], latitude[known]))
-    return places

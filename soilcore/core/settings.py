@@ -42,7 +42,7 @@ def _value(hint, value, name):
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in arguments:
             return None
-        return _value(next(a for a in arguments if a is not type(None)), value, name)
+        return _one_of([choice for choice in arguments if choice is not type(None)], value, name)
     if is_dataclass(hint):
         return from_plain(hint, value)
     if origin is tuple:
@@ -55,3 +55,13 @@ def _value(hint, value, name):
     if isinstance(hint, type) and not isinstance(value, hint):
         raise SettingsError(f"{name} must be {hint.__name__}, not {value!r}.")
     return value
+
+
+def _one_of(choices, value, name):
+    """The value as the first of several kinds that takes it."""
+    for choice in choices[:-1]:
+        try:
+            return _value(choice, value, name)
+        except SettingsError:
+            continue
+    return _value(choices[-1], value, name)

@@ -74,7 +74,7 @@ def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=Fal
     """Fit and score a learner on every fold.
 
     Each fold gets a fresh clone that sees the training samples alone. Learners whose ``fit`` takes ``groups`` get the block or group of each
-    training sample, so that their inner folds follow the outer ones.
+    training sample, so that their inner folds follow the outer ones; those that know places get the coordinates of `splits`.
 
     Parameters
     ----------
@@ -110,8 +110,9 @@ def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=Fal
     for step, (repeat, fold, train, test) in enumerate(steps):
         report(step, len(steps), f"{name}: {_place(repeat, fold, splits)}")
         groups = None if splits.groups is None else splits.groups[train]
-        fitted = fit_clone(learner, take(X, train), y[train], groups, part(report, step / len(steps), 1 / len(steps)))
-        predicted[repeat, test] = predict_checked(fitted, take(X, test), name)
+        here, there = (None, None) if splits.coordinates is None else (splits.coordinates[train], splits.coordinates[test])
+        fitted = fit_clone(learner, take(X, train), y[train], groups, part(report, step / len(steps), 1 / len(steps)), here)
+        predicted[repeat, test] = predict_checked(fitted, take(X, test), name, there)
         folds.append({"repeat": repeat, "fold": fold, "n_train": train.size, "n_test": test.size, **_fold_scores(y[test], predicted[repeat, test])})
         learners += [fitted] if keep_learners else []
     report(len(steps), len(steps), f"{name}: done")
@@ -185,18 +186,22 @@ def check_data(X, y, n_samples=None):
     return y
 
 
-def fit_clone(learner, X, y, groups=None, report=silent):
-    """A fresh copy of `learner`, fitted; ``groups`` and ``report`` go only to learners whose ``fit`` takes them."""
+def fit_clone(learner, X, y, groups=None, report=silent, coordinates=None):
+    """A fresh copy of `learner`, fitted; ``groups``, ``report`` and ``coordinates`` go only to learners whose ``fit`` takes them."""
     from sklearn.base import clone
 
-    offered = {"groups": groups, "report": report}
+    offered = {"groups": groups, "report": report, "coordinates": coordinates}
     accepted = inspect.signature(learner.fit).parameters
     return clone(learner).fit(X, y, **{name: value for name, value in offered.items() if name in accepted})
 
 
-def predict_checked(fitted, X, name):
-    """Predictions as a float array of shape (n_samples,), one finite number per row of `X`, or a ModelError."""
-    predicted = np.asarray(fitted.predict(X), dtype=float)
+def predict_checked(fitted, X, name, coordinates=None):
+    """Predictions as a float array of shape (n_samples,), one finite number per row of `X`, or a ModelError.
+
+    ``coordinates`` go only to learners that know places.
+    """
+    places = {"coordinates": coordinates} if getattr(fitted, "uses_coordinates", False) else {}
+    predicted = np.asarray(fitted.predict(X, **places), dtype=float)
     if predicted.shape == (np.shape(X)[0], 1):
         predicted = predicted[:, 0]  # scikit-learn's PLS returned columns until 1.3
     if predicted.shape != (np.shape(X)[0],):

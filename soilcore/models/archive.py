@@ -19,7 +19,8 @@ MODEL_FILE = "model.json"
 OUT_OF_FOLD_FILE = "oof.parquet"
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _LIBRARIES = ("numpy", "scikit-learn", "skops")
-_FACTS = ("name", "recipe", "target", "envelope", "scores", "folds", "sensor", "provenance")
+_FACTS = ("name", "recipe", "target", "envelope", "scores", "folds", "sensor", "provenance", "plane", "trust")
+_LATER_FACTS = {"plane": None, "trust": {}}  # not in the first models that were written
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,14 @@ class FittedModel:
         Versions, seed, settings, hashes of the inputs, device.
     sensor : dict
         Sensor, scale and offset of the imagery it was trained on; empty for a model without imagery.
+    plane : str or None
+        Reference system in metres in which distances between samples were computed; None for samples without places.
+    trust : dict
+        What is known of leakage, intervals and applicability, as JSON values.
+    trust_arrays : dict of str to ndarray
+        Numbers that intervals and the area of applicability are made of.
+    trust_learners : dict of str to Learner
+        Fitted learners that intervals are made of.
     """
 
     learner: object
@@ -60,6 +69,10 @@ class FittedModel:
     out_of_fold: object = None
     provenance: dict = field(default_factory=dict)
     sensor: dict = field(default_factory=dict)
+    plane: str | None = None
+    trust: dict = field(default_factory=dict)
+    trust_arrays: dict = field(default_factory=dict)
+    trust_learners: dict = field(default_factory=dict)
 
     @property
     def transform(self):
@@ -162,11 +175,13 @@ def load_model(folder):
 
 
 def _put_together(document, reader):
-    facts = {name: document[name] for name in _FACTS}
+    facts = {name: document.get(name, _LATER_FACTS[name]) if name in _LATER_FACTS else document[name] for name in _FACTS}
     if "arrays" in facts["folds"]:
         named = facts["folds"]
         facts["folds"] = {**{key: value for key, value in named.items() if key != "arrays"}, **reader.arrays(named["arrays"])}
     out_of_fold = _read_frame(reader.content(OUT_OF_FOLD_FILE)) if OUT_OF_FOLD_FILE in reader.files else None
+    facts["trust_arrays"] = reader.arrays(document["trust_arrays"]) if document.get("trust_arrays") else {}
+    facts["trust_learners"] = {name: rebuild(description, reader) for name, description in document.get("trust_learners", {}).items()}
     return FittedModel(learner=rebuild(document["learner"], reader), out_of_fold=out_of_fold, **facts)
 
 
@@ -187,6 +202,10 @@ def _document(model):
         "transform": model.transform,
         "feature_names": list(model.feature_names),
         "learner": learner,
+        "trust_arrays": writer.add_arrays("trust", {name: np.asarray(array) for name, array in model.trust_arrays.items()})
+        if model.trust_arrays
+        else None,
+        "trust_learners": {name: plain(describe(one, writer, f"trust{number}")) for number, (name, one) in enumerate(model.trust_learners.items())},
         "written_with": _versions(),
         "parts": {name: {"bytes": len(content), "sha256": _sha256(content)} for name, content in writer.files.items()},
     }

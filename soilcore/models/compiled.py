@@ -38,7 +38,11 @@ def compile_learner(learner):
 
     if isinstance(learner, Pipeline):
         return CompiledLearner(_pipeline(learner) or _Library(learner, "predict"), _unchanged)
+    if getattr(learner, "uses_coordinates", False):
+        return CompiledLearner(_LibraryWithPlaces(learner), learner.way_back_, uses_coordinates=True)
     transformed = _modelling_scale(learner) if isinstance(learner, Learner) else None
+    if transformed is None and isinstance(learner, Learner):
+        return CompiledLearner(_Library(learner, "predict_transformed"), learner.way_back_)
     if transformed is None:
         return CompiledLearner(_Library(learner, "predict"), _unchanged)
     return CompiledLearner(transformed, learner.way_back_)
@@ -54,22 +58,30 @@ class CompiledLearner:
         float32 matrix to float64 predictions on the modelling scale.
     way_back : callable
         Modelling scale to own unit.
+    uses_coordinates : bool
+        Whether `transformed` takes coordinates of shape (n_rows, 2), in metres, beside the matrix.
     """
 
     transformed: object
     way_back: object
 
-    def predict(self, X):
-        """Predictions in the target's own unit, float64 of shape (n_rows,)."""
+    uses_coordinates: bool = False
+
+    def predict(self, X, coordinates=None):
+        """Predictions in the target's own unit, float64 of shape (n_rows,); coordinates in metres for learners that know places."""
+        return np.asarray(self.way_back(self.predict_transformed(X, coordinates)), float)
+
+    def predict_transformed(self, X, coordinates=None):
+        """Predictions on the modelling scale, float64 of shape (n_rows,)."""
         X = np.ascontiguousarray(X, np.float32)
         if not len(X):
             return np.empty(0)
-        return np.asarray(self.way_back(self.transformed(X)), float)
+        return self.transformed(X, coordinates) if self.uses_coordinates else self.transformed(X)
 
     @property
     def by_library(self):
         """Names of the parts that the library of the learner computes; empty when all is compiled."""
-        return tuple(part.name for part in _parts(self.transformed) if isinstance(part, _Library))
+        return tuple(part.name for part in _parts(self.transformed) if isinstance(part, (_Library, _LibraryWithPlaces)))
 
 
 @dataclass(frozen=True)
@@ -171,6 +183,26 @@ class _Library:
         import pandas as pd
 
         return pd.DataFrame(block.astype(float), columns=list(names))
+
+
+@dataclass(frozen=True)
+class _LibraryWithPlaces:
+    """A learner that knows places, a chunk at a time; rows are computed with their own coordinates."""
+
+    learner: object
+
+    @property
+    def name(self):
+        return getattr(self.learner, "name", type(self.learner).__name__)
+
+    def __call__(self, X, coordinates=None):
+        table = _Library(self.learner, "predict_transformed")._table
+        result = np.empty(len(X))
+        for start in range(0, len(X), LIBRARY_ROWS):
+            rows = slice(start, start + LIBRARY_ROWS)
+            places = None if coordinates is None else np.asarray(coordinates, float)[rows]
+            result[rows] = self.learner.predict_transformed(table(X[rows]), places)
+        return result
 
 
 def _modelling_scale(learner):

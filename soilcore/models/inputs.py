@@ -91,6 +91,31 @@ def checked_new(learner, X):
     return X
 
 
+def checked_places(learner, coordinates, rows):
+    """Coordinates as a float array of shape (rows, 2), or None where the learner can do without and got none.
+
+    Raises
+    ------
+    LearnerInputError
+        If they are needed and absent, have another shape, or hold gaps.
+    """
+    if coordinates is None:
+        if learner.coordinates_optional:
+            return None
+        raise LearnerInputError(
+            f"{learner.label[0].upper() + learner.label[1:]} needs to know where the samples lie, but there are no coordinates. "
+            "Name the coordinate columns with --x, --y and --crs, or choose another model."
+        )
+    places = np.asarray(coordinates, dtype=float)
+    if places.shape != (rows, 2):
+        raise LearnerInputError(f"{rows} rows need coordinates of shape ({rows}, 2), but got {places.shape}.")
+    if (gaps := ~np.isfinite(places).all(axis=1)).any():
+        if learner.coordinates_optional:
+            return None
+        raise LearnerInputError(f"{int(gaps.sum())} of {rows} rows have no coordinates. Leave these rows out, or choose another model.")
+    return places
+
+
 def check_finite(X, names=None):
     """Refuse NaN and infinities, with their number and the columns that hold them."""
     bad = ~np.isfinite(X)

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from soilcore.core.progress import silent
-from soilcore.models.inputs import checked_new, checked_training
+from soilcore.models.inputs import checked_new, checked_places, checked_training
 from soilcore.models.transforms import TargetTransform, WayBack
 
 _SMALL = 2_000_000  # values; below, threads of the linear algebra cost more than they bring
@@ -18,7 +18,8 @@ class Learner(RegressorMixin, BaseEstimator):
     """Base of every learner: scikit-learn's contract with a target transform inside.
 
     A subclass gives ``_fit(X, z, y, groups, report)`` and ``_predict(X)``, both on plain float64 arrays, `z` and the prediction on the
-    modelling scale. Its ``__init__`` has the parameters ``target_transform`` and ``smearing``.
+    modelling scale. Its ``__init__`` has the parameters ``target_transform`` and ``smearing``. A learner that knows places sets
+    ``uses_coordinates``; its two methods then take ``coordinates`` as their last argument.
 
     Attributes
     ----------
@@ -33,8 +34,11 @@ class Learner(RegressorMixin, BaseEstimator):
 
     minimum_rows = 2
     label = "the learner"
+    uses_coordinates = False
+    coordinates_optional = False  # whether a learner that knows places also works without
+    extra_layers_ = ()  # names of what it can map beside its prediction
 
-    def fit(self, X, y, groups=None, report=silent):
+    def fit(self, X, y, groups=None, report=silent, coordinates=None):
         """Fit to samples.
 
         Parameters
@@ -47,6 +51,8 @@ class Learner(RegressorMixin, BaseEstimator):
             Block or group of each sample; everything cross-validated inside keeps groups whole.
         report : Report
             Progress; may raise Stopped.
+        coordinates : ndarray of float, shape (n_samples, 2), optional
+            Projected metres; only learners with ``uses_coordinates`` look at them.
 
         Returns
         -------
@@ -58,21 +64,27 @@ class Learner(RegressorMixin, BaseEstimator):
             If the table or the target cannot be used; the message says how many values, which columns, and what to do.
         """
         X, y, groups = checked_training(self, X, y, groups)
+        places = self._places(coordinates, len(y))
         self.transform_ = TargetTransform(self.target_transform)
         self.nonnegative_ = bool((y >= 0).all())
         self.device_, self.device_note_ = "cpu", ""
         with one_thread_for_small(X), expected_warnings():
-            self._fit(X, self.transform_.forward(y), y, groups, report)
+            self._fit(X, self.transform_.forward(y), y, groups, report, *places)
         return self
 
-    def predict_transformed(self, X):
+    def predict_transformed(self, X, coordinates=None):
         """Prediction on the modelling scale, not limited at 0; shape (n_samples,)."""
         check_is_fitted(self, "transform_")
-        return np.asarray(self._predict(checked_new(self, X)), dtype=float).reshape(-1)
+        X = checked_new(self, X)
+        return np.asarray(self._predict(X, *self._places(coordinates, len(X))), dtype=float).reshape(-1)
 
-    def predict(self, X):
+    def predict(self, X, coordinates=None):
         """Prediction in the target's own unit, shape (n_samples,); at least 0 if all training targets were."""
-        return self._original(self.predict_transformed(X))
+        return self._original(self.predict_transformed(X, coordinates))
+
+    def _places(self, coordinates, rows):
+        """What `_fit` and `_predict` get of the coordinates: nothing, or one checked array (or None where the learner can do without)."""
+        return (checked_places(self, coordinates, rows),) if self.uses_coordinates else ()
 
     @property
     def way_back_(self):

@@ -225,11 +225,11 @@ def test_log10_of_a_target_with_zeros_is_refused_by_the_learner():
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_init_only_stores_and_fit_takes_groups_and_report(name):
+def test_init_only_stores_and_fit_takes_groups_report_and_coordinates(name):
     learner = small(name)
     stored = vars(learner)
     assert set(stored) == set(inspect.signature(type(learner).__init__).parameters) - {"self"}
-    assert list(inspect.signature(learner.fit).parameters) == ["X", "y", "groups", "report"]
+    assert list(inspect.signature(learner.fit).parameters) == ["X", "y", "groups", "report", "coordinates"]
 
 
 def test_unknown_parameters_and_impossible_settings_are_refused():
