@@ -21,7 +21,6 @@ LATER = {
     "composite": "one image from many dates",
     "fetch": "imagery from a STAC catalogue",
     "spectra": "spectral libraries",
-    "dual-step": "classification, then regression",
     "explain": "attributions",
     "change": "differences between maps",
     "scenario": "what-if maps",
@@ -85,6 +84,9 @@ def build_parser():
     _models(commands)
     _compare(commands)
     _train(commands)
+    _dual_step(commands)
+    _learning_curve(commands)
+    _hot_spots(commands)
     _external(commands)
     _map(commands)
     _run(commands)
@@ -205,13 +207,14 @@ def _compare(commands):
     _add_chain(parser)
     parser.add_argument("--models", required=True, metavar="A,B,C")
     parser.add_argument("--table4", action="store_true", help="add the layout of Lan et al.'s Table 4: five methods, novel against existing indices")
-    parser.add_argument("--predictions", action="store_true", help="add the out-of-fold predictions of every learner")
+    parser.add_argument("--predictions", action="store_true", help="add the out-of-fold predictions of every learner, with their intervals")
+    options.add_trust(parser)
 
 
 def _run_compare(args):
     from soilcore.project.settings import CompareTask
 
-    _refuse_trust(args)
+    _refuse_networks(args)
     task = CompareTask(
         options.input_settings(args),
         options.words(args.models),
@@ -219,6 +222,8 @@ def _run_compare(args):
         options.fit_settings(args),
         args.table4,
         args.predictions,
+        args.intervals,
+        args.permutations,
     )
     return _do("compare", task, args)
 
@@ -228,14 +233,64 @@ def _train(commands):
     _add_chain(parser)
     parser.add_argument("--model", required=True, metavar="NAME")
     parser.add_argument("--out", required=True, metavar="DIR")
+    options.add_trust(parser)
 
 
 def _run_train(args):
     from soilcore.project.settings import TrainTask
 
-    _refuse_trust(args)
-    task = TrainTask(options.input_settings(args), args.model, args.out, options.split_settings(args), options.fit_settings(args), args.overwrite)
+    _refuse_networks(args)
+    task = TrainTask(
+        options.input_settings(args),
+        args.model,
+        args.out,
+        options.split_settings(args),
+        options.fit_settings(args),
+        args.overwrite,
+        args.intervals,
+        args.permutations,
+    )
     return _do("train", task, args)
+
+
+def _dual_step(commands):
+    parser = _command(commands, "dual-step", "classify, then regress in each class, beside single regressors", _run_dual_step)
+    _add_chain(parser)
+
+
+def _run_dual_step(args):
+    from soilcore.project.settings import DualStepTask
+
+    _refuse_networks(args)
+    return _do("dual-step", DualStepTask(options.input_settings(args), options.split_settings(args), options.fit_settings(args)), args)
+
+
+def _learning_curve(commands):
+    parser = _command(commands, "learning-curve", "score a learner on growing numbers of samples", _run_learning_curve)
+    _add_chain(parser)
+    parser.add_argument("--model", required=True, metavar="NAME")
+
+
+def _run_learning_curve(args):
+    from soilcore.project.settings import LearningCurveTask
+
+    _refuse_networks(args)
+    task = LearningCurveTask(options.input_settings(args), args.model, options.split_settings(args), options.fit_settings(args))
+    return _do("learning-curve", task, args)
+
+
+def _hot_spots(commands):
+    parser = _command(commands, "hot-spots", "find where high and low values gather (Getis-Ord Gi*)", _run_hot_spots)
+    options.add_table(parser)
+    parser.add_argument("--k", type=int, default=8, help="neighbours (default 8)")
+    parser.add_argument("--band", type=float, metavar="M", help="all neighbours within so many metres instead")
+    parser.add_argument("--out", metavar="GPKG")
+
+
+def _run_hot_spots(args):
+    from soilcore.project.settings import HotSpotsTask
+
+    return _do("hot-spots", HotSpotsTask(options.input_settings(args), args.out, args.k, args.band, args.overwrite), args)
 
 
 def _add_chain(parser):
@@ -244,12 +299,13 @@ def _add_chain(parser):
     options.add_features(parser)
     options.add_folds(parser)
     options.add_fitting(parser)
+    options.add_dual_step(parser)
     for name in ("--epochs", "--batch"):
         parser.add_argument(name, type=int, help=argparse.SUPPRESS)
     parser.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)
 
 
-def _refuse_trust(args):
+def _refuse_networks(args):
     for name in ("epochs", "batch", "resume"):
         if getattr(args, name):
             raise NotAvailableError(f"--{name} is for networks, which are not available yet.")

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from soilcore.core.errors import SettingsError
 
+INTERVAL_METHODS = ("conformal", "cv+", "split", "cqr", "quantile-forest", "local")
+
 
 def add_general(parser):
     """Options every command has."""
@@ -106,6 +108,37 @@ def add_fitting(parser):
     group.add_argument("--jobs", type=int, default=FitSettings.jobs, help="threads")
 
 
+    group.add_argument(
+        "--neighbour",
+        action="append",
+        default=[],
+        choices=("gi-star", "kriging-prior"),
+        help="add a feature made of the target of neighbouring training samples, fitted inside every fold",
+    )
+    group.add_argument("--neighbours-k", type=int, default=FitSettings.neighbour_count, metavar="K", help="neighbours of gi-star")
+
+
+def add_trust(parser):
+    """What is measured beside the scores."""
+    group = parser.add_argument_group("trust")
+    group.add_argument("--intervals", choices=INTERVAL_METHODS, default=INTERVAL_METHODS[0], help="how prediction intervals are made")
+    group.add_argument(
+        "--permutations", type=int, metavar="N", help="permute the target N times to look for skill out of nothing (default: 20 where it is quick)"
+    )
+
+
+def add_dual_step(parser):
+    """The two steps: classes, then a regression in each."""
+    group = parser.add_argument_group("dual-step")
+    group.add_argument("--at", metavar="V|search", default="2", help="threshold between the classes, in the unit of the target (default 2)")
+    group.add_argument("--tau", metavar="V|tune", default="0.5", help="probability from which --mix hard takes the high class (default 0.5)")
+    group.add_argument("--classes-edges", metavar="V,V", help="thresholds of more than two classes")
+    group.add_argument("--mix", choices=("soft", "hard"), default="soft")
+    group.add_argument("--classifier", default="auto", help="auto compares all of them on inner folds")
+    group.add_argument("--regressor", default="xgboost", help="learner inside each class")
+    group.add_argument("--train-on", choices=("true", "predicted"), default="true", help="class by which the regressions' training samples are taken")
+
+
 def input_settings(args):
     """Settings of the inputs, from parsed options."""
     from soilcore.project.settings import InputSettings
@@ -124,7 +157,49 @@ def fit_settings(args):
     """Settings of tuning and fitting."""
     from soilcore.models.settings import FitSettings
 
-    return FitSettings(args.transform, args.trials, args.budget, args.seed, args.device, args.jobs)
+    return FitSettings(
+        args.transform,
+        args.trials,
+        args.budget,
+        args.seed,
+        args.device,
+        args.jobs,
+        neighbours=tuple(dict.fromkeys(args.neighbour)),
+        neighbour_count=args.neighbours_k,
+        dual_step=_dual_step(args),
+    )
+
+
+def _dual_step(args):
+    from soilcore.models.settings import DualStepSettings
+
+    if not hasattr(args, "classes_edges"):
+        return DualStepSettings()
+    return DualStepSettings(
+        at=_number_or_word(args.at, "search", "--at"),
+        tau=_number_or_word(args.tau, "tune", "--tau"),
+        edges=tuple(_number(text, "--classes-edges") for text in words(args.classes_edges)),
+        mix=args.mix,
+        classifier=args.classifier,
+        regressor=args.regressor,
+        train_on=args.train_on,
+    )
+
+
+def _number_or_word(text, word, option):
+    return word if text == word else _number(text, option, f" or {word}")
+
+
+def _number(text, option, otherwise=""):
+    import math
+
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise SettingsError(f"{option} must be a number{otherwise}; got {text!r}.")
+    return number
 
 
 def split_settings(args):

@@ -86,7 +86,15 @@ class SearchTask:
 
 @dataclass(frozen=True)
 class CompareTask:
-    """Score learners under the same folds."""
+    """Score learners under the same folds.
+
+    Parameters
+    ----------
+    intervals : str
+        How prediction intervals are made; see `soilcore.trust.intervals`.
+    permutations : int, optional
+        How often the target is permuted to look for skill out of nothing; None: only where it is quick.
+    """
 
     inputs: InputSettings
     models: tuple[str, ...]
@@ -94,6 +102,8 @@ class CompareTask:
     fit: FitSettings = field(default_factory=FitSettings)
     table4: bool = False
     predictions: bool = False
+    intervals: str = "conformal"
+    permutations: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,39 @@ class TrainTask:
     out: str
     splits: SplitSettings = field(default_factory=SplitSettings)
     fit: FitSettings = field(default_factory=FitSettings)
+    overwrite: bool = False
+    intervals: str = "conformal"
+    permutations: int | None = None
+
+
+@dataclass(frozen=True)
+class DualStepTask:
+    """Classify, then regress; always beside single regressors under the same folds."""
+
+    inputs: InputSettings
+    splits: SplitSettings = field(default_factory=SplitSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    singles: tuple[str, ...] = ("xgboost", "rf")
+
+
+@dataclass(frozen=True)
+class LearningCurveTask:
+    """Score a learner on growing numbers of training samples."""
+
+    inputs: InputSettings
+    model: str
+    splits: SplitSettings = field(default_factory=SplitSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+
+
+@dataclass(frozen=True)
+class HotSpotsTask:
+    """Find where high and low values gather; for exploration, never a predictor."""
+
+    inputs: InputSettings
+    out: str | None = None
+    k: int = 8
+    band: float | None = None
     overwrite: bool = False
 
 
@@ -150,6 +193,9 @@ TASKS = {
     "search": SearchTask,
     "compare": CompareTask,
     "train": TrainTask,
+    "dual-step": DualStepTask,
+    "learning-curve": LearningCurveTask,
+    "hot-spots": HotSpotsTask,
     "external": ExternalTask,
     "map": MapTask,
 }
