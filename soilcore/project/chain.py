@@ -128,6 +128,49 @@ def projected_places(table):
     return projected_metres(table.places[:, 0], table.places[:, 1], table.crs)
 
 
+def places_to_map(inputs, table, opened, report=silent):
+    """Pixels a map of this model would have, as far as imagery and covariates are at hand.
+
+    Returns
+    -------
+    points : MapPoints or None
+    places : ndarray of float, shape (n_points, 2), or None
+        Their centres in metres, in the plane of the samples; None where the samples have no places.
+    """
+    from soilcore.features.map_points import map_points
+    from soilcore.features.source import FeatureSource
+
+    recipe = table.recipe
+    have = opened.covariates.names if opened.covariates is not None else ()
+    lacks_scene = recipe.needs_scene and (opened.scene is None or recipe.table_roles)
+    if lacks_scene or (opened.scene is None and not have) or any(name not in have for name in recipe.columns):
+        return None, None
+    report(0, 1, "looking at the places to map")
+    source = FeatureSource(recipe, opened.scene, opened.covariates)
+    inputs, _ = without_water(inputs, opened.scene)
+    points = map_points(source, region_of(inputs, source.grid, opened.scene))
+    if points is None or table.places is None:
+        return points, None
+    from soilcore.core.projection import in_plane, metric_plane
+
+    return points, in_plane(points.x, points.y, points.crs, metric_plane(table.places[:, 0], table.places[:, 1], table.crs))
+
+
+def without_water(inputs, scene):
+    """Water is left out of a map unless somebody says otherwise, where the scene has the bands that tell it.
+
+    Returns
+    -------
+    inputs : InputSettings
+    said : tuple of str
+    """
+    from soilcore.data.regions import can_tell_water
+
+    if inputs.mask is not None or scene is None or not can_tell_water(scene.roles):
+        return inputs, ()
+    return replace(inputs, mask="water"), ("water is left out of the map (--mask none maps it as well)",)
+
+
 def region_of(inputs, grid, scene):
     """Area of interest and mask on a grid, or None when neither was given."""
     mask = None if inputs.mask == "none" else inputs.mask
