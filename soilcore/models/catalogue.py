@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from soilcore.core.errors import NotAvailableError, SettingsError
 from soilcore.core.tables import load_table
 
+_WITHOUT_NEIGHBOURS = ("mean", "best-index", "kriging")  # they look at no column, or at one that is named
+
 
 @dataclass(frozen=True)
 class LearnerSpec:
@@ -15,7 +17,7 @@ class LearnerSpec:
     name : str
         As typed after ``--model``.
     family : str
-        "baseline", "linear", "kernel", "trees", "network", "ensemble" or "two-step".
+        "baseline", "linear", "kernel", "trees", "network", "ensemble", "geostatistics" or "two-step".
     label : str
         For people.
     parameters : int or None
@@ -87,6 +89,16 @@ def make_learner(name, settings, *, index_columns=()):
         raise NotAvailableError(
             f"The model {name!r} ({spec.label}) is not available yet. Models: {', '.join(s.name for s in learner_specs() if s.available)}."
         )
+    learner = _learner(name, settings, index_columns)
+    if not settings.neighbours or name in _WITHOUT_NEIGHBOURS:
+        return learner
+    from soilcore.models.neighbour_learner import WithNeighbours
+
+    return WithNeighbours(learner, tuple(settings.neighbours), settings.neighbour_count, settings.seed)
+
+
+def _learner(name, settings, index_columns):
+    """The learner itself, without features of neighbouring samples."""
     if name == "mean":
         from soilcore.models.baselines import MeanModel
 
@@ -107,6 +119,22 @@ def make_learner(name, settings, *, index_columns=()):
         from soilcore.models.stacking import StackingModel
 
         return StackingModel(**common)
+    if name == "kriging":
+        from soilcore.models.kriging_learners import KrigingLearner
+
+        return KrigingLearner(target_transform=settings.transform, random_state=settings.seed)
+    if name == "regression-kriging":
+        from soilcore.models.kriging_learners import RegressionKriging
+
+        return RegressionKriging(**common)
+    if name == "dual-step":
+        from soilcore.models.two_step import TwoStepModel
+
+        return TwoStepModel(**vars(settings.dual_step), **common)
+    if name == "auto":
+        from soilcore.models.auto import AutoModel
+
+        return AutoModel(**common)
     from soilcore.models.pipelines import TunedRegressor
 
     return TunedRegressor(name, **common)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from soilcore.models.compiled_two_step import CompiledTwoStep
 from soilcore.models.forest import compile_forest
 
 TREE_ROWS = 65536  # rows that go down one tree before the next is taken; large forests leave the cache with fewer
@@ -39,7 +40,7 @@ def compile_learner(learner):
     if isinstance(learner, Pipeline):
         return CompiledLearner(_pipeline(learner) or _Library(learner, "predict"), _unchanged)
     if getattr(learner, "uses_coordinates", False):
-        return CompiledLearner(_LibraryWithPlaces(learner), learner.way_back_, uses_coordinates=True)
+        return CompiledLearner(_with_places(learner) or _LibraryWithPlaces(learner), learner.way_back_, uses_coordinates=True)
     transformed = _modelling_scale(learner) if isinstance(learner, Learner) else None
     if transformed is None and isinstance(learner, Learner):
         return CompiledLearner(_Library(learner, "predict_transformed"), learner.way_back_)
@@ -77,6 +78,20 @@ class CompiledLearner:
         if not len(X):
             return np.empty(0)
         return self.transformed(X, coordinates) if self.uses_coordinates else self.transformed(X)
+
+    def layers(self, X, coordinates=None):
+        """What the learner maps beside its prediction (`Learner.extra_layers_`), name to float64 of shape (n_rows,); empty for most."""
+        return self._also(X, "layers") if hasattr(self.transformed, "layers") else {}
+
+    def predict_with_layers(self, X, coordinates=None):
+        """`predict` and `layers` at once, for less than both."""
+        if not hasattr(self.transformed, "with_layers"):
+            return self.predict(X, coordinates), {}
+        transformed, layers = self._also(X, "with_layers")
+        return np.asarray(self.way_back(transformed), float), layers
+
+    def _also(self, X, method):
+        return getattr(self.transformed, method)(np.ascontiguousarray(X, np.float32))
 
     @property
     def by_library(self):
@@ -205,16 +220,55 @@ class _LibraryWithPlaces:
         return result
 
 
+@dataclass(frozen=True)
+class _Kriged:
+    """Kriged values alone, or the kriged residuals of a compiled learner on top of it."""
+
+    learner: object
+    base: CompiledLearner | None
+
+    def __call__(self, X, coordinates=None):
+        kriged = self.learner.krige(np.asarray(coordinates, float))
+        return kriged if self.base is None else kriged + self.base.predict_transformed(X, coordinates)
+
+
+@dataclass(frozen=True)
+class _Neighbours:
+    """Columns made of neighbouring samples, and the compiled learner that takes them."""
+
+    learner: object
+    inner: CompiledLearner
+
+    def __call__(self, X, coordinates=None):
+        columns = self.learner.neighbour_columns(np.asarray(coordinates, float))
+        return self.inner.predict_transformed(np.concatenate([X, columns.astype(np.float32)], axis=1), coordinates)
+
+
+def _with_places(learner):
+    """A learner that knows places as arithmetic, or None for an unknown one."""
+    from soilcore.models.kriging_learners import KrigingLearner, RegressionKriging
+    from soilcore.models.neighbour_learner import WithNeighbours
+
+    if isinstance(learner, KrigingLearner):
+        return _Kriged(learner, None)
+    if isinstance(learner, RegressionKriging):
+        return _Kriged(learner, compile_learner(learner.base_))
+    return _Neighbours(learner, compile_learner(learner.learner_)) if isinstance(learner, WithNeighbours) else None
+
+
 def _modelling_scale(learner):
     """The learner's prediction on its modelling scale as arithmetic, or None for an unknown one."""
     from soilcore.models.pipelines import TunedRegressor
     from soilcore.models.stacking import StackingModel
+    from soilcore.models.two_step import TwoStepModel
 
     if isinstance(learner, StackingModel):
         members = tuple(_modelling_scale(member) for member in learner.members_.values())
         if all(isinstance(member, _Library) for member in members):
             return None
         return _Weighted(members, np.asarray(learner.meta_coef_, float).ravel(), float(learner.meta_intercept_))
+    if isinstance(learner, TwoStepModel):
+        return CompiledTwoStep(learner, tuple(_modelling_scale(regression) for regression in learner.regressors_))
     if isinstance(learner, TunedRegressor):
         return _pipeline(learner.pipeline_) or _Library(learner, "predict_transformed")
     return None
@@ -292,7 +346,7 @@ def _in_blocks(function, X, rows, whole=True):
 
 
 def _parts(transformed):
-    return transformed.members if isinstance(transformed, _Weighted) else (transformed,)
+    return transformed.members if isinstance(transformed, (_Weighted, CompiledTwoStep)) else (transformed,)
 
 
 def _unchanged(values):

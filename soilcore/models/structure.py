@@ -3,6 +3,7 @@
 import numpy as np
 
 from soilcore.core.errors import ModelError
+from soilcore.models.stored_two_step import read_two_step, two_step_class, write_two_step
 
 _OWN_ATTRIBUTES = ("device_", "device_note_", "nonnegative_")
 
@@ -70,8 +71,10 @@ def rebuild(description, reader):
 
 
 def _plain_settings(learner):
-    """Parameters as JSON values; a generator is replaced by the fact that there was one."""
-    settings = learner.get_params(deep=False)
+    """Parameters as JSON values; a generator is replaced by the fact that there was one, and a learner inside is described on its own."""
+    from sklearn.base import BaseEstimator
+
+    settings = {name: value for name, value in learner.get_params(deep=False).items() if not isinstance(value, BaseEstimator)}
     seed = settings.get("random_state")
     if seed is not None and not isinstance(seed, (int, np.integer)):
         settings["random_state"] = None
@@ -215,6 +218,53 @@ def _stack():
     return StackingModel
 
 
+def _auto():
+    from soilcore.models.auto import AutoModel
+
+    return AutoModel
+
+
+def _write_auto(learner, writer, prefix):
+    from soilcore.models.stored_auto import write_auto
+
+    return write_auto(learner, writer, prefix)
+
+
+def _read_auto(learner, learned, reader):
+    from soilcore.models.stored_auto import read_auto
+
+    read_auto(learner, learned, reader)
+
+
+def _kriging():
+    from soilcore.models.kriging_learners import KrigingLearner
+
+    return KrigingLearner
+
+
+def _regression_kriging():
+    from soilcore.models.kriging_learners import RegressionKriging
+
+    return RegressionKriging
+
+
+def _with_neighbours():
+    from soilcore.models.neighbour_learner import WithNeighbours
+
+    return WithNeighbours
+
+
+def _stored_kriging(action):
+    """A writer or reader of `soilcore.models.stored_kriging`, imported when it is called."""
+
+    def call(learner, *rest):
+        from soilcore.models import stored_kriging
+
+        return getattr(stored_kriging, action)(learner, *rest)
+
+    return call
+
+
 def _kinds():
     """Kind to (class, writer, reader)."""
     return {
@@ -222,4 +272,9 @@ def _kinds():
         "best-index": (_best_index, _write_best_index, _read_best_index),
         "tuned": (_tuned, _write_tuned, _read_tuned),
         "stacking": (_stack, _write_stack, _read_stack),
+        "dual-step": (two_step_class, write_two_step, read_two_step),
+        "kriging": (_kriging, _stored_kriging("write_kriging"), _stored_kriging("read_kriging")),
+        "regression-kriging": (_regression_kriging, _stored_kriging("write_regression_kriging"), _stored_kriging("read_regression_kriging")),
+        "with-neighbours": (_with_neighbours, _stored_kriging("write_with_neighbours"), _stored_kriging("read_with_neighbours")),
+        "auto": (_auto, _write_auto, _read_auto),
     }
