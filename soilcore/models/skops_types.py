@@ -4,7 +4,7 @@ Collected from what the learners write with scikit-learn 1.6 to 1.9; `tests/engi
 """
 
 ALLOWED_CLASSES = frozenset(
-    {"MLPRegressor", "PCA", "PLSRegression", "RandomForestRegressor", "Ridge", "StandardScaler", "TransformedTargetRegressor"}
+    {"ExtraTreesRegressor", "MLPRegressor", "PCA", "PLSRegression", "RandomForestRegressor", "Ridge", "StandardScaler", "TransformedTargetRegressor"}
 )
 
 _PLAIN = ("builtins.bool", "builtins.dict", "builtins.float", "builtins.int", "builtins.list", "builtins.str", "builtins.tuple")
@@ -13,12 +13,14 @@ _SKLEARN = (
     "sklearn.compose._target.TransformedTargetRegressor",
     "sklearn.cross_decomposition._pls.PLSRegression",
     "sklearn.decomposition._pca.PCA",
+    "sklearn.ensemble._forest.ExtraTreesRegressor",
     "sklearn.ensemble._forest.RandomForestRegressor",
     "sklearn.linear_model._ridge.Ridge",
     "sklearn.neural_network._multilayer_perceptron.MLPRegressor",
     "sklearn.preprocessing._data.StandardScaler",
     "sklearn.svm._classes.SVR",
     "sklearn.tree._classes.DecisionTreeRegressor",
+    "sklearn.tree._classes.ExtraTreeRegressor",
     "sklearn.tree._tree.Tree",
 )
 ALLOWED_TYPES = frozenset(_PLAIN + _NUMPY + _SKLEARN)
