@@ -182,6 +182,25 @@ def pack_forest(estimator):
         trees, divisor, base = _boosted_trees(estimator)
     else:
         trees, divisor, base = _averaged_trees(estimator)
+    return pack_trees(trees, divisor, base, n_features)
+
+
+def pack_trees(trees, divisor, base, n_features):
+    """Pack trees given as arrays.
+
+    Parameters
+    ----------
+    trees : list of (left, right, feature, threshold, value)
+        Arrays of length n_nodes: children (-1 at a leaf), column, float32 threshold (left where x <= threshold), value of a leaf.
+    divisor, base : float
+        See `PackedForest`.
+    n_features : int
+        At most 256.
+
+    Returns
+    -------
+    PackedForest
+    """
     packed = [_pack_tree(*tree) for tree in trees]
     starts = np.concatenate([[0], np.cumsum([values.size for _, values in packed])]).astype(np.int64)
     nodes = np.concatenate([nodes for nodes, _ in packed])
