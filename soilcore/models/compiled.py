@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from soilcore.models.compiled_places import Kriged, WithColumns, compiled_with_places
 from soilcore.models.compiled_two_step import CompiledTwoStep
 from soilcore.models.forest import compile_forest
 
@@ -40,7 +41,7 @@ def compile_learner(learner):
     if isinstance(learner, Pipeline):
         return CompiledLearner(_pipeline(learner) or _Library(learner, "predict"), _unchanged)
     if getattr(learner, "uses_coordinates", False):
-        return CompiledLearner(_with_places(learner) or _LibraryWithPlaces(learner), learner.way_back_, uses_coordinates=True)
+        return CompiledLearner(compiled_with_places(learner, compile_learner) or _LibraryWithPlaces(learner), learner.way_back_, uses_coordinates=True)
     transformed = _modelling_scale(learner) if isinstance(learner, Learner) else None
     if transformed is None and isinstance(learner, Learner):
         return CompiledLearner(_Library(learner, "predict_transformed"), learner.way_back_)
@@ -81,17 +82,23 @@ class CompiledLearner:
 
     def layers(self, X, coordinates=None):
         """What the learner maps beside its prediction (`Learner.extra_layers_`), name to float64 of shape (n_rows,); empty for most."""
-        return self._also(X, "layers") if hasattr(self.transformed, "layers") else {}
+        return self._also(X, "layers", coordinates) if hasattr(self.transformed, "layers") else {}
 
     def predict_with_layers(self, X, coordinates=None):
         """`predict` and `layers` at once, for less than both."""
         if not hasattr(self.transformed, "with_layers"):
             return self.predict(X, coordinates), {}
-        transformed, layers = self._also(X, "with_layers")
+        transformed, layers = self.transformed_with_layers(X, coordinates)
         return np.asarray(self.way_back(transformed), float), layers
 
-    def _also(self, X, method):
-        return getattr(self.transformed, method)(np.ascontiguousarray(X, np.float32))
+    def transformed_with_layers(self, X, coordinates=None):
+        """`predict_transformed` and `layers` at once, where the learner has layers."""
+        return self._also(X, "with_layers", coordinates)
+
+    def _also(self, X, method, coordinates):
+        X = np.ascontiguousarray(X, np.float32)
+        places = (coordinates,) if self.uses_coordinates else ()
+        return getattr(self.transformed, method)(X, *places)
 
     @property
     def by_library(self):
@@ -220,42 +227,6 @@ class _LibraryWithPlaces:
         return result
 
 
-@dataclass(frozen=True)
-class _Kriged:
-    """Kriged values alone, or the kriged residuals of a compiled learner on top of it."""
-
-    learner: object
-    base: CompiledLearner | None
-
-    def __call__(self, X, coordinates=None):
-        kriged = self.learner.krige(np.asarray(coordinates, float))
-        return kriged if self.base is None else kriged + self.base.predict_transformed(X, coordinates)
-
-
-@dataclass(frozen=True)
-class _Neighbours:
-    """Columns made of neighbouring samples, and the compiled learner that takes them."""
-
-    learner: object
-    inner: CompiledLearner
-
-    def __call__(self, X, coordinates=None):
-        columns = self.learner.neighbour_columns(np.asarray(coordinates, float))
-        return self.inner.predict_transformed(np.concatenate([X, columns.astype(np.float32)], axis=1), coordinates)
-
-
-def _with_places(learner):
-    """A learner that knows places as arithmetic, or None for an unknown one."""
-    from soilcore.models.kriging_learners import KrigingLearner, RegressionKriging
-    from soilcore.models.neighbour_learner import WithNeighbours
-
-    if isinstance(learner, KrigingLearner):
-        return _Kriged(learner, None)
-    if isinstance(learner, RegressionKriging):
-        return _Kriged(learner, compile_learner(learner.base_))
-    return _Neighbours(learner, compile_learner(learner.learner_)) if isinstance(learner, WithNeighbours) else None
-
-
 def _modelling_scale(learner):
     """The learner's prediction on its modelling scale as arithmetic, or None for an unknown one."""
     from soilcore.models.pipelines import TunedRegressor
@@ -346,6 +317,8 @@ def _in_blocks(function, X, rows, whole=True):
 
 
 def _parts(transformed):
+    if isinstance(transformed, (Kriged, WithColumns)):
+        return () if transformed.inside is None else _parts(transformed.inside.transformed)
     return transformed.members if isinstance(transformed, (_Weighted, CompiledTwoStep)) else (transformed,)
 
 

@@ -72,6 +72,11 @@ class WithNeighbours(Learner):
         return getattr(self.learner, "smearing", 1.0)
 
     @property
+    def way_back_(self):
+        """That of the learner inside."""
+        return self.learner_.way_back_
+
+    @property
     def extra_layers_(self):
         """What the learner inside can map beside its prediction."""
         return getattr(getattr(self, "learner_", self.learner), "extra_layers_", ())
