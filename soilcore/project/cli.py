@@ -282,9 +282,9 @@ def _run_learning_curve(args):
 def _hot_spots(commands):
     parser = _command(commands, "hot-spots", "find where high and low values gather (Getis-Ord Gi*)", _run_hot_spots)
     options.add_table(parser)
-    parser.add_argument("--k", type=int, default=8, help="neighbours (default 8)")
-    parser.add_argument("--band", type=float, metavar="M", help="all neighbours within so many metres instead")
-    parser.add_argument("--out", metavar="GPKG")
+    parser.add_argument("--k", type=int, help="nearest samples to look at (default: those within half the range of the variogram, or 8)")
+    parser.add_argument("--band", type=float, metavar="M", help="look at all samples within so many metres instead")
+    parser.add_argument("--out", metavar="GPKG", help="write the samples with z, p and class")
 
 
 def _run_hot_spots(args):

@@ -146,7 +146,7 @@ class HotSpotsTask:
 
     inputs: InputSettings
     out: str | None = None
-    k: int = 8
+    k: int | None = None
     band: float | None = None
     overwrite: bool = False
 

@@ -4,7 +4,7 @@ from soilcore.core.errors import SettingsError
 from soilcore.core.files import plain
 from soilcore.core.progress import silent
 from soilcore.core.settings import from_plain
-from soilcore.project import demo, steps
+from soilcore.project import demo, hot_spots, steps
 from soilcore.project.settings import TASKS
 
 _RUNNERS = {
@@ -16,6 +16,7 @@ _RUNNERS = {
     "search": steps.search,
     "compare": steps.compare,
     "train": steps.train,
+    "hot-spots": hot_spots.hot_spots,
     "external": steps.external,
     "map": steps.map_model,
 }
