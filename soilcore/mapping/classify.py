@@ -2,7 +2,7 @@
 
 import numpy as np
 
-NO_CLASS = 255  # nodata of class rasters, uint8
+from soilcore.mapping.layers import NO_CLASS
 
 
 def classes_of(scheme, values):

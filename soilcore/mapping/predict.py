@@ -1,29 +1,24 @@
 """From a fitted model and its predictors as windows of pixels to a map: values, classes, areas, and the files other programs read."""
 
-import json
-import math
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
 
-from soilcore.core import fingerprint
 from soilcore.core.classes import check_scheme_fits, class_scheme
 from soilcore.core.errors import ModelError, NotAvailableError, SceneError
 from soilcore.core.memory import peak_memory_mb
 from soilcore.core.progress import part, silent
 from soilcore.core.tiles import check_window, run_tiles, worker_threads
-from soilcore.data.cog import gtiff_profile, write_cog
 from soilcore.features.recipe import FeatureRecipe, check_same_scaling
-from soilcore.mapping.classify import NO_CLASS, ClassAreas, classes_of
-from soilcore.mapping.layers import CLASS_SUFFIX, appearing_together, check_map_output, layer_path, write_category_names
-from soilcore.mapping.ramps import rgb_of
-from soilcore.mapping.styles import class_style, value_style, write_style_files
-from soilcore.models.compiled import TREE_ROWS, compile_learner
+from soilcore.mapping.classify import ClassAreas, classes_of
+from soilcore.mapping.layers import INSIDE, appearing_together, check_map_output
+from soilcore.mapping.pixels import pixel_model, residual_variogram_of
+from soilcore.mapping.rasters import MapRasters
+from soilcore.mapping.uncertain_areas import UncertainAreas, block_side
+from soilcore.models.compiled import TREE_ROWS
 
-_STYLE_PIXELS = 200_000  # the colour range is taken from about so many
-_STYLE_PERCENTILES = (2, 98)
 _WINDOWS_SHARE = 0.92  # of the time; the rest is the copy with overviews
 
 
@@ -43,7 +38,14 @@ class MapSettings:
         Whether an existing map is replaced.
     threads : int, optional
         Windows computed at a time; the cores at hand if not given.
-    interval, thresholds, aoa, cluster
+    interval : float, optional
+        Level of prediction intervals, between 0 and 1: layers ``OUT_lower.tif`` and ``OUT_upper.tif``.
+    thresholds : tuple of float
+        Unit of the target: the probability of more than each, 0-1, as ``OUT_p_gt_V.tif``.
+    aoa : bool
+        Whether dissimilarity, area of applicability (1 inside, 0 outside), expected error and local point density are written: ``OUT_di.tif``,
+        ``OUT_aoa.tif``, ``OUT_error.tif`` (inside only), ``OUT_lpd.tif``.
+    cluster
         Not available yet; refused when given.
     """
 
@@ -75,15 +77,19 @@ def predict_map(model, source, settings, region=None, report=silent):
     Returns
     -------
     dict
-        ``out``; ``layers``, the files written by kind; ``pixels``, ``valid``: counts; ``seconds``; ``peak_rss_mb``; ``classes``, the area
-        of each class (see `ClassAreas.table`) or None; ``aoa_share``, None.
+        ``out``; ``layers``, the files written by kind (`soilcore.mapping.layers.KINDS`; ``p_gt_4`` for a threshold of 4); ``pixels``,
+        ``valid``: counts; ``seconds``; ``peak_rss_mb``; ``classes``, the area of each class (see `ClassAreas.table`) or None; with an
+        interval or a threshold its rows also hold ``area_ha_expected``, ``area_ha_low`` and ``area_ha_high`` (see `UncertainAreas`) and
+        ``classes_assumption`` says on what they rest; ``aoa_share``, part of the valid pixels inside the area of applicability, or None;
+        ``interval``, with ``level``, ``method``, ``coverage`` (observed in cross-validation), or None.
 
     Raises
     ------
     ModelError
-        If the predictors, their scaling or the sensor are not those of training.
+        If the predictors, their scaling or the sensor are not those of training, or the model was stored without intervals or area of
+        applicability that are asked for.
     SettingsError
-        If the class scheme does not fit the target, the window is impossible, or the file exists.
+        If the class scheme does not fit the target, level, threshold or window are impossible, or the file exists.
     SceneError
         If not a single pixel can be predicted.
     """
@@ -93,12 +99,17 @@ def predict_map(model, source, settings, region=None, report=silent):
     scheme = _scheme(model, settings.classes)
     check_source(model, source)
     out = check_map_output(settings.out, settings.overwrite)
+    pixel = pixel_model(model, settings, source.grid, scheme)
+    drawn = _Map(source.grid, scheme, pixel)
+    if pixel.edges:
+        drawn.uncertain = UncertainAreas(scheme, source.grid, block_side(residual_variogram_of(model)))
+    keys = ("value", *(("class",) if scheme else ()), *pixel.layers)
+    rasters = MapRasters(model, source.grid, keys, scheme, _tags(pixel))
     with appearing_together(out) as folder:
-        drawn = _Map(model, source.grid, scheme)
-        _predict_windows(drawn, source, region, settings, folder, part(report, 0, _WINDOWS_SHARE))
+        _predict_windows(drawn, rasters, source, region, settings, folder, part(report, 0, _WINDOWS_SHARE))
         _check_not_empty(drawn, region)
-        layers = _finish(drawn, folder, out, part(report, _WINDOWS_SHARE, 1 - _WINDOWS_SHARE))
-    return {
+        layers = rasters.finish(folder, out, part(report, _WINDOWS_SHARE, 1 - _WINDOWS_SHARE))
+    facts = {
         "out": str(out),
         "layers": layers,
         "pixels": source.grid.height * source.grid.width,
@@ -106,9 +117,11 @@ def predict_map(model, source, settings, region=None, report=silent):
         "unit": model.target.get("unit"),
         "seconds": round(time.perf_counter() - started, 3),
         "peak_rss_mb": peak_memory_mb(),
-        "classes": drawn.areas.table() if scheme else None,
-        "aoa_share": None,
+        "classes": drawn.classes(),
+        "aoa_share": drawn.inside / drawn.valid if settings.aoa else None,
+        "interval": _interval_facts(pixel),
     }
+    return facts | ({"classes_assumption": drawn.uncertain.assumption} if drawn.uncertain else {})
 
 
 def check_source(model, source):
@@ -137,143 +150,107 @@ def check_source(model, source):
 
 
 class _Map:
-    """What grows while the windows are written: counts, and a sample of the values for the colours."""
+    """What grows while the windows are written: counts and areas."""
 
-    def __init__(self, model, grid, scheme):
-        self.model, self.grid, self.scheme = model, grid, scheme
+    def __init__(self, grid, scheme, pixel):
+        self.grid, self.scheme, self.pixel = grid, scheme, pixel
         self.areas = ClassAreas(scheme, grid) if scheme else None
-        self.valid = self.kept = 0
-        self._step = max(1, math.ceil(math.sqrt(grid.height * grid.width / _STYLE_PIXELS)))
-        self._sample = []
+        self.uncertain = None
+        self.valid = self.kept = self.inside = self.bounded = 0
 
-    def add(self, window, values, classes, kept):
-        """Count one window. The sample lies on a fixed grid of pixels, so the colours do not depend on the windows either."""
-        finite = np.isfinite(values)
-        self.valid += int(finite.sum())
-        self.kept += kept
+    def add(self, window, result):
+        """Count one window."""
+        arrays = result.arrays
+        self.valid += int(np.isfinite(arrays["value"]).sum())
+        self.kept += result.kept
         if self.areas:
-            self.areas.add(window, classes)
-        rows, cols = slice(-window.row % self._step, None, self._step), slice(-window.col % self._step, None, self._step)
-        self._sample.append(values[rows, cols][finite[rows, cols]])
+            self.areas.add(window, arrays["class"])
+        if "aoa" in arrays:
+            self.inside += int(np.count_nonzero(arrays["aoa"] == INSIDE))
+        if "upper" in arrays:
+            self.bounded += int((np.isfinite(arrays["lower"]) & np.isfinite(arrays["upper"])).sum())
+        for counted in result.areas:
+            self.uncertain.add(*counted)
 
-    def value_style(self):
-        sample = np.concatenate(self._sample)
-        low, high = np.percentile(np.sort(sample), _STYLE_PERCENTILES) if sample.size else (0.0, 1.0)
-        return value_style(low, high, self.model.target.get("unit") or "")
+    def classes(self):
+        """Rows of the class table; with expected area and interval where probabilities are known."""
+        if not self.areas:
+            return None
+        rows = self.areas.table()
+        return [row | more for row, more in zip(rows, self.uncertain.table(), strict=True)] if self.uncertain else rows
 
 
-def _predict_windows(drawn, source, region, settings, folder, report):
-    compiled = compile_learner(drawn.model.learner)
-    threads = worker_threads(settings.threads)
+@dataclass(frozen=True)
+class _Computed:
+    """One window: arrays by layer, areas above class limits by strip, pixels that were to be mapped."""
 
+    arrays: dict
+    areas: list
+    kept: int
+
+
+def _predict_windows(drawn, rasters, source, region, settings, folder, report):
     def read(window):
         return reader.read(window), None if region is None else region.keep(window)
 
     def compute(window, data):
-        features, keep = data
-        values = _predicted(compiled, features, keep)
-        kept = values.size if keep is None else int(np.count_nonzero(keep))
-        return values, classes_of(drawn.scheme, values) if drawn.scheme else None, kept
+        return _computed(drawn, rasters, window, *data)
 
     def write(window, result):
-        values, classes, _ = result
-        place = _place(window)
-        raster.write(values, 1, window=place)
-        if drawn.scheme:
-            class_raster.write(classes, 1, window=place)
-        drawn.add(window, *result)
+        put(window, result.arrays)
+        drawn.add(window, result)
 
     with ExitStack() as stack:
         reader = stack.enter_context(source.reader())
-        raster = stack.enter_context(_value_raster(folder / "values.gtiff", drawn))
-        class_raster = stack.enter_context(_class_raster(folder / "classes.gtiff", drawn)) if drawn.scheme else None
-        run_tiles(source.grid, settings.window, read, compute, write, threads, report, "mapping")
+        put = stack.enter_context(rasters.opened(folder))
+        run_tiles(source.grid, settings.window, read, compute, write, worker_threads(settings.threads), report, "mapping")
 
 
-def _predicted(compiled, features, keep):
-    """Values of one window, float32 of shape (rows, columns), NaN where a predictor is missing or the region ends."""
+def _computed(drawn, rasters, window, features, keep):
+    """Every layer of one window; nodata where a predictor is missing or the region ends."""
     valid = np.isfinite(features[0])
     for layer in features[1:]:
         valid &= np.isfinite(layer)
     if keep is not None:
         valid &= keep
-    values = np.full(valid.shape, np.nan, np.float32)
+    arrays, areas = rasters.empty(valid.shape), []
     strip = max(1, TREE_ROWS // valid.shape[1])  # as many pixels as go down a tree together; a second copy of all predictors is never held
     for top in range(0, valid.shape[0], strip):
         band = slice(top, top + strip)
         inside = valid[band]
-        if inside.any():
-            rows = np.empty((np.count_nonzero(inside), len(features)), np.float32)
-            for number, layer in enumerate(features):
-                rows[:, number] = layer[band][inside]
-            values[band][inside] = compiled.predict(rows)
-    return values
-
-
-def _finish(drawn, folder, out, report):
-    """Copy the layers into their cloud-optimised form, with styles beside them; the places they will have, by kind."""
-    layers = {"value": str(out)}
-    report(0, 1, "writing the map")
-    write_cog(folder / "values.gtiff", folder / out.name)
-    (folder / "values.gtiff").unlink()
-    write_style_files(folder / out.name, drawn.value_style())
+        if not inside.any():
+            continue
+        table = np.empty((np.count_nonzero(inside), len(features)), np.float32)
+        for number, layer in enumerate(features):
+            table[:, number] = layer[band][inside]
+        rows, cols = np.nonzero(inside)
+        rows, cols = rows + (window.row + top), cols + window.col
+        values, above = drawn.pixel.compute(table, rows, cols)
+        with np.errstate(over="ignore"):  # a bound may be farther off than float32 can say; it is infinite then
+            for key, column in values.items():
+                arrays[key][band][inside] = column
+        if above is not None:
+            areas.append(drawn.uncertain.count(rows, cols, above))
     if drawn.scheme:
-        report(1, 2, "writing the classes")
-        place = layer_path(folder / out.name, CLASS_SUFFIX)
-        write_cog(folder / "classes.gtiff", place, overviews="mode")
-        (folder / "classes.gtiff").unlink()
-        write_style_files(place, class_style(drawn.scheme))
-        write_category_names(place, drawn.scheme.labels)
-        layers["class"] = str(layer_path(out, CLASS_SUFFIX))
-    report(1, 1, "the map is written")
-    return layers
+        arrays["class"] = classes_of(drawn.scheme, arrays["value"])
+    return _Computed(arrays, areas, valid.size if keep is None else int(np.count_nonzero(keep)))
 
 
-@contextmanager
-def _value_raster(path, drawn):
-    import rasterio
-
-    target = drawn.model.target
-    with rasterio.open(path, "w", **gtiff_profile(drawn.grid, 1, "float32", float("nan"))) as raster:
-        raster.descriptions = (_description(target),)
-        raster.units = (target.get("unit") or "",)
-        raster.update_tags(**_tags(drawn.model))
-        yield raster
+def _interval_facts(pixel):
+    """Level and method of the bounds, and what part of the samples they held in cross-validation."""
+    if pixel.level is None:
+        return None
+    return {"level": pixel.level, "method": pixel.method, "coverage": pixel.coverage}
 
 
-@contextmanager
-def _class_raster(path, drawn):
-    import rasterio
-
-    scheme = drawn.scheme
-    with rasterio.open(path, "w", **gtiff_profile(drawn.grid, 1, "uint8", NO_CLASS)) as raster:
-        raster.descriptions = (f"{scheme.title or scheme.id} of {_description(drawn.model.target)}",)
-        raster.write_colormap(1, {number: (*rgb_of(color), 255) for number, color in enumerate(scheme.colors)} | {NO_CLASS: (0, 0, 0, 0)})
-        named = {f"CLASS_{number}": label for number, label in enumerate(scheme.labels)}
-        edges = {"SOILCORE_CLASSES": scheme.id, "SOILCORE_CLASS_EDGES": json.dumps(list(scheme.edges)), "SOILCORE_CLASS_UNIT": scheme.unit}
-        raster.update_tags(**_tags(drawn.model), **edges, **named)
-        yield raster
-
-
-def _description(target):
-    form = target.get("form")
-    return target["column"] if form in (None, "", "as-measured") else f"{form} ({target['column']})"
-
-
-def _tags(model):
-    """What a map says of its origin."""
-    learner, provenance = model.learner, getattr(model, "provenance", None) or {}
-    tags = {
-        "SOILCORE_MODEL": getattr(model, "name", None) or type(learner).__name__,
-        "SOILCORE_MODEL_CREATED": provenance.get("created"),
-        "SOILCORE_RECIPE": fingerprint.of_settings(model.recipe)[:16],
-        "SOILCORE_TARGET": model.target["column"],
-        "SOILCORE_TARGET_FORM": model.target.get("form"),
-        "SOILCORE_TARGET_METHOD": model.target.get("method"),
-        "SOILCORE_UNIT": model.target.get("unit"),
-        "SOILCORE_TRANSFORM": learner.transform_.name if hasattr(learner, "transform_") else "none",
-    }
-    return {name: str(value) for name, value in tags.items() if value}
+def _tags(pixel):
+    """What the files say of interval and area."""
+    tags = {"SOILCORE_INTERVAL_METHOD": pixel.method}
+    if pixel.level is not None:
+        tags |= {"SOILCORE_INTERVAL_LEVEL": pixel.level, "SOILCORE_INTERVAL_OBSERVED_COVERAGE": pixel.coverage}
+    if pixel.with_area:
+        tags["SOILCORE_AOA_THRESHOLD"] = f"{pixel.area.threshold_:.6g}"
+    return {name: str(value) for name, value in tags.items() if value is not None}
 
 
 def _scheme(model, identifier):
@@ -289,7 +266,9 @@ def _check_not_empty(drawn, region):
         return
     pixels = drawn.grid.height * drawn.grid.width
     if region is not None and not drawn.kept:
-        raise SceneError(f"None of the {pixels} pixels lies inside the area of interest and outside the mask. Check their place, or leave out --aoi and --mask.")
+        raise SceneError(
+            f"None of the {pixels} pixels lies inside the area of interest and outside the mask. Check their place, or leave out --aoi and --mask."
+        )
     raise SceneError(
         f"No pixel can be predicted: {drawn.kept} of {pixels} are to be mapped, and each of them lacks a predictor. "
         "Check that scene and covariates overlap, and that nodata, --scale and --offset are right."
@@ -297,16 +276,5 @@ def _check_not_empty(drawn, region):
 
 
 def _refuse_unavailable(settings):
-    later = {
-        "--interval": settings.interval is not None,
-        "--threshold": bool(settings.thresholds),
-        "--aoa": settings.aoa,
-        "--cluster": settings.cluster is not None,
-    }
-    for option, wanted in later.items():
-        if wanted:
-            raise NotAvailableError(f"{option} is not available yet. Leave it out to get the prediction and its classes.")
-
-
-def _place(window):
-    return (window.row, window.row + window.height), (window.col, window.col + window.width)
+    if settings.cluster is not None:
+        raise NotAvailableError("--cluster is not available yet. Leave it out: the map is computed on this machine.")

@@ -126,7 +126,7 @@ def layer_bounds(path):
 
 
 def style_of(path, band=1, ramp=None):
-    """A style for a raster that says how it is meant: the classes of a class raster, otherwise a ramp over its values.
+    """A style for a raster: what it says itself, as every layer of a map does, otherwise a ramp over its values.
 
     Parameters
     ----------
@@ -138,13 +138,11 @@ def style_of(path, band=1, ramp=None):
     Returns
     -------
     Style
-        The range runs from the 2nd to the 98th percentile of a sample of the pixels.
+        Where the raster does not say, the range runs from the 2nd to the 98th percentile of a sample of the pixels.
     """
-    from soilcore.core.classes import class_scheme
-
     with opened_raster(path) as raster, reading(path):
-        if scheme := raster.tags().get("SOILCORE_CLASSES"):
-            return class_style(class_scheme(scheme))
+        if said := _said_style(raster, band, ramp):
+            return said
         step = max(1, math.ceil(max(raster.width, raster.height) / _SAMPLE_SIDE))
         shape = max(1, raster.height // step), max(1, raster.width // step)
         sample = raster.read(band, out_shape=shape, masked=True).astype(float).filled(np.nan)
@@ -154,6 +152,23 @@ def style_of(path, band=1, ramp=None):
     low, high = np.percentile(finite, _STYLE_PERCENTILES) if finite.size else (0.0, 1.0)
     style = value_style(low, high, unit) if ramp is None else value_style(low, high, unit, ramp)
     return Style(style.kind, style.low, style.high, style.ramp, unit=unit, bands=(band,))
+
+
+def _said_style(raster, band, ramp):
+    """The style a layer of a map was written with, or None."""
+    from soilcore.core.classes import class_scheme
+
+    tags = raster.tags()
+    if scheme := tags.get("SOILCORE_CLASSES"):
+        return class_style(class_scheme(scheme))
+    if "SOILCORE_LAYER" not in tags:
+        return None
+    if "CLASS_0" in tags:
+        labels = tuple(tags[f"CLASS_{number}"] for number in range(_LEVELS) if f"CLASS_{number}" in tags)
+        colors = raster.colormap(1)
+        return Style("classes", colors=tuple("#{:02x}{:02x}{:02x}".format(*colors[number][:3]) for number in range(len(labels))), labels=labels)
+    low, high = float(tags["SOILCORE_STYLE_LOW"]), float(tags["SOILCORE_STYLE_HIGH"])
+    return Style("continuous", low, high, ramp or tags["SOILCORE_STYLE_RAMP"], unit=raster.units[band - 1] or "", bands=(band,))
 
 
 def _warped(raster, style, bounds, northing):

@@ -293,10 +293,16 @@ def test_classes_of_another_quantity_are_refused_with_the_conversion(tmp_path):
         predict_map(as_measured, make_source(), MapSettings(str(tmp_path / "m.tif"), classes="cn-coastal"))
 
 
-@pytest.mark.parametrize("later", [{"interval": 0.9}, {"thresholds": (4.0,)}, {"aoa": True}, {"cluster": "tcp://host:8786"}])
-def test_what_is_not_built_yet_says_so(quick, tmp_path, later):
+def test_what_is_not_built_yet_says_so(quick, tmp_path):
     with pytest.raises(NotAvailableError, match="not available yet"):
-        predict_map(quick, make_source(), MapSettings(str(tmp_path / "m.tif"), **later))
+        predict_map(quick, make_source(), MapSettings(str(tmp_path / "m.tif"), cluster="tcp://host:8786"))
+
+
+@pytest.mark.parametrize("asked", [{"interval": 0.9}, {"thresholds": (4.0,)}, {"aoa": True}])
+def test_a_model_that_was_stored_without_it_says_how_to_get_it(quick, tmp_path, asked):
+    with pytest.raises(ModelError, match="stored without .* Train the model again"):
+        predict_map(quick, make_source(), MapSettings(str(tmp_path / "m.tif"), **asked))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_map_without_a_single_value_is_refused(quick, tmp_path):
