@@ -96,10 +96,10 @@ class NearestRows:
 
     def _settle_close(self, turned, block, norms, distance, number):
         """Rows almost on a training row: the tree decides, which finds close neighbours at once in any number of dimensions."""
-        close = np.flatnonzero((distance > 0) & (distance < _CLOSE * np.sqrt(norms + self._largest)))
+        close = np.flatnonzero((distance > 0) & (distance < _CLOSE * np.sqrt(norms)))
         if not close.size:
             return
-        _, found = self._tree.query(turned[close], distance_upper_bound=distance[close] * (1 + 1e-9) + 1e-300)
+        _, found = self._tree.query(turned[close], distance_upper_bound=distance[close].max() * (1 + 1e-9))
         there = found < len(self.rows)
         close, found = close[there], found[there]
         exact = _distance(block[close], self.rows[found])

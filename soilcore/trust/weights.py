@@ -11,6 +11,7 @@ _MOST_DRAWS = 10
 _ENOUGH_ROWS = 2000  # draws times samples; more says nothing new
 _MOST_ROWS = 100_000  # rows that the learner of one fold predicts at most
 _MOST_VALUES = 20_000_000  # held at a time
+_ROUNDING = 1e-9  # of the error
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,8 @@ def _growth(learner, fold, groups, rng):
         errors = fold.errors(learner, np.concatenate(blocks)).mean(axis=1)
         before = errors[0]
         after.append(errors[1:].reshape(-1, draws).mean(axis=1))
-    return np.concatenate(after) - before
+    growth = np.concatenate(after) - before
+    return np.where(np.abs(growth) > _ROUNDING * before, growth, 0.0)
 
 
 def _some_of(test, groups, rng):
