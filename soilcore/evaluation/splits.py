@@ -4,13 +4,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soilcore.core.errors import NotAvailableError, SampleError, SettingsError
+from soilcore.core.errors import SampleError, SettingsError
 from soilcore.core.findings import Finding
 from soilcore.evaluation.blocks import block_labels, choose_block_size, deal
+from soilcore.evaluation.group_columns import group_labels, rows_named
 from soilcore.evaluation.leakage_checks import same_place_findings
+from soilcore.evaluation.repeated_groups import Groups, found_groups, repeated_unit_findings
 
 SCHEMES = ("random", "block", "knndm", "group:COLUMN", "folds:COLUMN")
-SPATIAL_SCHEMES = ("block", "group")
+SPATIAL_SCHEMES = ("block", "knndm", "group")
 FEWEST_TRAINING = 5
 FEW_SAMPLES = 150  # below, a score is too uncertain to stand alone
 
@@ -22,7 +24,7 @@ class SplitSettings:
     Parameters
     ----------
     scheme : str
-        "random", "block", "group:COLUMN" or "folds:COLUMN".
+        "random", "block", "knndm", "group:COLUMN" or "folds:COLUMN".
     folds, repeats : int
         Number of folds, and how often the division is drawn anew.
     block_size, buffer : float or None
@@ -50,7 +52,7 @@ class Splits:
     assignments : ndarray of int, shape (n_repeats, n_samples)
         Fold in which a sample is tested, from 0.
     groups : ndarray of int, shape (n_samples,), or None
-        Block or group of each sample: inner folds must not cut it. None where inner folds are random.
+        Block, group or cluster of each sample: inner folds must not cut it. None where inner folds are random.
     label : str
         The scheme in words, for tables and figures.
     assumed : tuple of str
@@ -62,7 +64,9 @@ class Splits:
     buffer : float or None
         Metres round a test fold from which no training sample comes.
     coordinates : ndarray of float, shape (n_samples, 2), or None
-        Projected metres, for the buffer.
+        Projected metres, for the buffer and for learners that know places.
+    repeated : Groups or None
+        Samples that are one unit, where predictors or places showed them.
     """
 
     name: str
@@ -74,6 +78,7 @@ class Splits:
     seed: int = 0
     buffer: float | None = None
     coordinates: np.ndarray | None = None
+    repeated: Groups | None = None
 
     @property
     def n_samples(self):
@@ -120,7 +125,7 @@ class Splits:
         return train[distance > self.buffer]
 
 
-def make_splits(settings, n, *, coordinates=None, table=None, target=None):
+def make_splits(settings, n, *, coordinates=None, table=None, target=None, prediction_points=None, predictors=None):
     """Divide `n` samples as the settings say.
 
     Parameters
@@ -129,12 +134,16 @@ def make_splits(settings, n, *, coordinates=None, table=None, target=None):
     n : int
         Number of samples.
     coordinates : ndarray of float, shape (n, 2), optional
-        Projected metres (see `soilcore.core.projection.projected_metres`). Needed for blocks and buffers; with random folds they only warn of samples
-        of the same place.
+        Projected metres (see `soilcore.core.projection.projected_metres`). Needed for blocks, kNNDM and buffers; with other folds they only warn
+        of samples of the same place.
     table : pandas.DataFrame of n rows, optional
         Holds the column of ``group:COLUMN`` or ``folds:COLUMN``.
     target : ndarray of float, shape (n,), optional
         Sets the side of blocks where none is given: the range of its variogram; without one, a sixth of the extent.
+    prediction_points : ndarray of float, shape (m, 2), optional
+        Where the map will be, in the plane of `coordinates`, for kNNDM; without them, a regular grid over the convex hull of the samples.
+    predictors : DataFrame or ndarray of n rows, optional
+        Show which samples are one unit (horizons of a profile, samples of a pixel), so that folds which divide them are warned of.
 
     Returns
     -------
@@ -146,8 +155,6 @@ def make_splits(settings, n, *, coordinates=None, table=None, target=None):
         If the scheme is unknown, a number is impossible, or the column is not in the table.
     SampleError
         If the samples cannot be divided so: too few, no places, one group only, folds that are no whole numbers, a fold without training samples.
-    NotAvailableError
-        For ``knndm``.
     """
     kind, column = parse_scheme(settings.scheme)
     _check_numbers(settings, kind)
@@ -156,19 +163,24 @@ def make_splits(settings, n, *, coordinates=None, table=None, target=None):
         splits = _random(settings, n)
     elif kind == "block":
         splits = _block(settings, coordinates, target)
+    elif kind == "knndm":
+        splits = _knndm(settings, coordinates, prediction_points)
     else:
         values = _column(table, column, n, kind)
         splits = _group(settings, column, values) if kind == "group" else _published(settings, column, values)
     splits = replace(splits, seed=settings.seed, buffer=settings.buffer or None, coordinates=coordinates)
     _check_training(splits)
-    apart = same_place_findings(splits, coordinates) if kind == "random" else ()
-    return replace(splits, findings=(*apart, *_few_samples(splits, kind)))
+    repeated = found_groups(predictors, table, coordinates) if predictors is not None else None
+    splits = replace(splits, repeated=repeated)
+    units = repeated_unit_findings(repeated, splits) if repeated is not None else ()
+    apart = same_place_findings(splits, coordinates) if kind != "block" and not units else ()
+    return replace(splits, findings=(*units, *apart, *_few_samples(splits, kind)))
 
 
 def random_contrast(splits):
     """Random folds as many, as often and by the same seed as `splits`: what the easy way would have said."""
     settings = SplitSettings("random", splits.n_folds, splits.n_repeats, seed=splits.seed)
-    return make_splits(settings, splits.n_samples)
+    return make_splits(settings, splits.n_samples, coordinates=splits.coordinates)
 
 
 def parse_scheme(scheme):
@@ -178,17 +190,13 @@ def parse_scheme(scheme):
     ------
     SettingsError
         If the scheme is unknown or its column missing.
-    NotAvailableError
-        For "knndm".
     """
     kind, _, column = scheme.partition(":")
-    if kind == "knndm" and not column:
-        raise NotAvailableError("Folds by kNNDM are not available yet. Use --cv block or --cv group:COLUMN for spatially honest scores.")
     if kind in ("group", "folds"):
         if not column:
             raise SettingsError(f"--cv {scheme} names no column. Write --cv {kind}:COLUMN.")
         return kind, column
-    if kind not in ("random", "block") or column:
+    if kind not in ("random", "block", "knndm") or column:
         raise SettingsError(f"There is no fold scheme {scheme!r}. Known: {', '.join(SCHEMES)}.")
     return kind, None
 
@@ -206,7 +214,7 @@ def _check_numbers(settings, kind):
 
 
 def _check_coordinates(settings, kind, coordinates, n):
-    needed = "blocks" if kind == "block" else "a buffer" if settings.buffer else None
+    needed = {"block": "blocks", "knndm": "kNNDM folds"}.get(kind) or ("a buffer" if settings.buffer else None)
     if coordinates is None:
         if needed:
             remedy = "Name them with --x, --y and --crs, or use --cv group:COLUMN."
@@ -257,17 +265,46 @@ def _block(settings, coordinates, target):
     return Splits("block", assignments, blocks, f"blocks of {size:.0f} m, {assignments.max() + 1} folds", assumed=(*chosen, *said))
 
 
-def _group(settings, column, values):
-    import pandas as pd
+def _knndm(settings, coordinates, prediction_points):
+    from soilcore.evaluation.knndm import knndm
+    from soilcore.evaluation.places import points_in_hull
 
-    missing = np.array([pd.isna(value) or not str(value).strip() for value in values])
-    if missing.any():
-        raise SampleError(
-            f"Column {column!r} is empty in {_rows(values, missing)}. Fill it in or leave them out: a sample without a group may belong to any."
-        )
-    groups = np.unique(np.array([str(value) for value in values]), return_inverse=True)[1]
+    n = len(coordinates)
+    if n < settings.folds:
+        raise SampleError(f"{n} samples cannot be divided into {settings.folds} folds. Use --folds {max(2, n)} or fewer.")
+    said = []
+    if prediction_points is None:
+        prediction_points = points_in_hull(coordinates)
+        said.append(f"The map is taken to be the convex hull of the samples: {len(prediction_points)} points of a regular grid over it.")
+    points = _check_points(prediction_points)
+    found = knndm(coordinates, points, settings.folds, repeats=settings.repeats, seed=settings.seed)
+    folds = int(found.assignments.max()) + 1
+    if found.clusters is None:
+        why = found.notes[0] if found.notes else f"The samples lie no nearer to each other than the map to the samples (p = {found.p:.2f})."
+        said.append(f"{why} So kNNDM takes random folds; inner folds are random.")
+        return Splits("knndm", found.assignments, None, f"kNNDM, {folds} random folds", assumed=tuple(said))
+    count = int(found.clusters.max()) + 1
+    said.append(
+        f"Distances from test to training samples differ from those of the map by {found.w:.4g} m on average (random folds: {found.w_random:.4g} m), "
+        f"with {count} clusters of samples in {folds} folds."
+    )
+    return Splits("knndm", found.assignments, found.clusters, f"kNNDM, {count} clusters, {folds} folds", assumed=(*said, *found.notes))
+
+
+def _check_points(points):
+    points = np.asarray(points, dtype=float)
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+        raise SampleError(f"Prediction points need shape (n_points, 2), but got {points.shape}. Give places of the map in metres.")
+    known = np.isfinite(points).all(axis=1)
+    if not known.any():
+        raise SampleError(f"None of the {len(points)} prediction points has coordinates. Give places of the map in metres.")
+    return points[known]
+
+
+def _group(settings, column, values):
+    groups, dates = group_labels(values, column)
     assignments, said = _deal_groups(settings, groups, f"groups in column {column!r}", "Choose a column with several groups.")
-    return Splits(settings.scheme, assignments, groups, f"whole groups of {column}, {assignments.max() + 1} folds", assumed=said)
+    return Splits(settings.scheme, assignments, groups, f"whole groups of {column}, {assignments.max() + 1} folds", assumed=(*dates, *said))
 
 
 def _deal_groups(settings, groups, what, remedy):
@@ -289,7 +326,7 @@ def _published(settings, column, values):
     if wrong.any():
         first = values[wrong].iloc[0]
         raise SampleError(
-            f"Column {column!r} should hold whole numbers of folds, but not so in {_rows(values, wrong)}; the first value is {first!r}. "
+            f"Column {column!r} should hold whole numbers of folds, but not so in {rows_named(values, wrong)}; the first value is {first!r}. "
             f"For named groups use --cv group:{column}."
         )
     names, folds = np.unique(numbers.to_numpy(), return_inverse=True)
@@ -312,8 +349,3 @@ def _column(table, column, n, kind):
     if len(table) != n:
         raise SampleError(f"The table has {len(table)} rows for {n} samples. Take the rows that are modelled.")
     return table[column]
-
-
-def _rows(values, chosen):
-    labels = values.index[chosen]
-    return f"row {labels[0]}" if len(labels) == 1 else f"{len(labels)} rows (the first are {', '.join(map(str, labels[:3]))})"

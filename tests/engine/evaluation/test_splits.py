@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soilcore.core.errors import NotAvailableError, SampleError, SettingsError
+from soilcore.core.errors import SampleError, SettingsError
 from soilcore.evaluation.blocks import block_labels, choose_block_size, deal
 from soilcore.evaluation.leakage_checks import leakage_checks, straddling_pairs
 from soilcore.evaluation.splits import Splits, SplitSettings, make_splits, parse_scheme, random_contrast
@@ -224,9 +224,10 @@ def test_an_impossible_call_is_refused_with_its_value(changes, words):
         make_splits(SplitSettings(**changes), 30, coordinates=places(30), table=pd.DataFrame({"cell": range(30)}))
 
 
-def test_knndm_is_promised_but_not_available():
-    with pytest.raises(NotAvailableError, match="not available yet"):
-        parse_scheme("knndm")
+def test_knndm_is_a_scheme_without_a_column():
+    assert parse_scheme("knndm") == ("knndm", None)
+    with pytest.raises(SettingsError, match="knndm:x"):
+        parse_scheme("knndm:x")
 
 
 def test_more_folds_than_samples_are_refused():

@@ -220,10 +220,13 @@ def test_layers_of_trust_are_not_available_yet(ask, model, demo, tmp_path, optio
     assert not list(tmp_path.iterdir())
 
 
-def test_knndm_is_not_available_yet(ask, demo):
+def test_knndm_folds_are_drawn_and_the_random_score_stands_beside(ask, demo):
     code, facts, _ = ask("compare", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--models", "mean", "--cv", "knndm")
-    assert code == 2
-    assert "not available yet" in facts["error"]
+    assert code == 0
+    assert facts["cv"] == "knndm"
+    assert sum(facts["fold_sizes"]) == facts["n"]
+    assert facts["models"][0]["r2_random"] is not None
+    assert any("kNNDM" in sentence or "clusters of samples" in sentence for sentence in facts["assumed"])
 
 
 @pytest.mark.parametrize("name", ["auto", "soilnet", "dual-step"])
