@@ -1,6 +1,7 @@
 """Prediction intervals with a promised coverage, calibrated on the folds of the reported score."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,7 +20,9 @@ from soilcore.trust.interval_base import (
     transform_of,
 )
 from soilcore.trust.interval_folds import CvPlusInterval
+from soilcore.trust.interval_quantiles import CqrInterval, QuantileForestInterval, all_probabilities, cqr_corrections
 from soilcore.trust.interval_residuals import ConformalInterval, LocalInterval, SplitInterval
+from soilcore.trust.quantile_forest import QuantileForest
 
 __all__ = ["METHODS", "Interval", "IntervalSettings", "fit_interval", "interval_of"]
 
@@ -166,7 +169,7 @@ def _common(data, area):
 
 def _note(data):
     rank = math.ceil(round((data.y.size + 1) * data.settings.level, 9))
-    if rank > data.y.size and data.settings.method in ("conformal", "cv+", "local"):
+    if rank > data.y.size and data.settings.method in ("conformal", "cv+", "local", "cqr"):
         least = math.ceil(round(data.settings.level / (1 - data.settings.level), 9))
         return f"{data.y.size} samples cannot promise {data.settings.level:.0%}: the bounds are infinite. At least {least} samples are needed."
     return f"Calibrated on {data.splits.label}."
@@ -211,13 +214,34 @@ def _split(data, common):
     return SplitInterval(Common(common.level, tests.size, common.floor, common.outside_factor, note), scores, centre)
 
 
+def _quantile_forest(data, common):
+    forest = _forest_of(data, np.arange(data.y.size))
+    note = "Quantiles of a forest as they are: the spread among like samples, not calibrated."
+    return QuantileForestInterval(replace(common, note=note), forest)
+
+
+def _cqr(data, common):
+    """Out-of-fold quantiles correct the quantiles of the forest of all samples."""
+    quantiles, folds = np.empty((data.y.size, len(all_probabilities()))), data.splits.folds(0)
+    for number, (train, test) in enumerate(folds):
+        data.report(number, len(folds) + 1, "forests of quantiles")
+        quantiles[test] = _forest_of(data, train).quantiles(take(data.X, test), all_probabilities())
+    data.report(len(folds), len(folds) + 1, "forests of quantiles")
+    corrections = cqr_corrections(data.observed(slice(None)), quantiles)
+    return CqrInterval(common, _forest_of(data, np.arange(data.y.size)), corrections)
+
+
+def _forest_of(data, rows):
+    return QuantileForest.fitted(take(data.X, rows), data.observed(rows), data.settings.seed, data.settings.jobs)
+
+
 def _own(named):
     start = f"{FACTS}."
     return {name.removeprefix(start): value for name, value in named.items() if name.startswith(start)}
 
 
 def _classes():
-    return ConformalInterval, CvPlusInterval, SplitInterval, LocalInterval
+    return ConformalInterval, CvPlusInterval, SplitInterval, LocalInterval, CqrInterval, QuantileForestInterval
 
 
-_KINDS = {"conformal": _conformal, "cv+": _cv_plus, "split": _split, "local": _local}
+_KINDS = {"conformal": _conformal, "cv+": _cv_plus, "split": _split, "local": _local, "cqr": _cqr, "quantile-forest": _quantile_forest}
