@@ -17,6 +17,7 @@ NO_CLASS = 255  # nodata of uint8 rasters
 NO_COUNT = -1  # nodata of int32 rasters
 OUTSIDE, INSIDE = 0, 1
 STEP_CLASS = "step_class"  # a learner's own classes; "class" is the layer of a class scheme
+_STYLES = (".qml", ".sld")
 _P_GT, _P_CLASS = "p_gt", "p_class"
 
 
@@ -217,15 +218,16 @@ def appearing_together(out):
 
 def _places(out):
     """Key and place of every layer that a map of this name may have; of numbered ones those that are there."""
-    there = [path.stem[len(out.stem) + 1 :] for path in _beside(out)]
+    there = {path.stem[len(out.stem) + 1 :] for path in _beside(out)}
     for kind in KINDS:
         keys = sorted((key for key in there if _parsed(key)[0] == kind.id), key=lambda key: _parsed(key)[1]) if kind.id in _NUMBERED else [kind.id]
         yield from ((key, layer_path(out, key)) for key in keys)
 
 
 def _beside(out):
+    """Rasters and style files that begin like a layer of this map."""
     there = out.parent.iterdir() if out.parent.is_dir() else ()
-    return [path for path in there if path.suffix == out.suffix and path.stem.startswith(f"{out.stem}_")]
+    return [path for path in there if path.suffix in (out.suffix, *_STYLES) and path.stem.startswith(f"{out.stem}_")]
 
 
 def _parsed(key):
@@ -242,7 +244,7 @@ def _parsed(key):
 def _family(out):
     """Every file that a map of this name may have."""
     for _, layer in _places(out):
-        yield from (layer, layer.with_name(f"{layer.name}.aux.xml"), layer.with_suffix(".qml"), layer.with_suffix(".sld"))
+        yield from (layer, layer.with_name(f"{layer.name}.aux.xml"), *(layer.with_suffix(style) for style in _STYLES))
 
 
 def write_category_names(raster, names):

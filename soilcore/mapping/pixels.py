@@ -7,7 +7,8 @@ import numpy as np
 from soilcore.core.errors import ModelError, SettingsError
 from soilcore.mapping.layers import INSIDE, OUTSIDE, STEP_CLASS, threshold_key
 from soilcore.models.compiled import compile_learner
-from soilcore.models.transforms import TargetTransform, WayBack
+from soilcore.trust.conformal import conformal_rank
+from soilcore.trust.interval_base import check_level, in_own_unit, transform_of
 
 _TRAIN_AGAIN = "Train the model again with this version, which stores them."
 
@@ -43,8 +44,9 @@ class PixelModel:
     Parameters
     ----------
     compiled : CompiledLearner
-    bounds_back : callable
-        From the modelling scale to the target's unit without smearing: a bound is a quantile, no mean.
+    transform : TargetTransform
+    nonnegative : bool
+        Whether the target is never negative.
     interval : Interval or None
     level : float or None
         Of the bounds.
@@ -64,7 +66,8 @@ class PixelModel:
     """
 
     compiled: object
-    bounds_back: object
+    transform: object
+    nonnegative: bool = False
     interval: object = None
     level: float | None = None
     area: object = None
@@ -111,11 +114,11 @@ class PixelModel:
         outside = self._add_area(values, X)
         if self.level is not None:
             lower, upper = self.interval.bounds(X, z, self.level, coordinates=places, outside=outside)
-            values["lower"], values["upper"] = self.bounds_back(lower), self.bounds_back(upper)
+            values["lower"], values["upper"] = (in_own_unit(self.transform, self.nonnegative, bound) for bound in (lower, upper))
         for key, limit in self.thresholds:
-            values[key] = sum(own[name] for name in limit) if isinstance(limit, tuple) else self._exceedance(X, z, limit, places)
+            values[key] = sum(own[name] for name in limit) if isinstance(limit, tuple) else self._exceedance(X, z, limit, places, outside)
         values.update({key: own[name] for key, name in self.from_learner})
-        above = np.stack([self._exceedance(X, z, limit, places) for limit in self.edges]) if self.edges else None
+        above = np.stack([self._exceedance(X, z, limit, places, outside) for limit in self.edges]) if self.edges else None
         return values, above
 
     def _predicted(self, X, places):
@@ -136,10 +139,10 @@ class PixelModel:
             values["error"] = np.where(inside, self.expected.rmse(values["di"]), np.nan)
         return ~inside
 
-    def _exceedance(self, X, z, limit, places):
+    def _exceedance(self, X, z, limit, places, outside):
         if limit == -np.inf:
             return np.ones(len(X))
-        return np.clip(self.interval.exceedance(X, z, limit, coordinates=places), 0.0, 1.0)
+        return self.interval.exceedance(X, z, limit, coordinates=places, outside=outside)
 
 
 def pixel_model(model, settings, grid, scheme=None):
@@ -163,18 +166,20 @@ def pixel_model(model, settings, grid, scheme=None):
     ModelError
         If the model was stored without what is asked for, or needs places it does not have.
     """
-    level, values = _checked_level(settings.interval), _checked_thresholds(settings.thresholds)
+    level, values = None if settings.interval is None else check_level(settings.interval), _checked_thresholds(settings.thresholds)
     compiled, learner = compile_learner(model.learner), model.learner
-    transform = getattr(learner, "transform_", TargetTransform())
+    transform = transform_of(learner)
     extras = _extra_layers(learner, compiled)
     thresholds = tuple((threshold_key(value), _own_layers(learner, value, extras) or on_modelling_scale(transform, value)) for value in values)
     wants_interval = level is not None or any(not isinstance(limit, tuple) for _, limit in thresholds)
     interval = _interval(model, "--interval" if level is not None else "--threshold") if wants_interval else None
+    _check_enough(interval, level)
     area = _area(model, settings.aoa, interval)
     edges = tuple(on_modelling_scale(transform, edge) for edge in scheme.edges) if scheme is not None and interval is not None else ()
     return PixelModel(
         compiled,
-        WayBack(transform, getattr(learner, "nonnegative_", False)),
+        transform,
+        getattr(learner, "nonnegative_", False),
         interval,
         level,
         area,
@@ -184,6 +189,7 @@ def pixel_model(model, settings, grid, scheme=None):
         edges,
         settings.aoa,
         _places(model, grid, compiled, interval),
+        _observed_coverage(model, level),
     )
 
 
@@ -193,15 +199,6 @@ def on_modelling_scale(transform, value):
     if value <= lowest:
         return -np.inf
     return float(np.log1p(value) if transform.name == "log1p" else transform.forward([value])[0])
-
-
-def _checked_level(level):
-    if level is None:
-        return None
-    if isinstance(level, bool) or not 0 < level < 1:
-        remedy = f"Write {level / 100:g} for {level:g} %." if 1 < level < 100 else "Write 0.9 for 90 %."
-        raise SettingsError(f"The level of an interval lies between 0 and 1; got {level:g}. {remedy}")
-    return float(level)
 
 
 def _checked_thresholds(values):
@@ -233,7 +230,13 @@ def _own_layers(learner, value, extras):
 
 def residual_variogram_of(model):
     """Facts of the variogram of the out-of-fold residuals that the model was stored with, or None."""
-    return model.trust.get("residual_variogram")
+    return model.trust.get("facts", {}).get("residual_variogram")
+
+
+def _observed_coverage(model, level):
+    """Part of the samples that bounds of this level held in cross-validation, where that was looked at; else None."""
+    known = (model.trust.get("facts", {}).get("interval") or {}).get("levels", ())
+    return next((row["coverage"] for row in known if row["level"] == level), None)
 
 
 def _interval(model, option):
@@ -245,9 +248,21 @@ def _interval(model, option):
     return interval
 
 
+def _check_enough(interval, level):
+    """Refuse a level that so few samples cannot promise, before a whole map of infinite bounds is computed."""
+    if level is None or interval.method == "quantile-forest":
+        return
+    n = interval.common.n
+    if conformal_rank(n, 1 - level) > n:
+        raise ModelError(
+            f"The intervals are calibrated on {n} samples, which cannot promise {100 * level:.4g} %: the bounds would be infinite. "
+            f"Ask for a level of {np.floor(1000 * n / (n + 1)) / 1000:g} or less."
+        )
+
+
 def _area(model, wanted, interval):
-    """The area of applicability, where it is a layer or the bounds ask for it."""
-    if not wanted and interval is None:
+    """The area of applicability, where it is a layer or the bounds are wider outside."""
+    if not wanted and (interval is None or interval.common.outside_factor == 1):
         return None
     from soilcore.trust.applicability import applicability_of
 
@@ -268,7 +283,8 @@ def _places(model, grid, compiled, interval):
     if not (compiled.uses_coordinates or getattr(interval, "uses_coordinates", False)):
         return None
     if model.plane is None:
-        if getattr(model.learner, "coordinates_optional", False):
+        asking = [one for one in (model.learner, interval) if getattr(one, "uses_coordinates", False)]
+        if all(getattr(one, "coordinates_optional", False) for one in asking):
             return None
         raise ModelError(
             "The model uses the places of its samples, but was stored without their reference system. Train it again with --x, --y and --crs."

@@ -81,7 +81,8 @@ def predict_map(model, source, settings, region=None, report=silent):
         ``valid``: counts; ``seconds``; ``peak_rss_mb``; ``classes``, the area of each class (see `ClassAreas.table`) or None; with an
         interval or a threshold its rows also hold ``area_ha_expected``, ``area_ha_low`` and ``area_ha_high`` (see `UncertainAreas`) and
         ``classes_assumption`` says on what they rest; ``aoa_share``, part of the valid pixels inside the area of applicability, or None;
-        ``interval``, with ``level``, ``method``, ``coverage`` (observed in cross-validation), or None.
+        ``interval``, with ``level``, ``method``, ``coverage`` (observed in cross-validation) and ``unbounded`` (pixels with an infinite bound),
+        or None.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def predict_map(model, source, settings, region=None, report=silent):
         "peak_rss_mb": peak_memory_mb(),
         "classes": drawn.classes(),
         "aoa_share": drawn.inside / drawn.valid if settings.aoa else None,
-        "interval": _interval_facts(pixel),
+        "interval": _interval_facts(pixel, drawn),
     }
     return facts | ({"classes_assumption": drawn.uncertain.assumption} if drawn.uncertain else {})
 
@@ -236,11 +237,11 @@ def _computed(drawn, rasters, window, features, keep):
     return _Computed(arrays, areas, valid.size if keep is None else int(np.count_nonzero(keep)))
 
 
-def _interval_facts(pixel):
-    """Level and method of the bounds, and what part of the samples they held in cross-validation."""
+def _interval_facts(pixel, drawn):
+    """Level and method of the bounds, what part of the samples they held in cross-validation, and pixels where one is infinite."""
     if pixel.level is None:
         return None
-    return {"level": pixel.level, "method": pixel.method, "coverage": pixel.coverage}
+    return {"level": pixel.level, "method": pixel.method, "coverage": pixel.coverage, "unbounded": drawn.valid - drawn.bounded}
 
 
 def _tags(pixel):

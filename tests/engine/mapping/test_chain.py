@@ -58,7 +58,9 @@ def test_the_click_gives_the_value_of_the_map(coast, tmp_path):
 def test_water_is_left_out_of_map_and_areas(coast, tmp_path):
     scene, covariates, _, table, model = coast
     source = FeatureSource(table.recipe, scene, covariates)
-    dry = predict_map(model, source, MapSettings(str(tmp_path / "dry.tif"), classes="usda"), region=Region.open(scene.grid, mask="water", scene=scene))
+    dry = predict_map(
+        model, source, MapSettings(str(tmp_path / "dry.tif"), classes="usda"), region=Region.open(scene.grid, mask="water", scene=scene)
+    )
     everything = predict_map(model, source, MapSettings(str(tmp_path / "all.tif"), classes="usda"))
     assert 0 < dry["valid"] < everything["valid"]
     assert sum(row["area_ha"] for row in dry["classes"]) == pytest.approx(dry["valid"] * scene.grid.cell_areas_ha()[0])

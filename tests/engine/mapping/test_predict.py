@@ -188,7 +188,10 @@ def test_the_areas_of_the_classes_sum_to_the_land_that_was_mapped(quick, tmp_pat
         of_row = np.full(150, 20 * 20 / 1e4)
     else:
         geod = Geod(ellps="WGS84")
-        of_row = [abs(geod.polygon_area_perimeter([0, 0.01, 0.01, 0], [61 - 0.02 * r, 61 - 0.02 * r, 60.98 - 0.02 * r, 60.98 - 0.02 * r])[0]) / 1e4 for r in range(150)]
+        of_row = [
+            abs(geod.polygon_area_perimeter([0, 0.01, 0.01, 0], [61 - 0.02 * r, 61 - 0.02 * r, 60.98 - 0.02 * r, 60.98 - 0.02 * r])[0]) / 1e4
+            for r in range(150)
+        ]
     land = float((np.isfinite(values).sum(axis=1) * of_row).sum())
     assert sum(row["area_ha"] for row in facts["classes"]) == pytest.approx(land, rel=1e-9)
     assert sum(row["share"] for row in facts["classes"]) == pytest.approx(1)
@@ -300,7 +303,7 @@ def test_what_is_not_built_yet_says_so(quick, tmp_path):
 
 @pytest.mark.parametrize("asked", [{"interval": 0.9}, {"thresholds": (4.0,)}, {"aoa": True}])
 def test_a_model_that_was_stored_without_it_says_how_to_get_it(quick, tmp_path, asked):
-    with pytest.raises(ModelError, match="stored without .* Train the model again"):
+    with pytest.raises(ModelError, match=r"stored without .* Train the model again"):
         predict_map(quick, make_source(), MapSettings(str(tmp_path / "m.tif"), **asked))
     assert list(tmp_path.iterdir()) == []
 

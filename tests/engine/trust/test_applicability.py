@@ -55,7 +55,7 @@ def test_the_definition_by_brute_force(fitted):
 
 
 def test_pixels_in_float32_are_as_exact_as_their_values(fitted):
-    X, _, area = fitted
+    _, _, area = fitted
     new = correlated(300, 12, seed=3).astype(np.float32)
     np.testing.assert_array_equal(area.dissimilarity(new), area.dissimilarity(new.astype(float)))
 
@@ -66,7 +66,7 @@ def test_a_training_sample_is_at_no_distance(fitted):
     assert (area.local_point_density(X) >= 1).all()
 
 
-def test_training_samples_of_float32_rasters_stay_at_no_distance_for_pixels(fitted):
+def test_training_samples_of_float32_rasters_stay_at_no_distance_for_pixels():
     X = correlated(100, 6).astype(np.float32)
     area = AreaOfApplicability().fit(X, np.arange(100) % 4)
     assert not area.dissimilarity(X).any()
