@@ -90,8 +90,8 @@ def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=Fal
         Called at each fold; may raise Stopped.
     name : str
         Name of the learner in results and progress.
-    keep_learners : bool
-        Whether the fitted learner of each fold is returned (memory).
+    keep_learners : bool or int
+        Whether the fitted learner of each fold is returned (memory); a number: of so many first folds.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=Fal
         fitted = fit_clone(learner, take(X, train), y[train], groups, part(report, step / len(steps), 1 / len(steps)), here)
         predicted[repeat, test] = predict_checked(fitted, take(X, test), name, there)
         folds.append({"repeat": repeat, "fold": fold, "n_train": train.size, "n_test": test.size, **_fold_scores(y[test], predicted[repeat, test])})
-        learners += [fitted] if keep_learners else []
+        learners += [fitted] if keep_learners is True or step < keep_learners else []
     report(len(steps), len(steps), f"{name}: done")
     seconds = time.perf_counter() - started
     return Evaluation(name, y, predicted, _pooled_scores(y, predicted), tuple(folds), seconds, splits, tuple(learners))

@@ -108,8 +108,8 @@ def _inputs(samples=None):
 def _train(report):
     from soilcore.evaluation.splits import SplitSettings
     from soilcore.models.settings import FitSettings
+    from soilcore.project.scoring import train
     from soilcore.project.settings import TrainTask
-    from soilcore.project.steps import train
 
     task = TrainTask(_inputs("samples/samples.csv"), "stacking", f"models/{MODEL}", SplitSettings("block", folds=5), FitSettings("log1p", trials=0))
     train(task, report)
@@ -119,4 +119,4 @@ def _map(report):
     from soilcore.project.settings import MapTask
     from soilcore.project.steps import map_model
 
-    map_model(MapTask(f"models/{MODEL}", f"maps/{MAP}/map.tif", _inputs(), classes="usda"), report)
+    map_model(MapTask(f"models/{MODEL}", f"maps/{MAP}/map.tif", _inputs(), classes="usda", interval=0.9, thresholds=(4.0,), aoa=True), report)

@@ -1,6 +1,7 @@
 """Facts as text for people: short tables, aligned."""
 
-SCORES = ("name", "r2", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_log10", "r2_random", "r2_sd", "seconds")
+SCORES = ("name", "r2", "r2_random", "coverage_90", "width_90", "aoa_share", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_log10", "r2_sd", "seconds")
+_MARKS = {True: "ok", False: "FOUND", None: "not known"}
 
 
 def as_text(kind, facts):
@@ -14,6 +15,9 @@ def as_text(kind, facts):
         "compare": _compare,
         "train": lambda f: f"{_compare(f)}\nsaved in {f['model_dir']}",
         "external": lambda f: f"n = {f['n']}, target {f['target']}\n{table(f['models'], SCORES)}\n" + "\n".join(f["warnings"]),
+        "dual-step": _dual_step,
+        "learning-curve": _curve,
+        "hot-spots": _hot_spots,
         "map": _map,
     }.get(kind, lambda f: "\n".join(f"{key}: {_cell(value)}" for key, value in f.items()))
     return writer(facts)
@@ -36,6 +40,33 @@ def findings_text(findings):
         )
         lines.append(f"{finding['severity']:8}{finding['code']}{f' ({where})' if where else ''}: {finding['message']} {finding['fix']}")
     return "\n".join(lines)
+
+
+def leakage_text(rows):
+    """The leakage report, one check a line."""
+    return "\n".join(f"{_MARKS[row['ok']]:10}{row['check']}: {row['detail']}" for row in rows)
+
+
+def _dual_step(facts):
+    lines = [
+        f"threshold {_cell(facts['threshold'])} {_cell(facts['unit'])}, n = {facts['n']}, folds {facts['cv']}",
+        table(facts["classifiers"], ("name", "precision", "recall", "f1", "brier", "prevalence", "majority_accuracy", "seconds")),
+        "",
+        table(facts["models"], SCORES),
+        "",
+        facts["verdict"],
+    ]
+    return "\n".join(lines)
+
+
+def _curve(facts):
+    return f"{table(facts['rows'], ('n', 'r2', 'r2_sd', 'rmse'))}\n{facts['verdict']}: {facts['detail']}"
+
+
+def _hot_spots(facts):
+    rows = [{"class": name, "samples": count} for name, count in facts["classes"].items()]
+    written = f"\nwritten to {facts['out']}" if facts["out"] else ""
+    return f"n = {facts['n']}, target {facts['target']}, {facts['neighbours']}\n{table(rows, ('class', 'samples'))}\n{facts['note']}{written}"
 
 
 def _cell(value):
@@ -69,7 +100,9 @@ def _compare(facts):
     folds = f"folds {facts['cv']} {_cell(facts['fold_sizes'])}"
     head = f"target {facts['target']} [{_cell(facts['unit'])}], n = {facts['n']}, {folds}, transform {facts['transform']}"
     head += f", {len(facts['features'])} predictors, device {facts['device']}"
-    text = f"{head}\n{table(facts['models'], SCORES)}"
+    text = f"{head}\n{table(facts['models'], SCORES)}\n{facts['spatial_first']}"
+    text += "".join(f"\nwarning: {sentence}" for sentence in facts["warnings"])
+    text += f"\n\nLeakage report\n{leakage_text(facts['leakage'])}"
     if facts.get("table4"):
         rows = facts["table4"]["rows"]
         text += f"\n\nTable 4 layout\n{table(rows, tuple(rows[0]))}"
@@ -82,4 +115,7 @@ def _map(facts):
     ]
     if facts.get("classes"):
         lines.append(table(facts["classes"], ("class", "lower", "upper", "area_ha", "share")))
+    if facts.get("aoa_share") is not None:
+        lines.append(f"{100 * facts['aoa_share']:.0f} % of the mapped pixels resemble the training samples closely enough for the scores to hold there")
+    lines += [f"{kind}: {place}" for kind, place in facts["layers"].items() if kind != "value"]
     return "\n".join(lines)

@@ -1,6 +1,5 @@
 """What each task does: settings in, facts out. `soilcore.project.tasks` runs them by name."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +8,9 @@ from soilcore.core.errors import NotAvailableError, SettingsError
 from soilcore.core.files import check_output, write_json
 from soilcore.core.progress import part, silent
 from soilcore.core.settings import to_plain
-from soilcore.project.chain import check_usable, covariate_specs, feature_table, open_inputs, projected_places, region_of, versions
+from soilcore.project.chain import check_usable, covariate_specs, feature_table, open_inputs, projected_places, region_of, versions, without_water
 
 RUN_SCHEMA = "soilcore-run/1"
-TABLE4_METHODS = {"Stacking": "stacking", "XGBoost": "xgboost", "RF": "rf", "MLP": "mlp", "PLSR": "plsr"}
 
 
 def demo(task, report=silent):
@@ -113,43 +111,12 @@ def search(task, report=silent):
     return {**facts, "target": opened.samples.target.column, "assumed": assumed}
 
 
-def compare(task, report=silent):
-    """Score learners under the same folds."""
-    table, opened, assumed = feature_table(task.inputs, part(report, 0, 0.02))
-    facts, comparison, splits = _compare(task.models, task, table, opened, assumed, part(report, 0.02, 0.7 if task.table4 else 0.98))
-    if task.predictions:
-        facts["predictions"] = {
-            "row": table.X.index,
-            "observed": table.y,
-            **{name: one.out_of_fold[0] for name, one in comparison.evaluations.items()},
-        }
-    if task.table4:
-        facts["table4"] = _table4(task, table, splits, part(report, 0.72, 0.28))
-    return facts
-
-
-def train(task, report=silent):
-    """Score one learner, fit it on all samples, and save it."""
-    from soilcore.models.archive import save_model
-    from soilcore.models.catalogue import make_learner
-
-    out = check_output(task.out, task.overwrite)
-    table, opened, assumed = feature_table(task.inputs, part(report, 0, 0.02))
-    facts, comparison, splits = _compare((task.model,), task, table, opened, assumed, part(report, 0.02, 0.8))
-    learner = make_learner(task.model, task.fit, index_columns=table.recipe.index_columns)
-    learner.fit(table.X, table.y, groups=splits.groups, report=part(report, 0.82, 0.15))
-    model = _fitted_model(task, table, opened, learner, facts, comparison, splits)
-    save_model(model, out, overwrite=task.overwrite)
-    write_json(Path(out) / "run.json", run_file("train", task))
-    report(1, 1, "saved")
-    return {**facts, "model_dir": str(out)}
-
-
 def external(task, report=silent):
     """Score a saved model on another table."""
     from soilcore.evaluation.metrics import regression_scores
     from soilcore.features.recipe import FeatureRecipe, check_same_scaling, make_table
     from soilcore.models.archive import load_model
+    from soilcore.trust.examine import examine
 
     model = load_model(task.model_dir)
     recipe = FeatureRecipe.from_dict(model.recipe)
@@ -163,19 +130,17 @@ def external(task, report=silent):
         check_same_scaling(recipe, opened.scene)
         recipe = replace(recipe, table_roles=())
     table = make_table(recipe, opened.samples, opened.scene, opened.covariates)
-    predictions = model.learner.predict(table.X)
-    scores = regression_scores(table.y, predictions)
-    warnings = _outside_envelope(model, table.X)
-    row = {"name": model.name, **_score_keys(scores), "aoa_share": None}
+    examined = examine(model, table.X, table.y, _places_in_plane(model, table))
+    scores = _score_keys(regression_scores(table.y, examined.predicted)) | examined.row
     return {
         "model": model.name,
         "target": model.target["column"],
         "unit": model.target["unit"],
         "n": len(table),
-        "models": [row],
-        **_score_keys(scores),
-        "aoa_share": None,
-        "warnings": warnings,
+        "models": [{"name": model.name, **scores}],
+        **scores,
+        "trust": examined.facts,
+        "warnings": (*examined.warnings, *_outside_envelope(model, table.X)),
         "assumed": opened.assumed,
     }
 
@@ -194,21 +159,20 @@ def map_model(task, report=silent):
     if recipe.needs_scene and opened.scene is not None:
         check_same_scaling(recipe, opened.scene)
     source = FeatureSource(recipe, opened.scene, opened.covariates)
-    inputs, said = _without_water(task.inputs, opened.scene)
+    inputs, said = without_water(task.inputs, opened.scene)
     region = region_of(inputs, source.grid, opened.scene)
-    settings = MapSettings(out=task.out, window=task.window, classes=task.classes, overwrite=task.overwrite)
+    settings = MapSettings(
+        out=task.out,
+        window=task.window,
+        classes=task.classes,
+        overwrite=task.overwrite,
+        interval=task.interval,
+        thresholds=task.thresholds,
+        aoa=task.aoa,
+    )
     facts = predict_map(model, source, settings, region=region, report=part(report, 0.02, 0.98))
     write_json(Path(task.out).with_suffix(".run.json"), {**run_file("map", task), "result": facts})
     return {**facts, "assumed": (*opened.assumed, *said)}
-
-
-def _without_water(inputs, scene):
-    """Water is left out of a map unless somebody says otherwise, where the scene has the bands that tell it."""
-    from soilcore.data.regions import can_tell_water
-
-    if inputs.mask is not None or scene is None or not can_tell_water(scene.roles):
-        return inputs, ()
-    return replace(inputs, mask="water"), ("water is left out of the map (--mask none maps it as well)",)
 
 
 def run_file(kind, task):
@@ -274,94 +238,13 @@ def _kinds(table):
     return kinds | dict.fromkeys(recipe.columns, "column")
 
 
-def _compare(models, task, table, opened, assumed, report):
-    from soilcore.evaluation.protocol import compare as compare_learners
-    from soilcore.evaluation.splits import make_splits
-    from soilcore.models.catalogue import make_learner
+def _places_in_plane(model, table):
+    """Where samples lie, in metres on the model's plane; None where either knows no place."""
+    from soilcore.core.projection import in_plane
 
-    learners = {name: make_learner(name, task.fit, index_columns=table.recipe.index_columns) for name in models}
-    splits = make_splits(task.splits, len(table), coordinates=projected_places(table), table=table.table, target=table.y)
-    comparison = compare_learners(learners, table.X, table.y, splits, report=report)
-    target = opened.samples.target
-    facts = {
-        "target": target.column,
-        "unit": target.unit,
-        "form": target.form,
-        "method": target.method,
-        "transform": task.fit.transform,
-        "n": len(table),
-        "cv": task.splits.scheme,
-        "fold_sizes": splits.sizes,
-        "features": list(table.recipe.names),
-        "seed": task.fit.seed,
-        "device": _device(task),
-        "assumed": (*assumed, *splits.assumed, *(finding.message for finding in splits.findings)),
-        "leakage": None,
-        "models": comparison.rows,
-    }
-    return facts, comparison, splits
-
-
-def _device(task):
-    """Device the learners that can choose one use: XGBoost, alone or in a stack."""
-    from soilcore.models.device import choose_device
-
-    return choose_device(task.fit.device)[0]
-
-
-def _table4(task, table, splits, report):
-    """Paper 002's Table 4: five methods, novel against existing indices, under the folds of this comparison."""
-    from soilcore.evaluation.table4 import table4
-    from soilcore.features.indices import index_set
-    from soilcore.models.catalogue import make_learner
-
-    sets = {}
-    for label, name in {"N-SI": "novel4_lan2025", "SI": "existing17_lan2025"}.items():
-        columns = [identifier for identifier in index_set(name) if identifier in table.X]
-        if not columns:
-            raise SettingsError(
-                f"The Table 4 layout compares novel4_lan2025 with existing17_lan2025; no index of {name} is among the predictors. Add --index-set {name}."
-            )
-        sets[label] = table.X[columns]
-    learners = {label: make_learner(name, task.fit) for label, name in TABLE4_METHODS.items()}
-    made = table4(sets, learners, table.y, splits, report=report)
-    pairs = [{"features": features, "model": method, **made.pairs(features, method)} for features, method in made.evaluations]
-    return {"rows": made.rows, "pairs": pairs}
-
-
-def _fitted_model(task, table, opened, learner, facts, comparison, splits):
-    from soilcore.models.archive import FittedModel, training_envelope
-
-    target = opened.samples.target
-    return FittedModel(
-        learner=learner,
-        name=task.model,
-        recipe=table.recipe.to_dict(),
-        target={"column": target.column, "unit": target.unit, "extract": target.extract, "form": target.form, "method": target.method},
-        envelope=training_envelope(table.X),
-        scores=facts["models"][0],
-        folds={"scheme": task.splits.scheme, "label": splits.label, "sizes": splits.sizes, "settings": to_plain(task.splits)},
-        out_of_fold=_out_of_fold(table, comparison.evaluations[task.model], splits),
-        provenance={
-            "samples": {"source": Path(task.inputs.samples).name, "sha256": opened.samples.fingerprint, "n": len(table)},
-            "scene": opened.scene.fingerprint if opened.scene else None,
-            "settings": to_plain(task),
-            "versions": versions(),
-            "assumed": facts["assumed"],
-            "device": facts["device"],
-            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        },
-    )
-
-
-def _out_of_fold(table, evaluation, splits):
-    """Observed and out-of-fold predicted values of the first repeat, with fold and place, one row per sample."""
-    import pandas as pd
-
-    columns = {"row": table.X.index, "observed": table.y, "predicted": evaluation.out_of_fold[0], "fold": splits.assignments[0]}
-    if table.places is not None:
-        columns |= {"x": table.places[:, 0], "y": table.places[:, 1]}
-    return pd.DataFrame(columns)
+    if model.plane is None or table.places is None:
+        return None
+    return in_plane(table.places[:, 0], table.places[:, 1], table.crs, model.plane)
 
 
 def _check_same_target(model, target):
@@ -388,14 +271,11 @@ def _outside_envelope(model, X):
 
 def _score_keys(scores):
     keys = ("n", "r2", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_log10")
-    return {key: scores[key] for key in keys if key in scores} | {"coverage_90": None, "width_90": None}
+    return {key: scores[key] for key in keys if key in scores}
 
 
 def _refuse_unavailable(task):
     later = {
-        "--interval": task.interval is not None,
-        "--threshold": bool(task.thresholds),
-        "--aoa": task.aoa,
         "--cluster": task.cluster is not None,
         "--stride": task.stride != 1,
         "--date": task.date is not None,

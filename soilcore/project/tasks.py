@@ -4,7 +4,7 @@ from soilcore.core.errors import SettingsError
 from soilcore.core.files import plain
 from soilcore.core.progress import silent
 from soilcore.core.settings import from_plain
-from soilcore.project import demo, hot_spots, steps
+from soilcore.project import demo, dual_step, hot_spots, scoring, steps
 from soilcore.project.settings import TASKS
 
 _RUNNERS = {
@@ -14,8 +14,10 @@ _RUNNERS = {
     "indices": steps.indices,
     "correlate": steps.correlate,
     "search": steps.search,
-    "compare": steps.compare,
-    "train": steps.train,
+    "compare": scoring.compare,
+    "train": scoring.train,
+    "learning-curve": scoring.learning_curve,
+    "dual-step": dual_step.dual_step,
     "hot-spots": hot_spots.hot_spots,
     "external": steps.external,
     "map": steps.map_model,

@@ -146,14 +146,23 @@ def test_compare_scores_learners_under_the_same_folds(ask, demo):
     assert [row["name"] for row in facts["models"]] == ["mean", "ridge"]
     for row in facts["models"]:
         assert set(row) >= SCORE_KEYS | {"r2_random"}
-        assert (row["coverage_90"], row["width_90"], row["aoa_share"]) == (None, None, None)
+        assert 0.7 <= row["coverage_90"] <= 1
+        assert row["width_90"] > 0
+        assert 0 < row["aoa_share"] <= 1
+        assert facts["trust"][row["name"]]["aoa"]["of"] == "pixels"
     assert facts["models"][0]["r2"] < 0.05
+    assert facts["models"][0]["width_90"] == pytest.approx(facts["trust"]["mean"]["interval"]["width"])
+    assert {row["check"] for row in facts["leakage"]} >= {"fitted-inside-folds", "groups-kept-whole", "duplicates-across-folds"}
+    assert all(set(row) >= {"check", "ok", "detail"} for row in facts["leakage"])
+    assert facts["design"]["kind"] in ("random", "regular", "clustered")
     assert sum(facts["fold_sizes"]) == facts["n"]
 
 
 def test_a_random_scheme_needs_no_contrast(ask, demo):
     _, facts, _ = ask("compare", demo / "samples.csv", "--target", "ece_dS_m", "--columns", "clay_pct,soc_g_kg", "--models", "ridge", "--trials", 0)
     assert facts["models"][0].get("r2_random") is None
+    assert facts["trust"]["ridge"]["aoa"]["of"] == "samples"  # a column of the table has no pixels
+    assert "between samples" in facts["spatial_first"]
 
 
 def test_train_saves_a_model_with_its_run_file(ask, model):
@@ -169,6 +178,24 @@ def test_external_scores_another_table(ask, model, demo, tmp_path):
     assert code == 0
     assert {"r2", "rmse", "mae", "aoa_share", "warnings", "n"} <= set(facts)
     assert facts["r2"] > 0.5  # its own training samples
+    assert facts["aoa_share"] == 1
+    assert facts["coverage_90"] > 0.9
+    assert facts["width_90"] > 0
+
+
+def test_external_warns_of_samples_unlike_any_in_training(ask, model, demo, tmp_path):
+    import rasterio
+
+    alien = tmp_path / "bright.tif"
+    with rasterio.open(demo / "scene.tif") as scene, rasterio.open(alien, "w", **scene.profile) as bright:
+        stored = scene.read().astype(float)
+        stored[:4] = 0.4 * stored[:4] + 7000
+        bright.write(stored.clip(1, 14000).astype(scene.dtypes[0]))
+        bright.descriptions, bright.scales, bright.offsets = scene.descriptions, scene.scales, scene.offsets
+    code, facts, _ = ask("external", model, demo / "samples.csv", "--scene", alien)
+    assert code == 0, facts
+    assert facts["aoa_share"] < 0.2
+    assert any("area of applicability" in sentence for sentence in facts["warnings"])
 
 
 def test_map_writes_layers_and_class_areas(ask, model, demo, tmp_path):
@@ -212,12 +239,64 @@ def test_what_is_not_built_yet_says_so(ask, command):
     assert "not available yet" in said
 
 
-@pytest.mark.parametrize("option", [["--interval", "0.9"], ["--aoa"], ["--threshold", "4"], ["--cluster", "tcp://127.0.0.1:1"]])
-def test_layers_of_trust_are_not_available_yet(ask, model, demo, tmp_path, option):
+def test_layers_of_trust_lie_beside_the_map(ask, model, demo, tmp_path):
+    import numpy as np
+    import rasterio
+
+    options = ["--interval", 0.9, "--threshold", 4, "--threshold", 8.5, "--aoa"]
+    code, facts, _ = ask("map", model, "--scene", demo / "scene.tif", "--out", tmp_path / "m.tif", *options)
+    assert code == 0, facts
+    layers = {}
+    for kind in ("lower", "upper", "p_gt_4", "p_gt_8.5", "di", "aoa"):
+        with rasterio.open(tmp_path / f"m_{kind}.tif") as raster:
+            layers[kind] = raster.read(1, masked=True).astype(float).filled(np.nan)
+    with rasterio.open(tmp_path / "m.tif") as raster:
+        value = raster.read(1)
+    mapped = np.isfinite(value)
+    assert (layers["lower"][mapped] <= value[mapped]).all()
+    assert (value[mapped] <= layers["upper"][mapped]).all()
+    assert (layers["p_gt_4"][mapped] >= layers["p_gt_8.5"][mapped]).all()
+    assert facts["aoa_share"] == pytest.approx(np.nanmean(layers["aoa"]))
+    assert facts["interval"]["coverage"] is not None
+
+
+@pytest.mark.parametrize("option", [["--cluster", "tcp://127.0.0.1:1"], ["--stride", "4"], ["--date", "2025-03-17"]])
+def test_what_maps_cannot_do_yet_is_said_before_anything_is_written(ask, model, demo, tmp_path, option):
     code, facts, _ = ask("map", model, "--scene", demo / "scene.tif", "--out", tmp_path / "m.tif", *option)
     assert code == 2
     assert "not available yet" in facts["error"]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("method", ["cv+", "local", "cqr"])
+def test_other_kinds_of_intervals_are_trained_stored_and_mapped(ask, demo, tmp_path, method):
+    how = ["--model", "ridge", "--cv", "block", "--folds", 4, "--trials", 0, "--transform", "log1p", "--intervals", method]
+    code, facts, _ = ask("train", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--bands", *how, "--out", tmp_path / "m")
+    assert code == 0, facts
+    assert facts["trust"]["ridge"]["interval"]["method"] == method
+    assert 0.6 <= facts["models"][0]["coverage_90"] <= 1
+    code, mapped, _ = ask("map", tmp_path / "m", "--scene", demo / "scene.tif", "--interval", 0.8, "--out", tmp_path / "map.tif")
+    assert code == 0, mapped
+    assert mapped["interval"]["method"] == method
+
+
+@pytest.mark.parametrize("kind", ["gi-star", "kriging-prior"])
+def test_features_of_neighbours_are_fitted_inside_the_folds_and_mapped(ask, demo, tmp_path, kind):
+    how = ["--model", "ridge", "--cv", "random", "--folds", 4, "--trials", 0, "--transform", "log1p", "--neighbour", kind]
+    code, facts, _ = ask("train", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--bands", *how, "--out", tmp_path / "m")
+    assert code == 0, facts
+    code, mapped, _ = ask("map", tmp_path / "m", "--scene", demo / "scene.tif", "--interval", 0.9, "--aoa", "--out", tmp_path / "map.tif")
+    assert code == 0, mapped
+    assert mapped["valid"] > 0
+
+
+def test_a_learning_curve_ends_in_a_verdict(ask, demo):
+    how = ["--model", "ridge", "--cv", "random", "--folds", 4, "--trials", 0]
+    code, facts, _ = ask("learning-curve", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--bands", *how)
+    assert code == 0, facts
+    sizes = [row["n"] for row in facts["rows"]]
+    assert sizes == sorted(sizes)
+    assert facts["verdict"]
 
 
 def test_knndm_folds_are_drawn_and_the_random_score_stands_beside(ask, demo):
@@ -229,7 +308,7 @@ def test_knndm_folds_are_drawn_and_the_random_score_stands_beside(ask, demo):
     assert any("kNNDM" in sentence or "clusters of samples" in sentence for sentence in facts["assumed"])
 
 
-@pytest.mark.parametrize("name", ["auto", "soilnet", "dual-step"])
+@pytest.mark.parametrize("name", ["soilnet", "spectra-cnn"])
 def test_learners_to_come_are_not_available_yet(ask, demo, name):
     code, facts, _ = ask("compare", demo / "samples.csv", "--target", "ece_dS_m", "--columns", "clay_pct,soc_g_kg", "--models", name)
     assert code == 2
