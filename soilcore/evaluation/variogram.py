@@ -219,7 +219,7 @@ def fit_variogram(xy, values, models=MODELS, *, lags=_LAGS, seed=0):
         return _without_fit(values, f"{values.size} points are too few for a variogram; {_FEWEST_FOR_KRIGING} are needed.", table)
     if kept.sum() < _FEWEST_LAGS or not semivariance[kept].any():
         return _without_fit(values, f"The points give only {kept.sum()} distance classes with pairs; {_FEWEST_LAGS} are needed.", table)
-    fits = tuple(sorted((_fit_model(name, *table) for name in models), key=lambda fit: fit["misfit"]))
+    fits = _fitted(models, *table)
     best = fits[0]
     return Variogram(best["nugget"], best["sill"], best["range"], best["model"], *table, *_judged(best, table[0], xy, values), fits)
 
@@ -282,26 +282,42 @@ def _without_fit(values, reason, table=((), (), ())):
     return Variogram(variance, variance, np.nan, None, *(np.asarray(column) for column in table), False, reason)
 
 
-def _fit_model(name, distance, semivariance, pairs):
-    """One model: the best of a grid of ranges, refined by GSTools; on relative units, because its tolerances are absolute."""
+def _fitted(models, distance, semivariance, pairs):
+    """All models by the best of a grid of ranges, best model first and refined by GSTools; on relative units, as its tolerances are absolute."""
     unit, height = distance[-1], float(semivariance.max())
-    h, gamma, weight = distance / unit, semivariance / height, np.sqrt(pairs) / distance * unit
+    h, gamma, weight = distance / unit, semivariance / height, np.sqrt(pairs) / distance
     weight = weight / weight.max()
-    start = min(_linear_fit(name, reach, h, gamma, weight) for reach in np.geomspace(_FINEST, _FARTHEST, 24))
-    misfit, reach, nugget, part = min(start, _refined(name, start, h, gamma, weight))
-    flat = np.average(gamma, weights=weight**2)
-    relative = misfit / max(float(np.sum((weight * (gamma - flat)) ** 2)), np.finfo(float).tiny)
-    sill = max(nugget + part, np.finfo(float).tiny)
-    return {"model": name, "nugget": float(nugget * height), "sill": float(sill * height), "range": float(reach * unit), "misfit": float(relative)}
+    found = sorted((_best_of_grid(name, h, gamma, weight), name) for name in models)
+    found[0] = min(found[0], (_refined(found[0][1], found[0][0], h, gamma, weight), found[0][1]))
+    flat = np.sum((weight * (gamma - np.average(gamma, weights=weight**2))) ** 2)
+    fits = []
+    for (misfit, reach, nugget, part), name in found:
+        sill = max(nugget + part, np.finfo(float).tiny)
+        relative = misfit / max(flat, np.finfo(float).tiny)
+        fits.append({"model": name, "nugget": nugget * height, "sill": sill * height, "range": float(reach * unit), "misfit": float(relative)})
+    return tuple(fits)
 
 
-def _linear_fit(name, reach, h, gamma, weight):
-    """Nugget and partial sill of at least 0 for a given range: (misfit, range, nugget, partial sill)."""
-    from scipy.optimize import nnls
+def _best_of_grid(name, h, gamma, weight):
+    """(misfit, range, nugget, partial sill) of the best range of a grid; nugget and partial sill of at least 0 by weighted least squares."""
+    reaches = np.geomspace(_FINEST, _FARTHEST, 60)
+    rise = 1 - CORRELATIONS[name](h / reaches[:, None])  # (ranges, lags)
+    w = weight**2
+    total, r1, r2 = w.sum(), rise @ w, rise**2 @ w
+    g1, rg = gamma @ w, rise @ (w * gamma)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part = _finite((total * rg - r1 * g1) / (total * r2 - r1**2))
+        nugget = (g1 - part * r1) / total
+        without_nugget = _finite(rg / r2)
+    part, nugget = np.where(nugget < 0, without_nugget, part), np.where(nugget < 0, 0.0, nugget)
+    part, nugget = np.where(part < 0, 0.0, part), np.where(part < 0, g1 / total, nugget)
+    misfit = (nugget[:, None] + part[:, None] * rise - gamma) ** 2 @ w
+    best = int(np.argmin(misfit))
+    return float(misfit[best]), float(reaches[best]), float(nugget[best]), float(part[best])
 
-    design = np.column_stack((np.ones_like(h), 1 - CORRELATIONS[name](h / reach)))
-    (nugget, part), norm = nnls(design * weight[:, None], gamma * weight)
-    return norm**2, reach, nugget, part
+
+def _finite(values):
+    return np.where(np.isfinite(values), values, 0.0)
 
 
 def _refined(name, start, h, gamma, weight):

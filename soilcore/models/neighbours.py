@@ -100,14 +100,14 @@ class GiStarFeature:
     def fit(self, xy, y):
         """Take training samples: coordinates in metres of shape (n_samples, 2) and values of shape (n_samples,)."""
         self.xy_, self.y_ = _checked(xy, y)
-        _check_k(self.k or NEIGHBOURS)
+        _check_k(self._count)
         self.band_ = self._band(self.xy_, self.y_)
         return self
 
     def transform(self, xy_new):
         """Gi* of new places from all training samples; shape (n_places,), NaN where no sample is near enough."""
         self._refuse_own_values()
-        return _at_new_places(self.xy_, self.y_, _places(xy_new), self.k or NEIGHBOURS, self.band_)
+        return _at_new_places(self.xy_, self.y_, _places(xy_new), self._count, self.band_)
 
     def transform_train_oof(self, folds):
         """Gi* of the training samples, each from the samples of the other folds alone.
@@ -138,14 +138,14 @@ class GiStarFeature:
         for label in labels:
             here = folds == label
             xy, y = self.xy_[~here], self.y_[~here]
-            z[here] = _at_new_places(xy, y, self.xy_[here], self.k or NEIGHBOURS, self._band(xy, y))
+            z[here] = _at_new_places(xy, y, self.xy_[here], self._count, self._band(xy, y))
         return z
 
     def explore(self):
         """Gi* of the training samples with their own values, for maps people look at; only with ``include_self=True``."""
         if not self.include_self:
             raise SettingsError("Own values are left out of this feature. For a hot-spot map set include_self=True; a model must not use it.")
-        return gi_star(self.xy_, self.y_, band=self.band_, k=(self.k or NEIGHBOURS) if self.band_ is None else None)
+        return gi_star(self.xy_, self.y_, band=self.band_, k=self._count if self.band_ is None else None)
 
     def fit_transform(self, xy, y=None):
         """Refused: values of training samples for a model have to be out of fold."""
@@ -160,6 +160,10 @@ class GiStarFeature:
                 "With include_self=True a sample's own target is in its feature, and any model would score on noise. "
                 "Set include_self=False; explore() is for maps people look at."
             )
+
+    @property
+    def _count(self):
+        return NEIGHBOURS if self.k is None else self.k
 
     def _band(self, xy, y):
         if self.band is None:
