@@ -82,8 +82,8 @@ def knndm(coordinates, prediction_points, folds=10, *, repeats=1, seed=0, larges
     References
     ----------
     Linnenbrink et al. (2024), doi 10.5194/gmd-17-5897-2024. Departs from the paper: samples of one place are never divided when clusters are
-    used; random folds are taken as well where they match better than any division; above 2,500 places Ward's tree is built on k-means centres, because its memory grows with the square of the number; above 5,000
-    samples, that many drawn ones choose among the divisions.
+    used; random folds are taken as well where they match better than any division; above 2,500 places Ward's tree is built on k-means centres,
+    because its memory grows with the square of the number; above 5,000 samples, that many drawn ones choose among the divisions.
     """
     from scipy.stats import ks_2samp
 
