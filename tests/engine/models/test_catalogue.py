@@ -19,6 +19,8 @@ NAMES = [
     "xgboost",
     "mlp",
     "stacking",
+    "kriging",
+    "regression-kriging",
     "auto",
     "dual-step",
     "soilnet",
@@ -43,7 +45,7 @@ def test_every_row_says_what_it_is_and_where_it_comes_from():
     for spec in learner_specs():
         assert spec.label
         assert spec.citation
-        assert spec.family in {"baseline", "linear", "kernel", "trees", "network", "ensemble", "two-step"}
+        assert spec.family in {"baseline", "linear", "kernel", "trees", "network", "ensemble", "geostatistics", "two-step"}
         assert spec.parameters is None
 
 
