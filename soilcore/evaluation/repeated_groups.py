@@ -17,6 +17,7 @@ _NAMES = 0.7  # how well (B-cubed F1) a column must tell the units apart to be n
 _KEEPS_WHOLE = 0.95
 _FEWEST_VALUES = 5
 _SERIOUS = 0.02  # share of samples from which divided units are a warning
+_SPECTRUM_COLUMNS = 50  # columns of a spectrum that are compared
 _ONE_PLACE = 0.5  # coordinates that put more samples into one place say nothing of places
 
 
@@ -77,7 +78,12 @@ def found_groups(X, table=None, coordinates=None):
     size = np.bincount(labels)
     share = "most of their predictors" if len(links[0]) else "their place"
     named = f"; column {column!r} keeps them together" if column else ""
-    units = f"{int((size > 1).sum())} units of 2 to {size.max()} samples"
+    several = int((size > 1).sum())
+    units = (
+        f"{several} {'unit' if several == 1 else 'units'} of {size[size > 1].min()}"
+        + (f" to {size.max()}" if np.ptp(size[size > 1]) else "")
+        + " samples"
+    )
     detail = f"{groups.n_repeated} of {n} samples share {share} with others and form {units}{named}."
     return Groups(labels, groups.n_groups, column, detail)
 
@@ -117,6 +123,50 @@ def repeated_unit_findings(groups, splits):
     )
     fix = f"Use --cv group:{groups.column}." if groups.column and not followed else _by_place(splits)
     return (Finding("repeated-units", "warning" if grave else "note", message, fix, column=groups.column, value=str(units)),)
+
+
+def check_repeated_units(samples):
+    """Say of a table, before anyone divides it, that its samples repeat units.
+
+    Parameters
+    ----------
+    samples : SampleSet
+
+    Returns
+    -------
+    tuple of Finding
+        Empty, or one ``repeated-units``: a warning, or a note where less than 2 % of the samples are concerned.
+    """
+    from soilcore.data.columns import reasons_against, spectrum_columns
+
+    table = samples.table
+    reasons = reasons_against(samples)
+    names = [name for name in table.columns if name not in reasons]
+    spectrum = spectrum_columns(names)
+    thinned = set(spectrum) - set(spectrum[:: max(len(spectrum) // _SPECTRUM_COLUMNS, 1)])
+    groups = found_groups(table[[name for name in names if name not in thinned]], table, _place_numbers(samples))
+    if not groups.n_repeated:
+        return ()
+    severity = "warning" if groups.n_repeated >= _SERIOUS * len(table) else "note"
+    fix = (
+        f"Keep each unit in one fold: --cv group:{groups.column}."
+        if groups.column
+        else "Keep each unit in one fold: --cv group:COLUMN or --cv knndm."
+    )
+    message = f"{groups.detail} Random folds would divide them and flatter every score."
+    return (Finding("repeated-units", severity, message, fix, column=groups.column, value=str(groups.n_repeated)),)
+
+
+def _place_numbers(samples):
+    """Coordinates that are equal where the samples' are, whatever the unit of those: the number of the place, 1 km apart."""
+    if not samples.has_places:
+        return None
+    pairs = np.column_stack([samples.x, samples.y]).astype(float)
+    known = placed(pairs)
+    numbers = np.full(pairs.shape, np.nan)
+    if known.size:
+        numbers[known] = 1000.0 * np.unique(pairs[known], axis=0, return_inverse=True)[1].reshape(-1, 1)
+    return numbers
 
 
 def _by_place(splits):

@@ -31,10 +31,11 @@ def check(task, report=silent):
     """Check a table, alone or against a scene."""
     from soilcore.core.findings import worst
     from soilcore.data.checks import check_samples
+    from soilcore.evaluation.repeated_groups import check_repeated_units
 
     opened = open_inputs(task.inputs, report)
     samples = opened.samples
-    findings = check_samples(samples, opened.scene)
+    findings = (*check_samples(samples, opened.scene), *check_repeated_units(samples))
     target = samples.target
     return {
         "ok": worst(findings) != "error",
