@@ -6,13 +6,13 @@ import numpy as np
 
 from soilcore.core.errors import ModelError
 from soilcore.core.progress import part, silent
-from soilcore.evaluation.leakage_checks import leakage_checks
 from soilcore.evaluation.protocol import compare
 from soilcore.evaluation.variogram import variogram_facts
 from soilcore.trust.applicability import AreaOfApplicability, permutation_weights
 from soilcore.trust.coverage import coverage_facts, out_of_fold_bounds
 from soilcore.trust.expected_error import ExpectedError
 from soilcore.trust.intervals import IntervalSettings, fit_interval
+from soilcore.trust.leakage import leakage_report
 
 LEVEL = 0.9
 _KEPT_LEARNERS = 3000  # samples; beyond, the learners of all folds together would fill the memory, and the first speaks for all
@@ -119,7 +119,18 @@ def assess(name, learner, X, y, splits, *, intervals="conformal", permutations=N
     error = None if area is None else _expected_error(area, evaluation)
     bounds = out_of_fold_bounds(evaluation, learner=learner, settings=settings, X=X, area=area, report=part(report, _SCORING, _REPORTING / 2))
     interval = coverage_facts(evaluation, bounds, LEVEL, area=area)
-    leakage = leakage_checks(X, y, splits, splits.coordinates)
+    leakage = leakage_report(
+        learner,
+        X,
+        y,
+        splits,
+        evaluation=evaluation,
+        table=table,
+        permutations="auto" if permutations is None else permutations,
+        models=models,
+        seed=seed,
+        report=part(report, _SCORING + _REPORTING / 2, _REPORTING / 2),
+    )
     applicability = _applicability(area, note, pixels)
     lower, upper = bounds.at(LEVEL)
     facts = {

@@ -8,7 +8,7 @@ from soilcore.evaluation.repeated_groups import found_groups, repeated_unit_find
 from soilcore.trust.isolation import check_isolation
 from soilcore.trust.permutation import NO_SKILL, PERMUTATIONS, in_groups, permuted_scores
 
-CHEAP_SECONDS = 20.0  # what the automatic report may add to a training
+CHEAP_SECONDS = 20.0  # what the automatic report may add to a training, or to a comparison of several learners
 _SHARE_OF_REFIT = 0.15  # of the time of a report, for the progress bar
 _FEW_IDS = 10
 
@@ -32,7 +32,8 @@ def leakage_report(
     table : pandas.DataFrame of n_samples rows, optional
         The samples with their other columns: ids of sites, campaigns, years.
     permutations : int, "auto" or None
-        How often the target is permuted and the learner scored anew. "auto" or None: 20 times where that is estimated to take less than 20 s; 0: never.
+        How often the target is permuted and the learner scored anew. "auto" or None: 20 times where that is estimated to take less than 20 s, or its
+        part of 20 s for each of several models; 0: never.
     models : int
         How many learners were scored on these folds.
     nearer_than : float
@@ -50,7 +51,8 @@ def leakage_report(
     groups = splits.repeated if splits.repeated is not None else found_groups(X, table, splits.coordinates)
     seconds = None if evaluation is None else evaluation.seconds / splits.n_repeats
     fitted, seconds = _fitted_inside(learner, X, y, splits, evaluation, seconds, permutations, seed, part(report, 0, _SHARE_OF_REFIT))
-    permuted = _permuted(learner, X, y, splits, permutations, seconds, seed, part(report, _SHARE_OF_REFIT, 1 - _SHARE_OF_REFIT))
+    cheap = CHEAP_SECONDS / models
+    permuted = _permuted(learner, X, y, splits, permutations, cheap, seconds, seed, part(report, _SHARE_OF_REFIT, 1 - _SHARE_OF_REFIT))
     return [
         permuted,
         fitted,
@@ -90,12 +92,12 @@ def _fitted_inside(learner, X, y, splits, evaluation, seconds, permutations, see
     return {"check": check, "ok": found.same, "detail": words}, found.seconds * splits.n_folds if seconds is None else seconds
 
 
-def _permuted(learner, X, y, splits, permutations, seconds, seed, report):
+def _permuted(learner, X, y, splits, permutations, cheap, seconds, seed, report):
     check, automatic = "target-permutation", not isinstance(permutations, int)
     count = PERMUTATIONS if automatic else permutations
     if count == 0:
         return {"check": check, "ok": None, "detail": f"Not asked for. Run it with --permutations {PERMUTATIONS}."}
-    if automatic and count * seconds >= CHEAP_SECONDS:
+    if automatic and count * seconds >= cheap:
         detail = f"Not run: {count} permutations would take about {_duration(count * seconds)}. Ask for it with --permutations {count}."
         return {"check": check, "ok": None, "detail": detail}
     scores = permuted_scores(learner, X, y, splits, count, seed=seed, report=report)
