@@ -138,10 +138,15 @@ def assess(name, learner, X, y, splits, *, intervals="conformal", permutations=N
         "aoa": applicability,
         "expected_error": [] if error is None else error.facts(),
         "residual_variogram": None if splits.coordinates is None else variogram_facts(splits.coordinates, y - evaluation.out_of_fold[0]),
-        "learner": getattr(learner, "describe", lambda: None)(),
+        "learner": _described(evaluation.learners),
     }
     row = comparison.rows[0] | {"coverage_90": interval["coverage"], "width_90": interval["width"], "aoa_share": applicability["share"]}
     return Assessment(name, row, evaluation, facts, leakage, settings, lower, upper, area, error)
+
+
+def _described(fitted):
+    """What the learner of the first fold made of its samples, where it tells."""
+    return getattr(next(iter(fitted), None), "describe", lambda: None)()
 
 
 def _area(evaluation, X, y, seed):
