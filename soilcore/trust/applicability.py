@@ -17,7 +17,8 @@ from soilcore.trust.weights import Weights, permutation_weights
 
 __all__ = ["AreaOfApplicability", "Weights", "applicability_of", "outlier_limit", "permutation_weights"]
 
-_ROWS = 1024  # training rows whose distances to all others are held at a time
+_TILE = (256, 2048)  # training rows by training rows whose distances are held at a time
+_PIXELS = 8192  # whose predictors are held in float64 at a time
 _CONSTANT = 1e-12  # spread below this part of the mean is rounding
 FACTS, TRAIN, CENTRE, SCALE, TRAIN_DI = "aoa.facts", "aoa.train", "aoa.centre", "aoa.scale", "aoa.train_di"
 
@@ -76,7 +77,7 @@ class AreaOfApplicability:
         self.note_ = " ".join(filter(None, (note, left_out)))
         self.weights_ = {name: float(weight) for name, weight in zip(names, np.where(alike, 0.0, weights), strict=True)}
         self.train_ = self._scaled(X)
-        self.mean_distance_, nearest = _between_folds(self.train_, _Others(folds, len(X)))
+        self.mean_distance_, nearest = _between_folds(self.train_, *_trained_while_tested(folds, len(X)))
         if not self.mean_distance_ > 0:
             raise ModelError(f"All {len(X)} training samples are alike in every predictor that has a weight. Train on predictors that vary.")
         self.train_di_ = nearest / self.mean_distance_
@@ -171,8 +172,8 @@ class AreaOfApplicability:
                 f"The area of applicability knows {self.centre_.size} predictors, but got an array of shape {X.shape}. Give the same ones."
             )
         nearest, density = np.empty(len(X)), None if radius is None else np.empty(len(X), np.intp)
-        for start in range(0, len(X), 65536):
-            part = slice(start, start + 65536)
+        for start in range(0, len(X), _PIXELS):
+            part = slice(start, start + _PIXELS)
             distance, _, count = self._neighbours.query(self._scaled(X[part]), radius)
             nearest[part] = distance
             if radius is not None:
@@ -212,46 +213,50 @@ def outlier_limit(dissimilarity):
     return float(min(upper + 1.5 * (upper - lower), np.max(dissimilarity)))
 
 
-class _Others:
-    """Which samples a sample may be compared with: those that trained while its fold was tested."""
-
-    def __init__(self, folds, n):
-        self._train = None
-        if hasattr(folds, "assignments"):
-            self._train = [train for train, _ in folds.folds(0)] if folds.buffer else None
-            folds = folds.assignments[0]
-        folds = np.asarray(folds)
-        if folds.shape != (n,):
-            raise ModelError(f"{n} training samples need one fold each, but the folds have shape {folds.shape}.")
-        self.folds = np.unique(folds, return_inverse=True)[1]
-        if self.folds.max(initial=0) < 1:
-            raise ModelError("All training samples lie in one fold, so none has a neighbour in another. Use two folds or more.")
-
-    def __call__(self, rows):
-        """Bool of shape (len(rows), n_samples)."""
-        own = self.folds[rows]
-        if self._train is None:
-            return own[:, None] != self.folds
-        allowed = np.zeros((own.size, self.folds.size), bool)
-        for fold in np.unique(own):
-            allowed[np.ix_(own == fold, self._train[fold])] = True
-        return allowed
+def _trained_while_tested(folds, n):
+    """Test samples of each fold, and those that trained while it was tested: lists of int arrays."""
+    if hasattr(folds, "assignments"):
+        pairs = folds.folds(0)
+        if folds.n_samples != n:
+            raise ModelError(f"The folds divide {folds.n_samples} samples, but there are {n}.")
+        return [test for _, test in pairs], [train for train, _ in pairs]
+    folds = np.asarray(folds)
+    if folds.shape != (n,):
+        raise ModelError(f"{n} training samples need one fold each, but the folds have shape {folds.shape}.")
+    names = np.unique(folds)
+    if names.size < 2:
+        raise ModelError("All training samples lie in one fold, so none has a neighbour in another. Use two folds or more.")
+    return [np.flatnonzero(folds == name) for name in names], [np.flatnonzero(folds != name) for name in names]
 
 
-def _between_folds(train, others):
-    """Mean distance of all pairs, and distance of each row to its nearest allowed one."""
+def _between_folds(train, tests, others):
+    """Mean distance of all pairs, and distance of each row to the nearest of those that trained while it was tested."""
+    total, nearest = 0.0, np.empty(len(train))
+    for test, allowed in zip(tests, others, strict=True):
+        held_back = np.setdiff1d(np.arange(len(train)), allowed)
+        for start in range(0, test.size, _TILE[0]):
+            rows = test[start : start + _TILE[0]]
+            summed, nearest[rows] = _nearest_in_tiles(train, rows, held_back)
+            total += summed
+    return total / (len(train) * (len(train) - 1)), nearest
+
+
+def _nearest_in_tiles(train, rows, held_back):
+    """Sum of all distances of some rows, and the distance to the nearest row that is not held back; tiles stay in the processor's cache."""
     from soilcore.trust.nearest import pair_distances
 
-    total, nearest = 0.0, np.empty(len(train))
-    for start in range(0, len(train), _ROWS):
-        rows = np.arange(start, min(start + _ROWS, len(train)))
-        distances = pair_distances(train[rows], train)
-        distances[np.arange(rows.size), rows] = 0.0  # a product may leave 1e-8 there
+    total, best, number = 0.0, np.full(rows.size, np.inf), np.zeros(rows.size, np.intp)
+    for start in range(0, len(train), _TILE[1]):
+        stop = min(start + _TILE[1], len(train))
+        distances = pair_distances(train[rows], train[start:stop])
+        own = np.flatnonzero((rows >= start) & (rows < stop))
+        distances[own, rows[own] - start] = 0.0  # a product may leave 1e-8 there
         total += distances.sum()
-        distances[~others(rows)] = np.inf
-        number = distances.argmin(axis=1)
-        nearest[rows] = np.sqrt(((train[rows] - train[number]) ** 2).sum(axis=1))
-    return total / (len(train) * (len(train) - 1)), nearest
+        distances[:, held_back[np.searchsorted(held_back, start) : np.searchsorted(held_back, stop)] - start] = np.inf
+        found = distances.argmin(axis=1)
+        nearer = np.flatnonzero(distances[np.arange(rows.size), found] < best)
+        best[nearer], number[nearer] = distances[nearer, found[nearer]], found[nearer] + start
+    return total, np.sqrt(((train[rows] - train[number]) ** 2).sum(axis=1))
 
 
 def _checked_weights(weights, count):

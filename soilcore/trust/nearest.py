@@ -9,7 +9,7 @@ imagery, whose columns depend on each other.
 import numpy as np
 
 _ROWS = 8192  # pixels at a time; with 150 bundles their distances take 10 MB
-_SMALLEST_BUNDLE = 32
+_SMALLEST_BUNDLE = 64
 _ROUNDING = 1e-12  # of squared norms; what a matrix product in float64 may be wrong by, with room to spare
 _CLOSE = 3e-3  # of a row's norm; nearer than that, rounding of the product could choose the wrong neighbour
 
