@@ -128,3 +128,51 @@ def _model(stamp, folder):
     from soilcore.models.archive import load_model
 
     return load_model(folder)
+
+
+def design(table):
+    """How the samples lie (see `soilcore.evaluation.sampling_design`); None without places."""
+    return _design(table.fingerprint, table) if table.has_places else None
+
+
+@st.cache_data(max_entries=_KEEP, show_spinner="Looking at how the samples lie ...")
+def _design(samples_print, _samples):
+    from soilcore.core.projection import projected_metres
+    from soilcore.evaluation.sampling_design import detect_design
+
+    return detect_design(projected_metres(_samples.x, _samples.y, _samples.crs))
+
+
+def folds(inputs, settings):
+    """What folds would be like: ``label``, ``sizes``, ``findings``; keyed by the inputs' stamps and the settings.
+
+    Parameters
+    ----------
+    inputs : InputSettings
+        Paths relative to the project.
+    settings : SplitSettings
+    """
+    here = current_work().absolute(inputs)
+    files = (here.samples, *(here.scene.paths if here.scene else ()), *here.features.covariates)
+    stamps = tuple(stamp(path.removesuffix(":categorical")) for path in files if path)
+    return _folds(stamps, here, settings)
+
+
+@st.cache_data(max_entries=4 * _KEEP, show_spinner="Looking at the folds ...")
+def _folds(stamps, inputs, settings):
+    from soilcore.evaluation.splits import make_splits
+    from soilcore.project.chain import places_to_map, projected_places
+
+    table, opened = _table(stamps, inputs)
+    places = places_to_map(inputs, table, opened)[1] if settings.scheme == "knndm" else None
+    splits = make_splits(
+        settings, len(table), coordinates=projected_places(table), table=table.table, target=table.y, prediction_points=places, predictors=table.X
+    )
+    return {"label": splits.label, "sizes": list(splits.sizes), "findings": [vars(finding) for finding in splits.findings]}
+
+
+@st.cache_resource(max_entries=_KEEP, show_spinner="Making the predictors ...")
+def _table(stamps, inputs):
+    from soilcore.project.chain import feature_table
+
+    return feature_table(inputs)[:2]

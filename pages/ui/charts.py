@@ -20,7 +20,7 @@ def histogram(values, title, log=False):
     if log:
         values, title = np.log10(values[values > 0]), f"log10 of {title}"
     figure = go.Figure(go.Histogram(x=values, nbinsx=30, marker_color=BLUE))
-    return _layout(figure, title, "samples")
+    return layout(figure, title, "samples")
 
 
 def places(x, y, values, title, crs, log=False):
@@ -37,7 +37,7 @@ def places(x, y, values, title, crs, log=False):
     hover = f"{names[0]} %{{x}}<br>{names[1]} %{{y}}<br>%{{customdata:.4g}}<extra></extra>"
     figure = go.Figure(go.Scatter(x=x, y=y, mode="markers", marker=marker, customdata=values, hovertemplate=hover))
     figure.update_yaxes(scaleanchor="x", scaleratio=1 / np.cos(np.radians(np.nanmean(y))) if geographic else 1)
-    return _layout(figure, *names)
+    return layout(figure, *names)
 
 
 def _axes(crs):
@@ -75,7 +75,7 @@ def spectra(table, view, view_title, unit):
         figure.add_scatter(
             x=x, y=rows[view], name=name, text=rows["role"], mode="lines+markers", line=line, marker=marker, hovertemplate="%{text}: %{y:.4g}"
         )
-    figure = _layout(figure, "wavelength (nm)" if by_wavelength else "band", view_title, 440)
+    figure = layout(figure, "wavelength (nm)" if by_wavelength else "band", view_title, 440)
     return figure.update_layout(legend={"orientation": "v", "y": 1, "title": {"text": f"level ({unit})"}})
 
 
@@ -92,7 +92,7 @@ def correlation_bars(rows, statistic):
     figure = go.Figure(bars)
     figure.update_xaxes(range=[-1, 1], zeroline=True)
     figure.update_yaxes(type="category", dtick=1)
-    return _layout(figure, f"{statistic.title()} correlation with the target", "", max(_HEIGHT, 22 * len(rows) + 60))
+    return layout(figure, f"{statistic.title()} correlation with the target", "", max(_HEIGHT, 22 * len(rows) + 60))
 
 
 def heat_map(matrix, statistic):
@@ -107,7 +107,7 @@ def heat_map(matrix, statistic):
     )
     figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain", type="category", dtick=1)
     figure.update_xaxes(constrain="domain", type="category", dtick=1)
-    return _layout(figure, "", "", 620)
+    return layout(figure, "", "", 620)
 
 
 def scatter(x, y, x_title, y_title, rows):
@@ -116,7 +116,7 @@ def scatter(x, y, x_title, y_title, rows):
 
     hover = f"row %{{customdata}}<br>{x_title} %{{x:.4g}}<br>{y_title} %{{y:.4g}}<extra></extra>"
     figure = go.Figure(go.Scatter(x=x, y=y, mode="markers", marker={"color": BLUE, "size": 7, "opacity": 0.75}, customdata=rows, hovertemplate=hover))
-    return _layout(figure, x_title, y_title)
+    return layout(figure, x_title, y_title)
 
 
 def observed_predicted(series, unit, title="", log=False):
@@ -144,7 +144,7 @@ def observed_predicted(series, unit, title="", log=False):
         hover = "observed %{x:.4g}<br>predicted %{y:.4g}"
         figure.add_scatter(x=observed, y=predicted, mode="markers", name=name, marker=marker, hovertemplate=hover)
     suffix = f" ({unit})" if unit else " (unit not known)"
-    figure = _layout(figure, f"observed{suffix}", f"predicted{suffix}", 420)
+    figure = layout(figure, f"observed{suffix}", f"predicted{suffix}", 420)
     if log:
         figure.update_xaxes(type="log")
         figure.update_yaxes(type="log")
@@ -170,7 +170,7 @@ def score_bars(rows):
     if spatial:
         contrast = {"marker_color": "#c9b458", "marker_pattern_shape": "/"}
         figure.add_bar(x=names, y=[row["r2_random"] for row in rows], name="random folds, for contrast", **contrast)
-    figure = _layout(figure.update_layout(barmode="group"), "", "R² (pooled, out of fold)")
+    figure = layout(figure.update_layout(barmode="group"), "", "R² (pooled, out of fold)")
     lowest = min([row["r2"] for row in rows if row["r2"] is not None], default=0)
     return figure.update_yaxes(range=[max(-1.0, min(-0.1, lowest - 0.1)), 1.0], zeroline=True)
 
@@ -185,7 +185,7 @@ def band_histogram(stored, reflectance, role):
         edges = np.asarray(edges)
         centres = (edges[1:] + edges[:-1]) / 2
         figure.add_trace(go.Bar(x=centres, y=counts, marker_color=BLUE if column == 2 else "#888", showlegend=False), row=1, col=column)
-    figure = _layout(figure, "", "", 280)
+    figure = layout(figure, "", "", 280)
     figure.update_yaxes(title_text="pixels", col=1)
     figure.update_xaxes(title_text=f"{role}, stored value", col=1)
     return figure.update_xaxes(title_text=f"{role}, reflectance", col=2)
@@ -217,7 +217,7 @@ def scene_picture(source, bounds, crs, points=None):
         figure.add_scatter(x=x, y=y, mode="markers", marker=marker, customdata=rows, hovertemplate="sample in row %{customdata}<extra></extra>")
     geographic = crs.is_geographic
     ratio = 1 / np.cos(np.radians((bottom + top) / 2)) if geographic else 1
-    figure = _layout(figure, *_axes(crs), 540)
+    figure = layout(figure, *_axes(crs), 540)
     figure.update_xaxes(range=[left, right], showgrid=False, constrain="domain", tickformat=None if geographic else "d", nticks=5)
     return figure.update_yaxes(
         range=[bottom, top], showgrid=False, scaleanchor="x", scaleratio=ratio, constrain="domain", tickformat=None if geographic else "d"
@@ -230,7 +230,8 @@ def _spread(colors, count):
     return [colors[round(i * (len(colors) - 1) / (count - 1))] for i in range(count)]
 
 
-def _layout(figure, x_title, y_title, height=_HEIGHT):
+def layout(figure, x_title, y_title, height=_HEIGHT):
+    """Titles of the axes, height, and a legend above."""
     figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 30, "b": 10}, legend={"orientation": "h", "y": 1.1})
     figure.update_xaxes(title_text=x_title or None)
     figure.update_yaxes(title_text=y_title or None)

@@ -10,7 +10,8 @@ from soilcore.project import jobs
 _SECONDS_BETWEEN_LOOKS = 0.5
 PAGE_OF_KIND = {
     **dict.fromkeys(("indices", "correlate", "search"), "indices"),
-    **dict.fromkeys(("compare", "train", "external"), "model"),
+    **dict.fromkeys(("compare", "train", "external", "dual-step", "learning-curve"), "model"),
+    "hot-spots": "samples",
     **dict.fromkeys(("map", "demo-project"), "map"),
 }
 
@@ -54,6 +55,12 @@ def finished(kind):
     work = current_work()
     found = jobs.jobs_in(work.jobs_folder, kind) if work.project is not None else ()
     return [job for job in found if job.status().state == "finished"]
+
+
+def newest(kinds):
+    """The newest finished job of several kinds in the open project, or None."""
+    found = [job for kind in kinds for job in finished(kind)[:1]]
+    return max(found, key=lambda job: job.spec()["created"], default=None)
 
 
 def is_busy():

@@ -1,47 +1,94 @@
-"""What the model page asks: predictors, learners, folds, tuning; and the buttons that start."""
+"""What the model page asks for every task: predictors, target, tuning, folds, intervals."""
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.ui import jobs, steps, table_bands
+from pages.ui import folds, steps, table_bands
 from pages.ui.session import current_work
 from soilcore.evaluation.splits import SplitSettings
 from soilcore.features.recipe import FeatureSettings
 from soilcore.models.settings import FitSettings
-from soilcore.project.settings import CompareTask, TrainTask
+from soilcore.project.settings import InputSettings
 
 BANDS, SETS, RASTERS, COLUMNS = "bands", "indices", "rasters", "table columns"
-SCHEMES = {
-    "block": "Spatial blocks: how good for places nobody sampled",
-    "group": "Whole groups left out: a field, a profile, a campaign",
-    "folds": "Folds given in a column of the table",
-    "random": "Random: how good between your samples, flattering for maps",
-}
-DEFAULT_MODELS = ("mean", "best-index", "plsr", "rf", "xgboost")
 DEFAULT_SETS = ("existing17_literature", "novel4_lan2025")
-_GROUPING = ("fold", "group", "grid", "block", "cluster", "profile", "transect", "campaign", "site", "plot", "field", "village")
+NEIGHBOURS = {"gi-star": "clusters of high and low values (Getis-Ord Gi*)", "kriging-prior": "kriging of the target"}
+INTERVALS = {
+    "conformal": "errors of the folds (conformal): quick, works for every learner",
+    "cv+": "models of the folds (CV+): a little wider, guaranteed",
+    "split": "a part held back (split conformal): for large tables",
+    "cqr": "quantile regressions (CQR): wide where the soil varies",
+    "quantile-forest": "quantile regression forest",
+    "local": "errors nearby weigh more (geographically weighted)",
+}
 _TRANSFORM_HELP = "log1p is log(1 + value). Salinity is skewed: a logarithm keeps a few very salty places from ruling the fit. Scores are always on the original scale."
-_LEARNERS_HELP = "These take seconds. The perceptron and the stack of paper 002 take a minute or two each: add them when you can wait."
 _TRIALS_HELP = (
     "0: the documented defaults. Every trial costs five small fits in every fold, so 20 trials make a comparison about a hundred times longer."
 )
 _COLUMNS_HELP = "A map needs every predictor at every pixel: columns without a raster of the same name cannot be mapped"
+_NEIGHBOURS_HELP = (
+    "What samples nearby say, as further predictors. A sample never sees its own value, and test samples see training samples only; "
+    "far from all samples they tell nothing."
+)
+_INTERVALS_HELP = "All but the first are made anew inside every fold to see whether they keep their promise: about six times the work."
+_PERMUTATIONS_HELP = "The target is shuffled and everything is repeated: a path that still shows skill is leaking. Automatic: where it takes seconds. Always 20 times can take long."
 
 
-def panel(samples):
-    """The form and its buttons."""
-    features = _features(samples)
-    left, right = st.columns(2, gap="large")
-    with left:
-        models = tuple(_learners())
-        fit = _fit()
-    with right:
-        splits = _splits(samples)
+@dataclass(frozen=True)
+class Asked:
+    """What holds for every task of the page.
+
+    Parameters
+    ----------
+    inputs : InputSettings
+    features : FeatureSettings
+    splits : SplitSettings
+    fit : FitSettings
+    intervals : str
+        How prediction intervals are made.
+    permutations : int or None
+        How often the target is shuffled; None: where it is quick.
+    ready : bool
+        Whether there is anything to predict from.
+    """
+
+    inputs: InputSettings
+    features: FeatureSettings
+    splits: SplitSettings
+    fit: FitSettings
+    intervals: str
+    permutations: int | None
+    ready: bool
+
+
+def settings(samples, expanded):
+    """Ask for predictors, target, folds and intervals.
+
+    Parameters
+    ----------
+    samples : SampleSet
+    expanded : bool
+        Whether the form is open at first.
+
+    Returns
+    -------
+    Asked
+    """
+    with st.expander("Predictors, target and folds", icon=":material/tune:", expanded=expanded, key=f"model.settings.{expanded}"):
+        features = _features(samples)
+        left, right = st.columns(2, gap="large")
+        with right:
+            splits = folds.form(samples)
+        with left:
+            fit, intervals, permutations = _fit(samples)
     ready = bool(features.bands or features.index_sets or features.covariates or features.columns)
-    if not ready:
+    inputs = current_work().inputs(features=features)
+    if ready:
+        folds.warn(samples, inputs, splits)
+    else:
         st.info("Choose at least one kind of predictor.", icon=":material/input:")
-    _buttons(features, models, splits, fit, ready)
+    return Asked(inputs, features, splits, fit, intervals, permutations, ready)
 
 
 def _features(samples):
@@ -98,22 +145,8 @@ def _columns(samples, work, place):
     return place.multiselect("Table columns", numeric, suggested, key=key, persist_state="session", help=_COLUMNS_HELP, wrap=True)
 
 
-def _learners():
-    return st.multiselect(
-        "Learners to compare",
-        _names(),
-        DEFAULT_MODELS,
-        format_func=label,
-        key="model.models",
-        persist_state="session",
-        help=_LEARNERS_HELP,
-        wrap=True,
-    )
-
-
-def _fit():
-    first, second = st.columns(2, vertical_alignment="bottom")
-    transform = first.segmented_control(
+def _fit(samples):
+    transform = st.segmented_control(
         "Model the target as",
         ("none", "log10", "log1p"),
         default="log1p",
@@ -124,53 +157,43 @@ def _fit():
         help=_TRANSFORM_HELP,
         wrap=True,
     )
-    trials = second.select_slider(
+    trials = st.select_slider(
         "Tuning trials per learner and fold", (0, 5, 10, 20, 30, 60), value=0, key="model.trials", persist_state="session", help=_TRIALS_HELP
     )
-    return FitSettings(transform=transform or "none", trials=trials)
+    neighbours = _neighbours() if samples.has_places else ()
+    intervals = st.selectbox(
+        "Prediction intervals from", list(INTERVALS), format_func=INTERVALS.get, key="model.intervals", persist_state="session", help=_INTERVALS_HELP
+    )
+    permutations = st.segmented_control(
+        "Shuffle the target to look for leaks",
+        (None, 0, 20),
+        default=None,
+        format_func={None: "automatic", 0: "no", 20: "20 times"}.get,
+        key="model.permutations",
+        persist_state="session",
+        help=_PERMUTATIONS_HELP,
+        wrap=True,
+    )
+    return FitSettings(transform=transform or "none", trials=trials, neighbours=tuple(neighbours)), intervals, permutations
 
 
-def _splits(samples):
-    dividing = _dividing(samples)
-    possible = {"block": samples.has_places, "group": bool(dividing), "folds": bool(dividing)}
-    options = [name for name in SCHEMES if possible.get(name, True)]
-    kind = st.radio("Folds", options, format_func=SCHEMES.get, key=f"model.scheme.{'+'.join(options)}", persist_state="session")
-    columns = st.columns(3)
-    folds = 5
-    if kind != "folds":
-        folds = columns[0].number_input("Number of folds", 2, 50, 5, key="model.folds", persist_state="session")
-    scheme, size, repeats = kind, None, 1
-    if kind in ("group", "folds"):
-        column = columns[1].selectbox("Column", dividing, key=f"model.column.{kind}.{current_work().samples_file}", persist_state="session")
-        scheme = f"{kind}:{column}"
-    if kind == "block":
-        size = columns[1].number_input(
-            "Side of a block (m)",
-            1.0,
-            value=None,
-            placeholder="find",
-            key="model.block",
-            persist_state="session",
-            help="Empty: the range of the variogram",
-        )
-    if kind in ("block", "random"):
-        repeats = columns[2].number_input(
-            "Repeats", 1, 20, 1, key="model.repeats", persist_state="session", help="How often the folds are drawn anew"
-        )
-    return SplitSettings(scheme, int(folds), int(repeats), size)
+def _neighbours():
+    return st.pills(
+        "Also let neighbouring samples speak",
+        list(NEIGHBOURS),
+        selection_mode="multi",
+        format_func=NEIGHBOURS.get,
+        key="model.neighbours",
+        persist_state="session",
+        help=_NEIGHBOURS_HELP,
+    )
 
 
-def _dividing(samples):
-    """Columns that divide the samples: at least two values, and on average two samples of each; those named like folds or groups first."""
-    counts = samples.table.nunique()
-    names = [str(name) for name in samples.table.columns if 2 <= counts[name] <= len(samples) / 2 and name != samples.target.column]
-    return sorted(names, key=lambda name: next((place for place, word in enumerate(_GROUPING) if word in name.lower()), len(_GROUPING)))
-
-
-def _names():
+def learner_names(without=()):
+    """Names of the learners that can be fitted."""
     from soilcore.models.catalogue import learner_specs
 
-    return [spec.name for spec in learner_specs() if spec.available]
+    return [spec.name for spec in learner_specs() if spec.available and spec.name not in without]
 
 
 def label(name):
@@ -178,46 +201,3 @@ def label(name):
     from soilcore.models.catalogue import learner_specs
 
     return next((spec.label for spec in learner_specs() if spec.name == name), name)
-
-
-def _buttons(features, models, splits, fit, ready):
-    work, busy = current_work(), jobs.is_busy()
-    task = CompareTask(work.inputs(features=features), models, splits, fit, predictions=True)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.button(
-            f"Compare {len(models)}" if models else "Compare",
-            icon=":material/leaderboard:",
-            type="primary",
-            on_click=jobs.start,
-            args=("compare", task, f"Comparing {len(models)} learners"),
-            disabled=busy or not models or not ready,
-            key="model.compare",
-        )
-        one = st.selectbox(
-            "One to train and keep",
-            _names(),
-            index=_names().index("stacking"),
-            format_func=label,
-            key="model.one",
-            persist_state="session",
-            width=380,
-        )
-        st.button("Train", icon=":material/model_training:", on_click=_train, args=(task, one), disabled=busy or not ready, key="model.train")
-        if work.scene_files:
-            both = replace(features, index_sets=tuple(dict.fromkeys((*features.index_sets, "existing17_lan2025", "novel4_lan2025"))))
-            table4 = replace(task, inputs=work.inputs(features=both), models=("mean",), table4=True, predictions=False)
-            st.button(
-                "Table of paper 002",
-                icon=":material/table_chart:",
-                on_click=jobs.start,
-                args=("compare", table4, "Laying out the table of paper 002"),
-                disabled=busy,
-                key="model.table4",
-                help="Five methods, novel against existing indices, calibration and validation. Takes several minutes.",
-            )
-
-
-def _train(task, name):
-    work = current_work()
-    identifier = work.project.new_id("models", name)
-    jobs.start("train", TrainTask(task.inputs, name, f"models/{identifier}", task.splits, task.fit), f"Training: {label(name)}")

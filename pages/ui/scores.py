@@ -1,14 +1,22 @@
-"""What the last comparison says: which score to trust, every learner, observed against predicted, and the table of paper 002."""
+"""Learners compared under the same folds: which is best, which score to trust, every learner in a table; and the table of paper 002."""
+
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
-from pages.ui import charts, jobs, messages, theme
-from pages.ui.modelling import label
+from pages.ui import charts, details, evidence, jobs, messages, trained, trust_cards
+from pages.ui.modelling import label, learner_names
+from pages.ui.scored import from_comparison
 from pages.ui.session import current_work
+from soilcore.project.settings import CompareTask
 
-_GAP = 0.05  # R2 by which the random score must exceed the spatial one before it is called flattering
-_SCORES = ("name", "r2", "r2_low", "r2_high", "r2_random", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_log10", "r2_sd", "seconds")
+DEFAULT_MODELS = ("mean", "best-index", "plsr", "rf", "xgboost")
+_LEARNERS_HELP = "The five chosen take seconds. Auto, the perceptron, the two steps and the stack of paper 002 take a minute or more each: add them when you can wait."
+_SCORES = (
+    *("name", "r2", "coverage_90", "aoa_share", "r2_low", "r2_high", "r2_random", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_log10", "r2_sd"),
+    *("width_90", "seconds"),
+)
 _LABELS = {
     "r2": "R²",
     "r2_low": "R² low",
@@ -22,30 +30,89 @@ _LABELS = {
 }
 
 
-def comparison():
-    """Scores of the last comparison: cards, which to trust, bars, table, observed against predicted."""
+def panel(samples, asked):
+    """Which learners, the button, and the last comparison."""
+    models = tuple(
+        st.multiselect(
+            "Learners to compare",
+            learner_names(),
+            DEFAULT_MODELS,
+            format_func=label,
+            key="model.models",
+            persist_state="session",
+            help=_LEARNERS_HELP,
+            wrap=True,
+        )
+    )
+    task = CompareTask(asked.inputs, models, asked.splits, asked.fit, predictions=True, intervals=asked.intervals, permutations=asked.permutations)
+    st.button(
+        f"Compare {len(models)}" if models else "Compare",
+        icon=":material/leaderboard:",
+        type="primary",
+        on_click=jobs.start,
+        args=("compare", task, f"Comparing {len(models)} learners"),
+        disabled=jobs.is_busy() or not models or not asked.ready,
+        key="model.compare",
+    )
+    comparison(asked)
+
+
+def comparison(asked):
+    """The last comparison: cards of one learner, which score to trust, and everything behind it."""
     job = _last(with_table4=False)
     if job is None:
         st.info("No comparison yet. The settings above are sensible: press Compare, and the scores appear here.", icon=":material/leaderboard:")
         return
     facts = job.status().result
-    st.subheader("Comparison", anchor=False)
-    _out_of_date(job, facts)
     best = max(facts["models"], key=lambda row: row["r2"] if row["r2"] is not None else -9)
-    _cards(facts, best)
-    _which_to_trust(best)
-    unit = facts["unit"] or "unit not known"
+    out_of_date(job, facts)
+    scored = from_comparison(facts, _chosen(facts, best))
+    trust_cards.cards(scored)
+    trust_cards.sentences(scored)
+    _train_it(scored, asked)
+    details.views(scored, {"All learners": lambda: _all_learners(facts)})
     sizes = ", ".join(map(str, facts["fold_sizes"]))
     st.caption(
-        f"Target {messages.plain(facts['target'])} ({messages.plain(unit)}), {facts['n']} samples, folds: {messages.plain(facts['cv'])} with {sizes} samples, "
+        f"Target {messages.plain(facts['target'])} ({messages.plain(scored.unit_words)}), {facts['n']} samples, folds: {messages.plain(scored.folds)} with {sizes} samples, "
         f"{len(facts['features'])} predictors, modelled as {facts['transform']}, computed on {facts['device']}."
     )
-    st.plotly_chart(charts.score_bars(facts["models"]), alt="R² of every learner, these folds and random ones", key="model.scores")
-    table = pd.DataFrame(facts["models"]).reindex(columns=_SCORES).dropna(axis="columns", how="all")
-    st.dataframe(table, hide_index=True, column_config=_config(unit), placeholder="", alt="Scores of every learner")
-    st.download_button("Scores as CSV", table.to_csv(index=False), "scores.csv", "text/csv", icon=":material/download:", key="model.csv")
-    _pairs(facts, best)
     messages.assumed(facts["assumed"])
+
+
+def _chosen(facts, best):
+    """The learner whose cards are shown: the best one at first."""
+    names = [row["name"] for row in facts["models"]]
+    if len(names) == 1:
+        st.markdown(f"**{messages.plain(label(names[0]))}**")
+        return names[0]
+    words = {name: f"{name} · best" if name == best["name"] else name for name in names}
+    chosen = st.segmented_control(
+        "Learner", names, default=best["name"], format_func=words.get, required=True, key=f"model.pairs.{'+'.join(names)}", wrap=True
+    )
+    return chosen or best["name"]
+
+
+def _train_it(scored, asked):
+    st.button(
+        f"Train and keep {scored.name}",
+        icon=":material/model_training:",
+        on_click=trained.start,
+        args=(asked, scored.name),
+        disabled=jobs.is_busy() or not asked.ready,
+        key="model.train.best",
+        help="Fits it on all samples with the settings above, scores it again under the same folds, and keeps it for maps.",
+    )
+
+
+def _all_learners(facts):
+    unit = facts["unit"] or "unit not known"
+    table = pd.DataFrame(facts["models"]).reindex(columns=_SCORES).dropna(axis="columns", how="all")
+    st.plotly_chart(charts.score_bars(facts["models"]), alt="R² of every learner, these folds and random ones", key="model.scores")
+    st.dataframe(table, hide_index=True, column_config=_config(unit), placeholder="", alt="Scores of every learner")
+    with st.container(horizontal=True):
+        evidence.download(table, "model.scores", "scores.csv", "Scores as CSV")
+        if facts.get("predictions"):
+            evidence.download(pd.DataFrame(facts["predictions"]), "model.predictions", "predictions.csv", "Predictions of all as CSV")
 
 
 def _last(with_table4):
@@ -54,7 +121,7 @@ def _last(with_table4):
     return next(found, None)
 
 
-def _out_of_date(job, facts):
+def out_of_date(job, facts):
     """Say so when table, target or image changed since."""
     work, then = current_work(), job.spec()["settings"]["inputs"]
     now = work.inputs()
@@ -67,87 +134,48 @@ def _out_of_date(job, facts):
         )
 
 
-def _cards(facts, best):
-    spatial = best.get("r2_random") is not None
-    cards = st.columns(4)
-    cards[0].metric("Best learner", best["name"], help=label(best["name"]))
-    band = f"90 % interval {theme.number(best['r2_low'], 2)} to {theme.number(best['r2_high'], 2)}; " if best.get("r2_low") is not None else ""
-    cards[1].metric(
-        "R², places not sampled" if spatial else "R²", theme.number(best["r2"], 2), help=f"{band}pooled over the folds, never seen in training"
-    )
-    cards[2].metric("R², random folds", theme.number(best["r2_random"], 2) if spatial else "–", help="What a random division would have claimed")
-    cards[3].metric(f"Typical error ({facts['unit'] or 'unit not known'})", theme.number(best["rmse"], 3), help="Root mean squared error")
-
-
-def _which_to_trust(best):
-    r2, random = best["r2"], best.get("r2_random")
-    if random is None:
-        st.warning(
-            "These folds tell how good predictions are between samples. For a map, look at spatial blocks or whole groups.", icon=":material/shuffle:"
-        )
-    elif r2 is not None and random - r2 > _GAP:
-        st.info(
-            f"Trust the first score for the map. The random one is {random - r2:.2f} higher because it leans on neighbours of each sample; elsewhere there are none.",
-            icon=":material/compare_arrows:",
-        )
-    else:
-        st.info("Trust the first score for the map. The random one is no better, so neighbours help little here.", icon=":material/compare_arrows:")
-    if r2 is None or r2 < 0.1:
-        st.warning(
-            "No learner explains much here. A map would mostly show the mean; more samples, another date or other predictors may help.",
-            icon=":material/trending_flat:",
-        )
-
-
 def _config(unit):
     config = {name: st.column_config.NumberColumn(words, format="%.3f") for name, words in _LABELS.items()}
     config |= {
-        name: st.column_config.NumberColumn(f"{words} ({unit})", format="%.3f") for name, words in (("rmse", "RMSE"), ("mae", "MAE"), ("me", "Bias"))
+        name: st.column_config.NumberColumn(f"{words} ({unit})", format="%.3f")
+        for name, words in (("rmse", "RMSE"), ("mae", "MAE"), ("me", "Bias"), ("width_90", "Width of 90 % intervals"))
     }
+    config["coverage_90"] = st.column_config.NumberColumn("Coverage (90 %)", format="percent", help="Samples inside an interval made without them")
+    config["aoa_share"] = st.column_config.NumberColumn("Area of applicability", format="percent")
     config["r2_low"] = st.column_config.NumberColumn("R² low", format="%.3f", help="90 % bootstrap interval over blocks, below 150 samples")
     return config | {"name": "Learner", "seconds": st.column_config.NumberColumn("Time (s)", format="%.1f")}
 
 
-def _pairs(facts, best):
-    predictions = facts.get("predictions")
-    if not predictions:
-        return
-    names = [row["name"] for row in facts["models"]]
-    name = st.segmented_control(
-        "Observed against predicted, out of fold", names, default=best["name"], required=True, key=f"model.pairs.{'+'.join(names)}", wrap=True
-    )
-    name = name or best["name"]
-    show_pairs({"validation": (predictions["observed"], predictions[name])}, facts["unit"], f"Out-of-fold predictions of {name}", "model.scatter")
-    table = pd.DataFrame(predictions)
-    with st.expander("Predictions as a table"):
-        st.dataframe(table, hide_index=True, alt="Observed and out-of-fold predicted values of every learner")
-    st.download_button(
-        "Predictions as CSV", table.to_csv(index=False), "predictions.csv", "text/csv", icon=":material/download:", key="model.predictions"
-    )
-
-
-def show_pairs(series, unit, alt, key):
-    """Observed against predicted values, on logarithmic axes if wanted.
-
-    Parameters
-    ----------
-    series : dict of str to (observed, predicted)
-    unit : str or None
-    alt, key : str
-    """
-    log = st.toggle("Logarithmic axes", key=f"{key}.log", persist_state="session", help="Values at or below 0 are left out")
-    st.plotly_chart(charts.observed_predicted(series, unit, log=log), alt=alt, key=key)
+def table4_panel(samples, asked):
+    """The button of paper 002's table, and its last layout."""
+    if current_work().scene_files or asked.features.index_sets:
+        both = replace(asked.features, index_sets=tuple(dict.fromkeys((*asked.features.index_sets, "existing17_lan2025", "novel4_lan2025"))))
+        inputs = current_work().inputs(features=both)
+        task = CompareTask(inputs, ("mean",), asked.splits, asked.fit, table4=True, predictions=False, permutations=0)
+        st.button(
+            "Lay out the table of paper 002",
+            icon=":material/table_chart:",
+            on_click=jobs.start,
+            args=("compare", task, "Laying out the table of paper 002"),
+            disabled=jobs.is_busy(),
+            key="model.table4",
+            help="Five methods, novel against existing indices, calibration and validation. Takes several minutes.",
+        )
+    else:
+        st.info("The table compares spectral indices: it needs an image, or a table with bands.", icon=":material/satellite_alt:")
+    table4()
 
 
 def table4():
     """The layout of paper 002's Table 4: ours, the scatter of five methods on two index sets, and what the paper printed."""
     job = _last(with_table4=True)
     if job is None:
+        st.caption("It shows what each method makes of the four novel and the seventeen existing indices, in the layout of the paper.")
         return
     facts = job.status().result
     made = facts["table4"]
     st.subheader("Five methods, novel (N-SI) against existing (SI) indices", anchor=False)
-    _out_of_date(job, facts)
+    out_of_date(job, facts)
     st.markdown(
         "The layout of paper 002, Table 4. Calibration (c) twice, because the paper does not say which it means: predicted on the samples it was fitted on "
         "(resub, flattering) and out of fold (oof). Validation (v) under the folds named."

@@ -112,9 +112,7 @@ def sidebar(pages):
             ready = all(is_done(needed, work) for needed in step.needs)
             mark = "" if step.name == "start" else " :green[:material/check:]" if done else ""
             why = None if ready else _why(step, work)
-            st.page_link(
-                pages[step.name], label=f"{step.title}{mark}", icon=step.icon, disabled=not ready, help=why, query_params=link_address(work)
-            )
+            st.page_link(pages[step.name], label=f"{step.title}{mark}", icon=step.icon, disabled=not ready, help=why, query_params=link_address(work))
 
 
 def _why(step, work):

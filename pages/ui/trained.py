@@ -1,31 +1,79 @@
-"""Models kept in the project: their scores, and how one of them did."""
+"""One learner trained and kept: the button, the models of the project, and everything known of one of them."""
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.ui import cached, messages, scores
+from pages.ui import auto_model, cached, charts, details, evidence, jobs, messages, trust_cards
+from pages.ui.modelling import label, learner_names
+from pages.ui.scored import from_model
 from pages.ui.session import current_work
+from soilcore.project.settings import TrainTask
 
+DEFAULT = "auto"
 _COLUMNS = {name: st.column_config.NumberColumn(format="%.3f") for name in ("R²", "R² random folds", "RMSE")}
+_COLUMNS |= {name: st.column_config.NumberColumn(format="percent") for name in ("Coverage (90 %)", "Area of applicability")}
 
 
-def panel():
-    """The list, and the one that was chosen."""
+def panel(samples, asked):
+    """Train another one; below, those that were kept."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        names = learner_names()
+        one = st.selectbox(
+            "One to train and keep",
+            names,
+            index=names.index(DEFAULT),
+            format_func=_words,
+            key="model.one",
+            persist_state="session",
+            width=460,
+            help="Auto weighs several kinds of learners by how well they predict samples left out, within about ten seconds per fit.",
+        )
+        st.button(
+            "Train",
+            icon=":material/model_training:",
+            type="primary",
+            on_click=start,
+            args=(asked, one),
+            disabled=jobs.is_busy() or not asked.ready,
+            key="model.train",
+        )
+    _kept()
+
+
+def _words(name):
+    return f"Auto: {label(name)}" if name == "auto" else label(name)
+
+
+def start(asked, name):
+    """Train a learner with the settings of the page; for a button."""
+    work = current_work()
+    identifier = work.project.new_id("models", name)
+    task = TrainTask(asked.inputs, name, f"models/{identifier}", asked.splits, asked.fit, intervals=asked.intervals, permutations=asked.permutations)
+    jobs.start("train", task, f"Training: {label(name)}")
+
+
+def _kept():
     work = current_work()
     if not work.models:
+        st.info("No model yet. Train one: it is scored first, then fitted on all samples and kept for maps.", icon=":material/inventory_2:")
         return
     st.subheader("Trained models", anchor=False)
-    rows = []
-    for identifier in work.models:
-        with messages.shown():
-            rows.append(_row(identifier, cached.model(identifier)))
-    st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="", alt="Models of this project", column_config=_COLUMNS)
     key = f"model.chosen.{work.model}"
     index = work.models.index(work.model)
     chosen = st.selectbox("Model to look at and to map with", work.models, index=index, key=key, on_change=_choose, args=(key,))
     with messages.shown():
         _one(chosen, cached.model(chosen))
+    _all(work)
+
+
+def _all(work):
+    rows = []
+    for identifier in work.models:
+        with messages.shown():
+            rows.append(_row(identifier, cached.model(identifier)))
+    with st.expander(f"All models of this project ({len(rows)})", icon=":material/list:"):
+        st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="", alt="Models of this project", column_config=_COLUMNS)
 
 
 def _choose(key):
@@ -39,6 +87,8 @@ def _row(identifier, model):
         "Target": model.target["column"],
         "Unit": model.target["unit"],
         "R²": model.scores.get("r2"),
+        "Coverage (90 %)": model.scores.get("coverage_90"),
+        "Area of applicability": model.scores.get("aoa_share"),
         "R² random folds": model.scores.get("r2_random"),
         "RMSE": model.scores.get("rmse"),
         "Folds": model.folds["label"],
@@ -49,34 +99,43 @@ def _row(identifier, model):
 
 
 def _one(identifier, model):
-    frame = model.out_of_fold
-    series = {"validation": (frame["observed"], frame["predicted"])}
-    calibration = None
-    with messages.shown():
-        calibration = _calibration(identifier, model)
-    if calibration is not None:
-        series = {"calibration (resub)": calibration, **series}
-    st.markdown("Open circles: the samples it was fitted on, which flatter. Full circles: predicted out of fold; these tell how good it is.")
-    scores.show_pairs(series, model.target["unit"], f"Observed against predicted values of {identifier}", "model.saved")
+    scored = from_model(identifier, model)
+    trust_cards.cards(scored)
+    trust_cards.sentences(scored)
+    if not model.trust:
+        st.caption("This model is from a version without intervals and areas of applicability. Train it again to get them.")
+    more = {"What auto did": lambda: auto_model.panel(model.learner)} if auto_model.is_one(model.learner) else {}
+    details.views(scored, None if not more else {"Observed and predicted": lambda: details.pairs(scored), **more})
     sizes = ", ".join(map(str, model.folds["sizes"]))
     st.caption(
         f"Folds: {messages.plain(model.folds['label'])}, with {sizes} samples. Target transform: {model.transform}. Predictors: {messages.plain(', '.join(model.envelope))}."
     )
-    st.download_button(
-        "Observed and predicted as CSV",
-        frame.to_csv(index=False),
-        f"{identifier}-predictions.csv",
-        "text/csv",
-        icon=":material/download:",
-        key="model.saved.csv",
-    )
     messages.assumed(model.provenance.get("assumed", ()))
+    with st.expander(
+        "Beside the samples it was fitted on", icon=":material/compare:", key=f"model.calibration.{identifier}", on_change="rerun"
+    ) as more:
+        if more.open:
+            _beside_calibration(identifier, model)
+
+
+def _beside_calibration(identifier, model):
+    frame = model.out_of_fold
+    calibration = None
+    with messages.shown():
+        calibration = _calibration(identifier, model)
+    if calibration is None:
+        st.caption("The table or the image is no longer what it was, so the samples it was fitted on cannot be predicted again.")
+        return
+    st.markdown("Open circles: the samples it was fitted on, which flatter. Full circles: predicted out of fold; these tell how good it is.")
+    series = {"calibration (resub)": calibration, "validation": (frame["observed"], frame["predicted"])}
+    table = pd.DataFrame({"observed": calibration[0], "resub": calibration[1]})
+    alt = f"Observed against predicted values of {identifier}, calibration and validation"
+    evidence.chart(charts.observed_predicted(series, model.target["unit"]), table, alt, "model.saved", f"{identifier}-calibration.csv")
 
 
 def _calibration(identifier, model):
     """Observed and predicted values of the samples it was fitted on; None when the table is no longer what it was."""
     from soilcore.core.settings import from_plain
-    from soilcore.project.settings import TrainTask
 
     work = current_work()
     inputs = from_plain(TrainTask, model.provenance["settings"]).inputs
@@ -94,7 +153,8 @@ def _calibration(identifier, model):
 
 @st.cache_data(max_entries=8, show_spinner="Predicting the training samples ...")
 def _predicted(stamps, model_stamp, inputs, _model):
-    from soilcore.project.chain import feature_table
+    from soilcore.project.chain import feature_table, projected_places
 
     table, opened, _ = feature_table(inputs)
-    return table.y, _model.learner.predict(table.X), opened.samples.fingerprint
+    places = projected_places(table) if _model.learner.uses_coordinates else None
+    return table.y, _model.learner.predict(table.X, coordinates=places), opened.samples.fingerprint
