@@ -54,18 +54,20 @@ def check_samples(samples, scene=None):
     return capped(findings)
 
 
-def sensitivity(samples):
-    """What the choice of the conversion decides: shares of samples above 2 and 4 dS/m ECe under every method that applies.
+def sensitivity(samples, thresholds=THRESHOLDS_DS_M):
+    """What the choice of the conversion decides: shares of samples above thresholds of ECe under every method that applies.
 
     Parameters
     ----------
     samples : SampleSet
         Its target must be conductivity with unit and extract.
+    thresholds : tuple of float
+        dS/m; 2 and 4.
 
     Returns
     -------
     pandas.DataFrame
-        Columns method, share_above_2, share_above_4, median (dS/m ECe), n. Where texture is not known, methods that need it are shown for typical ones.
+        Columns method, share_above_2, share_above_4 (by threshold), median (dS/m ECe), n. Where texture is not known, methods that need it are shown for typical ones.
 
     Raises
     ------
@@ -75,35 +77,35 @@ def sensitivity(samples):
     measured = _measured_conductivity(samples)
     ec = to_ds_m(measured.values, measured.unit)
     if measured.extract == "paste":
-        return pd.DataFrame([_shares("as measured in the paste", ec)])
+        return pd.DataFrame([_shares("as measured in the paste", ec, thresholds)])
     soil = soil_at_samples(samples.table, samples.columns)
     panel = {row["id"] for row in load_table("ec_conversions")["methods"] if row["panel"]}
     rows = []
     for method in conversion_methods(measured.extract):
         if method in panel:
-            rows += _method_rows(method, ec, measured.extract, soil)
+            rows += _method_rows(method, ec, measured.extract, soil, thresholds)
     return pd.DataFrame(rows)
 
 
-def _method_rows(method, ec, extract, soil):
+def _method_rows(method, ec, extract, soil, thresholds):
     row = next(row for row in load_table("ec_conversions")["methods"] if row["id"] == method)
     if method == "constant" and extract not in row["default_factor"]:
         return []
     if "texture" in row["needs"] and soil["texture"] is None:
         alone = {part: None for part in soil}
         return [
-            _shares(f"{method}, if {texture}", convert_to_ece(ec, method, extract=extract, **{**alone, "texture": texture}).values)
+            _shares(f"{method}, if {texture}", convert_to_ece(ec, method, extract=extract, **{**alone, "texture": texture}).values, thresholds)
             for texture in TEXTURES_SHOWN
         ]
     if any(soil.get(need) is None for need in row["needs"]):
         return []
     name = f"{method}={row['default_factor'][extract]:g}" if method == "constant" else method
-    return [_shares(name, convert_to_ece(ec, method, extract=extract, **soil).values)]
+    return [_shares(name, convert_to_ece(ec, method, extract=extract, **soil).values, thresholds)]
 
 
-def _shares(name, ece):
+def _shares(name, ece, thresholds):
     known = ece[np.isfinite(ece)]
-    shares = {f"share_above_{limit:g}": float(np.mean(known > limit)) if known.size else np.nan for limit in THRESHOLDS_DS_M}
+    shares = {f"share_above_{limit:g}": float(np.mean(known > limit)) if known.size else np.nan for limit in thresholds}
     return {"method": name, **shares, "median": float(np.median(known)) if known.size else np.nan, "n": int(known.size)}
 
 

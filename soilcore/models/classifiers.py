@@ -15,9 +15,10 @@ from soilcore.models.class_trees import trees_of_forest, trees_of_histogram_boos
 from soilcore.models.learner import seeds_of
 
 SVM_ROWS = 4000  # a support vector machine is fitted to at most so many samples: its time grows with their square
-CHOICE_ROWS = 4000  # classifiers are compared for choice="auto" on at most so many
+CHOICE_ROWS = 3000  # classifiers are compared for choice="auto" on at most so many
 CHOICE_FOLDS = 3
-_MANY = 5000  # samples; from here on ensembles need fewer trees for the same accuracy
+_MANY = 1000  # samples; from here on forests need fewer trees for the same accuracy
+_LARGE = 5000  # samples; from here on each tree of a forest sees half of them
 _WIDE = 200  # columns; with more, boosting looks at a share, so that a split still sees at most about 200
 
 
@@ -242,7 +243,9 @@ def _fit_random_forest(X, labels, weights, n_classes, seed):
     from sklearn.ensemble import RandomForestClassifier
 
     trees = 100 if labels.size >= _MANY else 200
-    forest = RandomForestClassifier(trees, min_samples_leaf=3, max_features="sqrt", random_state=seed)
+    forest = RandomForestClassifier(
+        trees, min_samples_leaf=3, max_features="sqrt", max_samples=0.5 if labels.size >= _LARGE else None, random_state=seed
+    )
     return trees_of_forest(forest.fit(X, labels, sample_weight=weights), n_classes)
 
 
@@ -258,7 +261,7 @@ def _fit_histogram_boosting(X, labels, weights, n_classes, seed):
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
-        max_iter=100, learning_rate=0.07, max_leaf_nodes=15, min_samples_leaf=20, l2_regularization=1.0, early_stopping=False, random_state=seed
+        max_iter=60, learning_rate=0.1, max_leaf_nodes=15, min_samples_leaf=20, l2_regularization=1.0, early_stopping=False, random_state=seed
     )
     return trees_of_histogram_boosting(model.fit(X, labels, sample_weight=weights))
 
@@ -267,8 +270,8 @@ def _fit_xgboost(X, labels, weights, n_classes, seed):
     from xgboost import XGBClassifier
 
     model = XGBClassifier(
-        n_estimators=150,
-        learning_rate=0.07,
+        n_estimators=100,
+        learning_rate=0.1,
         max_depth=4,
         min_child_weight=3.0,
         subsample=0.8,

@@ -8,8 +8,9 @@ from soilcore.core.errors import SettingsError
 from soilcore.core.progress import part
 from soilcore.models.classifiers import CHOICE_FOLDS, CHOICE_ROWS, choose_classifier, classifier_spec, fit_calibrated, seeds_for, stratified_rows
 from soilcore.models.learner import Learner
-from soilcore.models.pipelines import TunedRegressor, check_search
-from soilcore.models.spaces import Hardware, Table, make_pipeline, space_of
+from soilcore.models.pipelines import check_search
+from soilcore.models.smeared_regressor import fit_regression, predict_held_out
+from soilcore.models.spaces import space_of
 from soilcore.models.two_step_classes import FEWEST_IN_CLASS, checked_edges, inner_class_folds, labels_of, merged_edges
 from soilcore.models.two_step_threshold import (
     TAU_CRITERIA,
@@ -46,7 +47,7 @@ class TwoStepModel(Learner):
         Ascending thresholds of more classes; then `at` is not used. Classes with fewer than `fewest` training samples are merged.
     mix : {"soft", "hard"}
     classifier : str
-        Name in `soilcore.models.classifiers`, or "auto": the one with the best Brier score on inner folds (of at most 4,000 samples).
+        Name in `soilcore.models.classifiers`, or "auto": the one with the best Brier score on inner folds (of at most 3,000 samples).
     regressor : str
         Tuned learner of each class: "xgboost", "rf", "ridge", ...
     train_on : {"true", "predicted"}
@@ -222,12 +223,7 @@ class TwoStepModel(Learner):
             self._tune_tau()
         own = self._training_classes()
         self.regressors_ = tuple(
-            self._regression(seed, scale).fit(
-                X[own == label],
-                y[own == label],
-                None if groups is None else groups[own == label],
-                part(report, label / self.n_classes_, 0.8 / self.n_classes_),
-            )
+            self._regression(X, y, groups, own == label, seed, scale, part(report, 0.8 * label / self.n_classes_, 0.8 / self.n_classes_))
             for label in range(self.n_classes_)
         )
         self.device_, self.device_note_ = self.regressors_[0].device_, self.regressors_[0].device_note_
@@ -252,10 +248,10 @@ class TwoStepModel(Learner):
         self.notes_ = (*self.notes_, said)
         return self.labels_
 
-    def _regression(self, seed, scale):
-        return TunedRegressor(
-            self.regressor, target_transform=scale.name, trials=self.trials, budget=self.budget, random_state=seed, jobs=self.jobs, device=self.device
-        )
+    def _regression(self, X, y, groups, rows, seed, scale, report):
+        settings = {"trials": self.trials, "budget": self.budget, "jobs": self.jobs, "device": self.device}
+        groups = None if groups is None else groups[rows]
+        return fit_regression(self.regressor, X[rows], y[rows], groups, report, transform=scale.name, seed=seed, **settings)
 
     def _out_of_fold_parts(self, X, z, own):
         """Each sample predicted, on the scale of the classes, by every class's regression fitted without the sample's fold."""
@@ -268,9 +264,7 @@ class TwoStepModel(Learner):
             if train.sum() < regression.minimum_rows:  # all of a class in one group
                 parts[test, label] = z[own == label].mean()
                 return
-            hardware = Hardware(regression._model_seed, 1, regression.device_)
-            pipeline = make_pipeline(self.regressor, regression.parameters_, Table(int(train.sum()), X.shape[1]), hardware)
-            parts[test, label] = np.ravel(pipeline.fit(X[train], z[train]).predict(X[test]))
+            parts[test, label] = predict_held_out(regression, X, z, train, test)
 
         tasks = [(fold, label) for fold in np.unique(self.inner_folds_) for label in range(self.n_classes_)]
         with ThreadPoolExecutor(self.jobs) as pool:

@@ -6,7 +6,7 @@ from soilcore.core.errors import ModelError, SettingsError
 from soilcore.evaluation.blocks import deal
 
 FEWEST_IN_CLASS = 30
-_MANY = 5000  # samples; from here on three inner folds tell as much as five
+_MANY = 1000  # samples; from here on three inner folds tell as much as five
 _DEALS = 20  # attempts to deal whole groups so that every class is among the training samples of each fold
 
 
@@ -100,7 +100,7 @@ def inner_class_folds(labels, groups, seed, folds=None):
         Whole groups go into one fold. Without groups, or with a single one, every class is dealt evenly.
     seed : int
     folds : int, optional
-        Not given: 5, or 3 from 5,000 samples on.
+        Not given: 5, or 3 from 1,000 samples on.
 
     Returns
     -------
