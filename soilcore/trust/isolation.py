@@ -54,7 +54,7 @@ class Isolation:
     fitted: tuple[str, ...]
 
 
-def check_isolation(learner, X, y, splits, fitted=None, *, seed=0, report=silent):
+def check_isolation(learner, X, y, splits, fitted=None, *, most=None, seed=0, report=silent):
     """Fit the first fold with the true and with altered test rows, and compare predictions of its training rows to the last bit.
 
     Parameters
@@ -64,7 +64,9 @@ def check_isolation(learner, X, y, splits, fitted=None, *, seed=0, report=silent
     X, y, splits
         As in `soilcore.evaluation.protocol.evaluate`.
     fitted : estimator, optional
-        The learner of the first fold, as `evaluate` fitted it; saves one fit.
+        The learner of the first fold, as `evaluate` fitted it; saves one fit where all training samples are used.
+    most : int, optional
+        Take so many of the training samples, drawn, where a fit with all of them takes long.
     seed : int
         Draws the altered rows.
     report : Report
@@ -75,11 +77,14 @@ def check_isolation(learner, X, y, splits, fitted=None, *, seed=0, report=silent
     """
     y = np.asarray(y, dtype=float)
     train, test = splits.folds()[0]
+    generator = np.random.default_rng(seed)
+    if most is not None and train.size > most:
+        train, fitted = np.sort(generator.choice(train, most, replace=False)), None
     report(0, 3, "fitting without the test samples")
     if fitted is None:
         fitted = _fit(learner, X, y, splits, train)
     started = time.perf_counter()
-    altered = _fit(learner, *_altered(X, y, test, np.random.default_rng(seed)), splits, train)
+    altered = _fit(learner, *_altered(X, y, test, generator), splits, train)
     seconds = time.perf_counter() - started
     truth, other = (_predictions(one, X, splits, train) for one in (fitted, altered))
     difference = float(np.abs(truth - other).max())
