@@ -6,7 +6,7 @@ from soilcore.core.errors import ModelError, SettingsError
 from soilcore.evaluation.variogram import fit_variogram
 
 NEIGHBOURS = 40
-PLACES = 4096  # places computed at a time: 4,096 systems of 41 x 41 numbers are 55 MB
+PLACES = 1024  # places computed at a time: 1,024 systems of 41 x 41 numbers are 14 MB
 _SAME_PLACE = 1e-3  # metres; samples nearer than this are one place
 _SMALLEST_NUGGET = 1e-8  # of the sill; keeps systems of near places solvable
 
@@ -140,8 +140,9 @@ class OrdinaryKriging:
         """Covariances among neighbours, bordered by ones; shape (n_sets, n_neighbours + 1, n_neighbours + 1)."""
         places = self.places_[sets]
         count = sets.shape[1]
-        east, north = places[:, :, 0], places[:, :, 1]
-        distance = np.hypot(east[:, :, None] - east[:, None], north[:, :, None] - north[:, None])
+        distance = (places[:, :, None, 0] - places[:, None, :, 0]) ** 2
+        distance += (places[:, :, None, 1] - places[:, None, :, 1]) ** 2
+        np.sqrt(distance, out=distance)  # a third of the time of np.hypot
         systems = np.ones((len(sets), count + 1, count + 1))
         systems[:, :count, :count] = self.variogram.partial_sill * self.variogram.correlation(distance)
         diagonal = np.arange(count)
