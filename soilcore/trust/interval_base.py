@@ -25,12 +25,15 @@ class IntervalSettings:
         Draws the forests of quantiles.
     jobs : int
         Threads for fitting them.
+    trees : int
+        Of each of these forests.
     """
 
     method: str = "conformal"
     level: float = 0.9
     seed: int = 0
     jobs: int = 1
+    trees: int = 300
 
     def __post_init__(self):
         if self.method not in METHODS:
@@ -128,7 +131,8 @@ class Interval:
         Returns
         -------
         ndarray of float, shape (n,)
-            Falls as the value grows; (1 - level) / 2 at the upper bound of a level. Never 0 or 1: beyond all errors seen, 1 / (2 n + 2) is left.
+            Falls as the value grows; (1 - level) / 2 at the upper bound of a level, to 1 / (n + 1). Where errors are calibrated it is never 0 or 1:
+            beyond all errors seen, 1 / (2 n + 2) is left.
         """
         z = self._limited(z)
         factor = self._widening(outside)

@@ -232,7 +232,8 @@ def _cqr(data, common):
 
 
 def _forest_of(data, rows):
-    return QuantileForest.fitted(take(data.X, rows), data.observed(rows), data.settings.seed, data.settings.jobs)
+    settings = data.settings
+    return QuantileForest.fitted(take(data.X, rows), data.observed(rows), settings.seed, settings.jobs, settings.trees)
 
 
 def _own(named):

@@ -10,6 +10,7 @@ import numpy as np
 from soilcore.core.errors import ModelError
 
 LEAF = 5  # samples a leaf needs: smaller leaves make quantiles noisy
+TREES = 300
 MOST_BINS = 1024  # of the target; with more distinct values neighbours are taken together
 _VALUES = 4_000_000  # held at a time
 
@@ -42,7 +43,7 @@ class QuantileForest:
         self._table = sparse.csr_matrix(cells, shape=(self._offsets[-1], self.support.size))
 
     @classmethod
-    def fitted(cls, X, z, seed=0, jobs=1, trees=None):
+    def fitted(cls, X, z, seed=0, jobs=1, trees=TREES):
         """Fit a forest for quantiles.
 
         Parameters
@@ -50,9 +51,7 @@ class QuantileForest:
         X : DataFrame or ndarray of shape (n_samples, n_features)
         z : ndarray of float, shape (n_samples,)
             Modelling scale.
-        seed, jobs : int
-        trees : int, optional
-            300 if not given.
+        seed, jobs, trees : int
 
         Returns
         -------
@@ -60,7 +59,7 @@ class QuantileForest:
         """
         from soilcore.models.pipelines import TunedRegressor
 
-        parameters = {"min_samples_leaf": LEAF} | ({"n_estimators": trees} if trees else {})
+        parameters = {"min_samples_leaf": LEAF, "n_estimators": trees}
         learner = TunedRegressor("rf", trials=0, random_state=seed, jobs=jobs, parameters=parameters).fit(X, z)
         return cls(learner, _apply(learner, X), z)
 
