@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import mapping, maps, messages, steps, theme
+from pages.ui import map_results, mapping, maps, messages, steps, theme
 from pages.ui.session import current_work
 
 work = current_work()
@@ -17,8 +17,8 @@ if not work.maps:
 with messages.shown(stop=True):
     made = mapping.choose()
 with messages.shown():
-    mapping.summary(made)
+    map_results.summary(made)
 if maps.ready():
     mapping.picture(made)
-mapping.areas(made)
-mapping.downloads(made)
+map_results.areas(made)
+map_results.downloads(made)

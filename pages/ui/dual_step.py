@@ -1,6 +1,7 @@
 """Two steps: first a class, then a regression inside it; always beside one regression, with the verdict whether two steps paid."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pandas as pd
 import streamlit as st
@@ -129,7 +130,7 @@ def _limits(text):
         limits = tuple(float(part) for part in text.replace(";", ",").split(","))
     except ValueError:
         raise SettingsError("Write numbers with commas between them, for instance 2, 4, 8.") from None
-    if len(limits) < 2 or any(b <= a for a, b in zip(limits, limits[1:], strict=False)):
+    if len(limits) < 2 or any(b <= a for a, b in pairwise(limits)):
         raise SettingsError("Give at least two limits, each larger than the one before.")
     return limits
 

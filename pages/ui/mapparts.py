@@ -88,7 +88,7 @@ class Panel(MacroElement):
     ----------
     layers : list of (TileLayer or ImageOverlay, dict)
         Layers to choose from, of which one is shown, each with its legend:
-        ``{"label", "title", "kind": "continuous" | "classes" | "rgb", "entries": [[colour, text]]}``.
+        ``{"label", "title", "group", "kind": "continuous" | "classes" | "rgb", "entries": [[colour, text]]}``.
     extras : list of (str, element)
         Further things to switch on and off.
     choice : bool
@@ -148,7 +148,12 @@ class Panel(MacroElement):
           write([number]);
         };
         if ({{ this.choice|tojson }}) {
-          layers.forEach((entry, i) => row(box, 'radio', entry.legend.label, i === 0, () => show(i)));
+          const several = new Set(layers.map(entry => entry.legend.group)).size > 1;
+          layers.forEach((entry, i) => {
+            if (several && (i === 0 || layers[i - 1].legend.group !== entry.legend.group))
+              make('div', 'margin-top: 5px; color: #51605a; font-size: 11px', entry.legend.group, box);
+            row(box, 'radio', entry.legend.label, i === 0, () => show(i));
+          });
           const label = make('label', 'display: block; margin-top: 4px', 'Opacity', box);
           slider.type = 'range'; slider.min = 0; slider.max = 1; slider.step = .05;
           slider.className = 'opacity';
@@ -156,6 +161,7 @@ class Panel(MacroElement):
           slider.oninput = () => layers[shown].layer.setOpacity(+slider.value);
           label.append(slider);
         }
+        if (extras.length) make('div', 'margin-top: 6px; border-top: 1px solid #c8d0cb; padding-top: 4px', '', box);
         for (const [text, element] of extras)
           row(box, 'checkbox', text, map.hasLayer(element), input => input.checked ? element.addTo(map) : element.remove());
         box.append(legends);
@@ -174,7 +180,7 @@ class Panel(MacroElement):
 
 
 class Inspector(MacroElement):
-    """Click a place: its values at once, asked from the server's value route; sources are (label, address)."""
+    """Click a place: its values at once, asked from the server's value route; sources are (label, addresses), values joined by "to"."""
 
     _template = Template("""{% macro script(this, kwargs) %}
     (function () {
@@ -185,13 +191,14 @@ class Inspector(MacroElement):
         head.textContent = place.lat.toFixed(5) + '°, ' + place.lng.toFixed(5) + '°';
         head.style.cssText = 'color: #555; margin-bottom: 4px';
         box.append(head);
-        for (const [label, address] of sources) {
+        const ask = address => fetch(address + '?lon=' + place.lng + '&lat=' + place.lat).then(answer => answer.json());
+        for (const [label, addresses] of sources) {
           const row = document.createElement('div'), value = document.createElement('b');
           value.textContent = '…';
           row.append(label + ': ', value);
           box.append(row);
-          fetch(address + '?lon=' + place.lng + '&lat=' + place.lat).then(answer => answer.json())
-            .then(found => { value.textContent = found.text || found.error; }).catch(() => { value.textContent = 'the server does not answer'; });
+          Promise.all(addresses.map(ask)).then(found => { value.textContent = found.map(one => one.text || one.error).join(' to '); })
+            .catch(() => { value.textContent = 'the server does not answer'; });
         }
         L.popup({maxWidth: 320}).setLatLng(event.latlng).setContent(box).openOn(map);
       });

@@ -2,28 +2,17 @@
 
 import json
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
-from pages.ui import cached, jobs, layers, maps, messages, steps, theme
+from pages.ui import cached, jobs, layers, map_layers, map_options, maps, messages, steps, theme
 from pages.ui.session import current_work
 from pages.ui.workspace import BOUNDARIES, LIMIT_MB, keep_upload
 from soilcore.core.errors import ModelError
 
 _WATER = "water"
-_WEAK_R2 = 0.1
 _MASK_WORDS = {None: "nothing", _WATER: "water, found in the image"}
-_FILE_WORDS = {
-    ".tif": "GeoTIFF",
-    ".qml": "QGIS style",
-    ".sld": "SLD style",
-    ".csv": "table",
-    ".json": "facts",
-}
-_MIME = {".tif": "image/tiff", ".csv": "text/csv", ".json": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -51,10 +40,9 @@ class MadeMap:
         return self.folder / "map.tif"
 
     @property
-    def class_file(self):
-        """The raster of classes, or None when none was made."""
-        path = self.folder / "map_class.tif"
-        return path if path.is_file() else None
+    def level(self):
+        """Level of its interval, or None."""
+        return (self.facts.get("interval") or {}).get("level")
 
 
 def form():
@@ -76,8 +64,9 @@ def form():
     if needs_scene and not work.scene_files:
         st.info("This model needs an image. Choose one first.", icon=":material/satellite_alt:")
         steps.link("imagery", "Go to Imagery", ":material/arrow_back:")
-    asked = (chosen, model, scheme, mask if mask != _WATER or work.scene_files else None, aoi)
-    unready = jobs.is_busy() or (needs_scene and not work.scene_files)
+    options = map_options.form(model)
+    asked = (chosen, model, scheme, mask if mask != _WATER or work.scene_files else None, aoi, options)
+    unready = jobs.is_busy() or (needs_scene and not work.scene_files) or not options.ready
     st.button("Make the map", icon=":material/play_arrow:", type="primary", on_click=_start, args=asked, disabled=unready, key="map.start")
 
 
@@ -129,7 +118,7 @@ def _area_of_interest(work):
     return chosen
 
 
-def _start(identifier, model, scheme, mask, aoi):
+def _start(identifier, model, scheme, mask, aoi, options):
     from soilcore.features.recipe import FeatureSettings
     from soilcore.project.settings import MapTask
 
@@ -142,7 +131,8 @@ def _start(identifier, model, scheme, mask, aoi):
         with_samples=False,
     )
     out = f"maps/{work.project.new_id('maps', 'map')}/map.tif"
-    jobs.start("map", MapTask(f"models/{identifier}", out, inputs, classes=scheme), f"Mapping with {identifier}")
+    more = {"interval": options.interval, "thresholds": options.thresholds, "aoa": options.aoa}
+    jobs.start("map", MapTask(f"models/{identifier}", out, inputs, classes=scheme, **more), f"Mapping with {identifier}")
 
 
 def _rasters_for(model, work):
@@ -174,39 +164,6 @@ def read(folder):
     return MadeMap(folder.name, folder, run["steps"][0]["settings"], run.get("result", {}))
 
 
-def summary(made):
-    """In one line: what was mapped, with which model and how good it is, how much of the image; a weak model is called weak."""
-    identifier = Path(made.settings.get("model_dir", "?")).name
-    model = model_facts(identifier) if identifier in current_work().models else None
-    words = [f"Model {messages.plain(identifier)}", *([_score_words(model)] if model else [])]
-    if pixels := made.facts.get("pixels"):
-        valid = made.facts["valid"]
-        words.append(
-            f"{valid:,} of {pixels:,} pixels mapped ({valid / pixels:.0%}); the others have no valid image values, are masked, or lie outside the area"
-        )
-    if aoi := made.settings.get("inputs", {}).get("aoi"):
-        words.append(f"within {messages.plain(Path(aoi).name)}")
-    st.caption(" · ".join(words))
-    messages.assumed(made.facts.get("assumed", ()))
-    if model:
-        _warn_if_weak(model["scores"].get("r2"))
-
-
-def _score_words(model):
-    scores = model["scores"]
-    figures = f"R² {theme.number(scores.get('r2'), 2)}, RMSE {theme.number(scores.get('rmse'), 2)} {model['target']['unit'] or ''}"
-    return messages.plain(f"{figures.strip()} under {model['folds']['label']}")
-
-
-def _warn_if_weak(r2):
-    if r2 is not None and r2 < _WEAK_R2:
-        st.warning(
-            f"Where nobody sampled, this model explains almost nothing (R² {theme.number(r2, 2)}). Read the map as a sketch: "
-            "more samples, or predictors that know more about the soil, come first.",
-            icon=messages.ICONS["warning"],
-        )
-
-
 @st.fragment
 def picture(made):
     """The map itself; a click reruns this part only."""
@@ -215,49 +172,33 @@ def picture(made):
 
 
 def _draw(made):
-    shown, background = _layers(made)
+    named = map_layers.of(made)
+    shown = [one.shown for one in named]
+    background = None
+    with messages.shown():
+        background = _background(cached.scene())
     pairs = _pairs([*shown, background] if background else shown)
     pair = st.selectbox("Compare side by side", list(pairs), index=None, placeholder="one layer at a time", key="map.pair", disabled=not pairs)
-    if pair:
-        shown = pairs[pair]
     with st.spinner("Drawing the map ..."):
-        place = maps.show(shown, f"map-{made.id}", background, _points(), side_by_side=pair is not None)
+        place = maps.show(
+            pairs[pair] if pair else shown,
+            f"map-{made.id}",
+            background,
+            _points(),
+            side_by_side=pair is not None,
+            told=map_layers.rows(named, made.level),
+            veil=None if pair else map_layers.outside(named),
+        )
     if place is not None:
-        _reading(shown, place)
+        lon, lat = place
+        st.markdown(f":material/location_on: {lat:.5f}°, {lon:.5f}° · {map_layers.sentence(named, made.level, lon, lat)}")
 
 
 def _pairs(rasters):
-    """Every two layers by a name; the left one first."""
-    return {f"{left.label} | {right.label}": [left, right] for left, right in combinations(rasters, 2)}
-
-
-def _layers(made):
-    """Rasters of the map, classes first, and the image under them where it can be shown."""
-    shown = [_shown("Values", made.value_file)]
-    if made.class_file:
-        shown.insert(0, _shown("Classes", made.class_file))
-    with messages.shown():
-        return shown, _background(cached.scene())
-    return shown, None
-
-
-def _shown(label, path):
-    style, bounds, title = _look_of(cached.stamp(path), path)
-    return maps.Shown(label, layers.Layer(path, style), bounds, title)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _look_of(stamp, _path):
-    from soilcore.mapping.tiles import layer_bounds, style_of
-
-    return style_of(_path), layer_bounds(_path), _title_of(_path)
-
-
-def _title_of(path):
-    import rasterio
-
-    with rasterio.open(path) as raster:
-        return raster.descriptions[0] or path.stem
+    """What is worth comparing, by a name: the first layer with every other one, and the bounds; the left one first."""
+    pairs = [(rasters[0], other) for other in rasters[1:]]
+    pairs += [(low, up) for low in rasters for up in rasters if (low.label, up.label) == ("Lower bound", "Upper bound")]
+    return {f"{left.label} | {right.label}": [left, right] for left, right in pairs}
 
 
 def _background(scene):
@@ -300,56 +241,3 @@ def _points_of(fingerprint, _samples):
     words = f"{target.column}: {{}} {target.unit or ''}" if target is not None else "sample"
     rows = zip(_samples.table.index, lat, lon, values, strict=True)
     return [(float(y), float(x), f"Row {row}, {words.format(theme.number(value))}".strip()) for row, y, x, value in rows if y == y and x == x]
-
-
-def _reading(shown, place):
-    from soilcore.mapping.tiles import value_at
-
-    lon, lat = place
-    words = [
-        f"**{messages.plain(one.label)}** {messages.plain(one.layer.style.text_of(value_at(one.layer.path, lon, lat)))}"
-        for one in shown
-        if one.layer.style.kind != "rgb"
-    ]
-    st.markdown(f":material/location_on: {lat:.5f}°, {lon:.5f}° · " + " · ".join(words))
-
-
-def areas(made):
-    """Land in each class."""
-    rows = made.facts.get("classes")
-    if not rows:
-        return
-    st.subheader("Area of each class", anchor=False)
-    table = pd.DataFrame(rows)
-    st.dataframe(
-        table,
-        hide_index=True,
-        alt="Area in hectares and share of every class",
-        column_config={
-            "class": "Class",
-            "lower": st.column_config.NumberColumn("From", format="%g"),
-            "upper": st.column_config.NumberColumn("To", format="%g"),
-            "area_ha": st.column_config.NumberColumn("Area (ha)", format="localized"),
-            "share": st.column_config.ProgressColumn("Share", format="percent", min_value=0, max_value=1),
-        },
-    )
-    st.download_button(
-        "Area table as CSV", table.to_csv(index=False), f"{made.id}-areas.csv", "text/csv", icon=":material/download:", key="map.areas"
-    )
-
-
-def downloads(made):
-    """Every file of the map, for QGIS and others."""
-    st.subheader("Files", anchor=False)
-    st.caption("GeoTIFFs open in QGIS with their colours when the .qml lies beside them.")
-    files = sorted(path for path in made.folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    with st.container(horizontal=True):
-        for path in files:
-            words = f"{path.name} ({_FILE_WORDS.get(path.suffix, 'file')}, {_size(path)})"
-            mime = _MIME.get(path.suffix, "application/octet-stream")
-            st.download_button(words, path.read_bytes, f"{made.id}-{path.name}", mime, key=f"map.file.{path.name}", on_click="ignore")
-
-
-def _size(path):
-    size = path.stat().st_size
-    return f"{size / 2**20:.1f} MB" if size >= 2**20 else f"{max(1, size // 1024)} kB"

@@ -18,6 +18,7 @@ HEIGHT = 620
 _VENDORED = {"leaflet.js", "leaflet.css", "leaflet-side-by-side.min.js"}
 _UP = "../.."  # from the map's frame to the server's root, whatever prefix the server has
 _FALLBACK_TILES = 4
+_ABOVE = 5  # of tiles that are switched on later than those they belong over
 _WHOLE_WORLD = ((-60.0, -170.0), (75.0, 170.0))
 
 
@@ -35,6 +36,8 @@ class Shown:
     title : str
         Head of the legend.
     opacity : float
+    group : str
+        Head under which the panel lists it.
     """
 
     label: str
@@ -42,12 +45,14 @@ class Shown:
     bounds: tuple
     title: str = ""
     opacity: float = 0.85
+    group: str = ""
 
     @property
     def legend(self):
         """What the panel needs."""
         style = self.layer.style
-        return {"label": self.label, "title": self.title or self.label, "kind": style.kind, "entries": [list(entry) for entry in style.entries]}
+        words = {"label": self.label, "title": self.title or self.label, "group": self.group}
+        return {**words, "kind": style.kind, "entries": [list(entry) for entry in style.entries]}
 
 
 def ready():
@@ -58,7 +63,7 @@ def ready():
     return False
 
 
-def show(shown, key, background=None, samples=(), side_by_side=False):
+def show(shown, key, background=None, samples=(), side_by_side=False, told=None, veil=None):
     """Draw a map.
 
     Parameters
@@ -72,6 +77,10 @@ def show(shown, key, background=None, samples=(), side_by_side=False):
     samples : sequence of (latitude, longitude, text)
     side_by_side : bool
         Compare the first two layers with a divider instead of choosing one.
+    told : list of (str, list of Shown), optional
+        Lines a click tells, values of several layers joined by "to"; every layer on its own line if not given.
+    veil : Shown, optional
+        Over the layers, switched off at first: what hides where a map should not be believed.
 
     Returns
     -------
@@ -84,6 +93,8 @@ def show(shown, key, background=None, samples=(), side_by_side=False):
     on_top = [(_raster(one, map_), one.legend) for one in shown[: 2 if side_by_side else None]]
     map_.add_child(mapparts.Graticule())
     extras = [*behind]
+    if veil is not None:
+        extras.append((veil.label, _raster(veil, map_, shown=False)))
     if samples:
         points = mapparts.Samples(list(samples))
         map_.add_child(points)
@@ -92,9 +103,11 @@ def show(shown, key, background=None, samples=(), side_by_side=False):
         map_.add_child(SideBySideLayers(on_top[0][0], on_top[1][0]))
     if on_top:
         map_.add_child(mapparts.Panel(on_top, extras, choice=not side_by_side))
-    asked = [one for one in shown if one.layer.style.kind != "rgb"]
-    if routes.are_served and asked:
-        map_.add_child(mapparts.Inspector([[one.label, f"{_UP}/value/{layers.register(one.layer)}"] for one in asked]))
+    if told is None:
+        told = [(one.label, [one]) for one in shown if one.layer.style.kind != "rgb"]
+    if routes.are_served and told:
+        sources = [[label, [f"{_UP}/value/{layers.register(one.layer)}" for one in several]] for label, several in told]
+        map_.add_child(mapparts.Inspector(sources))
     map_.add_child(mapparts.View(_bounds([*shown, *filter(None, [background])], samples), key))
     use_vendored(map_, f"{_UP}/vendor")
     clicked = st_folium(map_, key=key, height=HEIGHT, use_container_width=True, returned_objects=["last_clicked"]).get("last_clicked")
@@ -114,14 +127,18 @@ def _empty_map():
     return map_
 
 
-def _raster(one, map_):
+def _raster(one, map_, shown=True):
     if routes.are_served:
         address = f"{_UP}/tiles/{layers.register(one.layer)}/{{z}}/{{x}}/{{y}}.png"
         depth = {"max_zoom": routes.DEEPEST_ZOOM, "max_native_zoom": 20}
-        element = folium.TileLayer(address, attr="soilcore", name=one.label, overlay=True, opacity=one.opacity, bounds=one.bounds, **depth)
+        element = folium.TileLayer(
+            address, attr="soilcore", name=one.label, overlay=True, opacity=one.opacity, bounds=one.bounds, show=shown, **depth
+        )
+        if not shown:
+            element.options["zIndex"] = _ABOVE
     else:
         picture, bounds = still_picture(one)
-        element = folium.raster_layers.ImageOverlay(picture, bounds, opacity=one.opacity, name=one.label)
+        element = folium.raster_layers.ImageOverlay(picture, bounds, opacity=one.opacity, name=one.label, show=shown)
     element.add_to(map_)
     return element
 

@@ -32,7 +32,7 @@ _NEIGHBOURS_HELP = (
     "far from all samples they tell nothing."
 )
 _INTERVALS_HELP = "All but the first are made anew inside every fold to see whether they keep their promise: about six times the work."
-_PERMUTATIONS_HELP = "The target is shuffled and everything is repeated: a path that still shows skill is leaking. Automatic: where it takes seconds. Always 20 times can take long."
+_PERMUTATIONS_HELP = "The target is shuffled and everything is repeated: a path that still shows skill is leaking. Automatic: where it takes seconds."
 
 
 @dataclass(frozen=True)

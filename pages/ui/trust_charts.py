@@ -32,6 +32,8 @@ def pairs(samples, unit, level=0.9, log=False):
     figure.add_scatter(x=ends, y=ends, mode="lines", line={"color": GREY, "dash": "dash", "width": 1}, name="1:1", hoverinfo="skip")
     held = (samples["observed"] >= samples["lower"]) & (samples["observed"] <= samples["upper"])
     looks = (("within its interval", held, BLUE, "circle"), ("outside its interval", ~held, ORANGE, "diamond"))
+    given = "row %{customdata[0]}<br>observed %{x:.4g}<br>predicted %{y:.4g}<br>"
+    hover = f"{given}{level:.0%} interval %{{customdata[1]:.4g}} to %{{customdata[2]:.4g}}<extra></extra>"
     for words, chosen, color, symbol in looks:
         part = samples[chosen]
         error = {
@@ -51,7 +53,7 @@ def pairs(samples, unit, level=0.9, log=False):
             name=f"{words}: {len(part)}",
             marker={"color": color, "symbol": symbol, "size": 8, "line": {"color": "#fff", "width": 0.5}},
             customdata=np.column_stack([part["row"], part["lower"], part["upper"]]),
-            hovertemplate=f"row %{{customdata[0]}}<br>observed %{{x:.4g}}<br>predicted %{{y:.4g}}<br>{level:.0%} interval %{{customdata[1]:.4g}} to %{{customdata[2]:.4g}}<extra></extra>",
+            hovertemplate=hover,
         )
     figure = layout(figure, f"observed ({unit})", f"predicted out of fold ({unit})", 440)
     if log:

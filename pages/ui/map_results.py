@@ -1,0 +1,148 @@
+"""What a finished map says besides the picture: how good and how sure it is, areas of classes, files."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import messages, theme
+from pages.ui.mapping import model_facts
+from pages.ui.session import current_work
+from pages.ui.words import in_page
+
+_WEAK_R2 = 0.1
+_FILE_WORDS = {
+    ".tif": "GeoTIFF",
+    ".qml": "QGIS style",
+    ".sld": "SLD style",
+    ".csv": "table",
+    ".json": "facts",
+}
+_HECTARES = {
+    "area_ha": st.column_config.NumberColumn("Area (ha)", format="localized"),
+    "area_ha_expected": st.column_config.NumberColumn("Expected (ha)", format="localized"),
+    "area_ha_low": st.column_config.NumberColumn("from (ha)", format="localized"),
+    "area_ha_high": st.column_config.NumberColumn("to (ha)", format="localized"),
+}
+_AREAS = {
+    "class": "Class",
+    "lower": st.column_config.NumberColumn("From", format="%g"),
+    "upper": st.column_config.NumberColumn("To", format="%g"),
+    **_HECTARES,
+    "share": st.column_config.ProgressColumn("Share", format="percent", min_value=0, max_value=1),
+}
+_MIME = {".tif": "image/tiff", ".csv": "text/csv", ".json": "application/json"}
+
+
+def summary(made):
+    """How good the model is, how sure the map, how much of it may be believed; a weak model is called weak."""
+    identifier = Path(made.settings.get("model_dir", "?")).name
+    model = model_facts(identifier) if identifier in current_work().models else None
+    if model:
+        _cards(made, model)
+    words = [f"Model {messages.plain(identifier)}", *([_score_words(model)] if model else [])]
+    if pixels := made.facts.get("pixels"):
+        valid = made.facts["valid"]
+        words.append(
+            f"{valid:,} of {pixels:,} pixels mapped ({valid / pixels:.0%}); the others have no valid image values, are masked, or lie outside the area"
+        )
+    if aoi := made.settings.get("inputs", {}).get("aoi"):
+        words.append(f"within {messages.plain(Path(aoi).name)}")
+    st.caption(" · ".join(words))
+    messages.assumed(made.facts.get("assumed", ()))
+    if model:
+        _warn_if_weak(model["scores"].get("r2"))
+
+
+def _cards(made, model):
+    scores, share = model["scores"], made.facts.get("aoa_share")
+    r2, coverage = scores.get("r2"), (made.facts.get("interval") or {}).get("coverage")
+    common = {"delta_color": "off", "delta_arrow": "off", "border": True, "width": 250}
+    with st.container(horizontal=True, key="map.cards"):
+        where = "R², places not sampled" if scores.get("r2_random") is not None else "R², between samples"
+        error = f"typical error {theme.number(scores.get('rmse'), 2)} {model['target']['unit'] or ''}".strip()
+        st.metric(where, theme.number(r2, 2), error, help=model["folds"]["label"], **common)
+        if coverage is not None:
+            promised = f"{made.level:.0%} promised"
+            st.metric(
+                "True values inside the interval", f"{coverage:.0%}", promised, help="Of samples whose interval was made without them", **common
+            )
+        if share is not None:
+            inside = "of this map resembles the samples"
+            st.metric("Area of applicability", f"{share:.0%}", inside, help="Elsewhere, neither scores nor intervals hold", **common)
+
+
+def _score_words(model):
+    scores = model["scores"]
+    figures = f"R² {theme.number(scores.get('r2'), 2)}, RMSE {theme.number(scores.get('rmse'), 2)} {model['target']['unit'] or ''}"
+    return messages.plain(f"{figures.strip()} under {model['folds']['label']}")
+
+
+def _warn_if_weak(r2):
+    if r2 is not None and r2 < _WEAK_R2:
+        st.warning(
+            f"Where nobody sampled, this model explains almost nothing (R² {theme.number(r2, 2)}). Read the map as a sketch: "
+            "more samples, or predictors that know more about the soil, come first.",
+            icon=messages.ICONS["warning"],
+        )
+
+
+def areas(made):
+    """Land in each class; with its uncertainty where intervals were mapped."""
+    rows = made.facts.get("classes")
+    if not rows:
+        return
+    st.subheader("Area of each class", anchor=False)
+    table = pd.DataFrame(rows)
+    st.dataframe(table, hide_index=True, alt="Area in hectares and share of every class", column_config=_AREAS)
+    if assumption := made.facts.get("classes_assumption"):
+        st.caption(f"Expected: what the probabilities of all pixels add up to. {messages.plain(in_page(assumption))}")
+    st.download_button(
+        "Area table as CSV", table.to_csv(index=False), f"{made.id}-areas.csv", "text/csv", icon=":material/download:", key="map.areas"
+    )
+
+
+def downloads(made):
+    """Every file of the map, for QGIS and others; the map itself first, everything at once as well."""
+    st.subheader("Files", anchor=False)
+    st.caption("GeoTIFFs open in QGIS with their colours when the .qml lies beside them.")
+    files = sorted(path for path in made.folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    first = [path for path in files if path.stem in ("map", "map_class")]
+    with st.container(horizontal=True):
+        st.download_button(
+            f"Everything, {len(files)} files (ZIP)",
+            lambda: _zipped(files),
+            f"{made.id}.zip",
+            "application/zip",
+            icon=":material/folder_zip:",
+            type="primary",
+            key="map.zip",
+            on_click="ignore",
+        )
+        _buttons(made, first)
+    others = [path for path in files if path not in first]
+    if others:
+        with st.expander(f"The other layers and their styles ({len(others)} files)", icon=":material/layers:"), st.container(horizontal=True):
+            _buttons(made, others)
+
+
+def _buttons(made, files):
+    for path in files:
+        words = f"{path.name} ({_FILE_WORDS.get(path.suffix, 'file')}, {_size(path)})"
+        mime = _MIME.get(path.suffix, "application/octet-stream")
+        st.download_button(words, path.read_bytes, f"{made.id}-{path.name}", mime, key=f"map.file.{path.name}", on_click="ignore")
+
+
+def _zipped(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # GeoTIFFs are compressed already
+        for path in files:
+            archive.write(path, path.name)
+    return buffer.getvalue()
+
+
+def _size(path):
+    size = path.stat().st_size
+    return f"{size / 2**20:.1f} MB" if size >= 2**20 else f"{max(1, size // 1024)} kB"
