@@ -55,7 +55,7 @@ def _arguments():
         "--methods", type=lambda text: text.split(","), default=["conformal"], help="conformal, cv+, split, cqr, quantile-forest, local"
     )
     parser.add_argument("--model", default="rf", help="any learner by name")
-    parser.add_argument("--trees", type=int, default=100, help="of the random forest")
+    parser.add_argument("--trees", type=int, default=100, help="of every random forest")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--pixels", type=int, default=5000)
     parser.add_argument("--no-kriging", action="store_true", help="leave regression kriging out")
@@ -159,7 +159,7 @@ def _calibrated(scene, scheme, args):
     inside = area.inside(area.dissimilarity(scene.pixels))
     found = []
     for method in args.methods:
-        interval = fit_interval(IntervalSettings(method, LEVEL), learner, evaluation, scene.X, area=area)
+        interval = fit_interval(IntervalSettings(method, LEVEL, trees=args.trees), learner, evaluation, scene.X, area=area)
         lower, upper = interval.bounds(scene.pixels, z, coordinates=scene.pixel_xy, outside=~inside)
         told = None
         if method == "conformal":

@@ -1,6 +1,7 @@
 """Observed coverage: a sample's bounds never saw it, and what is told by block, distance and area adds up."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,7 @@ def test_what_is_told_of_parts_adds_up_to_the_whole(blocks):
     assert (np.diff([row["coverage"] for row in facts["levels"]]) >= 0).all()
     distances = facts["by_distance"]
     assert len(distances) == 4
-    assert all(one["to"] == other["from"] for one, other in zip(distances, distances[1:], strict=False))
+    assert all(one["to"] == other["from"] for one, other in pairwise(distances))
     assert (facts["method"], facts["nested"]) == ("conformal", False)
     plain(facts)
 

@@ -64,7 +64,7 @@ def places(salt):
 
 
 def test_conformal_bounds_are_the_prediction_and_the_rank_of_the_out_of_fold_errors(salt, made, places):
-    learner, evaluation, *_ = salt
+    evaluation = salt[1]
     pixels, z, _ = places
     errors = np.abs(np.log10(evaluation.observed) - np.log10(evaluation.out_of_fold[0]))
     for level in (0.5, 0.9, 0.95):
@@ -162,7 +162,7 @@ def test_the_promise_is_kept_on_new_places_on_average(method):
 
 
 def test_chances_of_exceeding_come_true_as_often_as_they_say():
-    X, xy, y = drawn(400, 7)
+    X, _, y = drawn(400, 7)
     learner = ridge()
     interval = fit_interval(IntervalSettings(), learner, evaluated(learner, X, y), X)
     learner.fit(X, y)
@@ -197,7 +197,7 @@ def test_local_intervals_are_wide_where_errors_are_large_nearby():
     xy = rng.uniform(0, 10_000, (300, 2))
     scores = np.where(xy[:, 0] > 5000, 1.0, 0.1) * np.abs(rng.normal(size=300))
     interval = LocalInterval(Common(0.8, 300), scores, xy)
-    lower, upper = interval.bounds(None, np.zeros(2), 0.8, np.array([[1000.0, 5000.0], [9000.0, 5000.0]]))
+    _, upper = interval.bounds(None, np.zeros(2), 0.8, np.array([[1000.0, 5000.0], [9000.0, 5000.0]]))
     assert upper[1] > 3 * upper[0]
     reach = np.sort(np.hypot(*(xy - [1000, 5000]).T))[49]
     weights = np.exp(-0.5 * (np.hypot(*(xy - [1000, 5000]).T) / reach) ** 2)
@@ -234,7 +234,7 @@ def test_cv_plus_fits_the_models_of_the_folds_where_they_were_not_kept(salt, mad
 
 
 def test_split_conformal_trains_without_the_folds_it_is_calibrated_on(salt, made):
-    learner, evaluation, X, *_ = salt
+    _, evaluation, X, *_ = salt
     interval, folds = made["split"], evaluation.splits.folds(0)
     tested = np.concatenate([folds[0][1], folds[1][1]])
     train = np.setdiff1d(np.arange(N), tested)
@@ -273,7 +273,7 @@ def test_repeats_calibrate_together_without_pretending_to_be_more_samples():
 
 
 def test_bounds_are_never_narrower_outside_the_area_of_applicability(salt, places):
-    learner, evaluation, X, xy, area = salt
+    learner, evaluation, X, _, area = salt
     pixels, z, _ = places
     far = np.abs(X["f0"].to_numpy()) + np.abs(X["f1"].to_numpy())
     worse = replace(evaluation, out_of_fold=evaluation.out_of_fold * 10 ** (0.5 * (far - far.mean()).clip(0)))
@@ -290,7 +290,7 @@ def test_bounds_are_never_narrower_outside_the_area_of_applicability(salt, place
 
 def test_predictions_below_zero_of_a_target_that_is_never_negative_are_taken_as_zero():
     interval = ConformalInterval(Common(0.8, 4, floor=0.0), [0.1, 0.2, 0.3, 0.4])
-    lower, upper = interval.bounds(None, [-5.0, 1.0], 0.8)
+    _, upper = interval.bounds(None, [-5.0, 1.0], 0.8)
     assert upper.tolist() == [0.4, 1.4]
     assert interval.exceedance(None, [-5.0], 0.45)[0] == pytest.approx(0.1)
 
@@ -304,9 +304,9 @@ def test_blocks_of_rows_do_not_change_local_intervals(made, places, monkeypatch)
 
 def test_impossible_settings_are_refused(salt):
     learner, evaluation, X, *_ = salt
-    with pytest.raises(SettingsError, match="conformal, cv\\+"):
+    with pytest.raises(SettingsError, match=r"conformal, cv\+"):
         IntervalSettings("bootstrap")
-    with pytest.raises(SettingsError, match="Write 0.9 for 90 %"):
+    with pytest.raises(SettingsError, match=r"Write 0\.9 for 90 %"):
         IntervalSettings(level=90)
     with pytest.raises(ModelError, match="do not belong together"):
         fit_interval(IntervalSettings(), learner, evaluation, X.iloc[:10])
