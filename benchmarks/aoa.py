@@ -1,11 +1,10 @@
 """Dissimilarity of pixels to training samples against what one would write otherwise: ``python benchmarks/aoa.py``.
 
-Each case is a training set and as many pixels as asked; every way gives the distance to the nearest training sample, on one thread; times are those of the processor, so that
-others at work beside it do not count. The
-ways: ours (`NearestRows`: bundles and matrix products); brute force (`scipy.spatial.distance.cdist` in blocks), which is the reference;
-plain matrix products in float64; and `scipy.spatial.cKDTree`. Ways that are slow get fewer pixels; times are per pixel. The last column
-of our rows is the largest difference from the reference as a part of the mean distance between samples. With ``--density`` ours also
-counts the samples nearer than the threshold.
+Each case is a training set and as many pixels as asked; every way gives the distance to the nearest training sample, on one thread. Times
+are those of the processor, per pixel, so that others at work beside it do not count; slow ways get fewer pixels. The ways: ours
+(`NearestRows`: bundles and matrix products); brute force (`scipy.spatial.distance.cdist` in blocks), which is the reference; plain matrix
+products in float64; and `scipy.spatial.cKDTree`. The factor behind a time is how many times ours it is; the last column is the largest
+difference of ours from the reference. With ``--density`` ours also counts the samples nearer than the threshold.
 """
 
 import argparse

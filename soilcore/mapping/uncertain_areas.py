@@ -17,7 +17,7 @@ import numpy as np
 
 LEVEL = 0.9
 _QUANTILES = 100
-_DRAWS = 2000
+_DRAWS = 1000
 _MOST_BLOCKS = 4096  # more are drawn together; larger blocks widen the interval, never narrow it
 _UNITS_PER_HA = 1_000_000  # areas are counted in whole hundredths of a square metre: whole numbers sum alike in any order
 # Integral range over the squared practical range (where 5 % of the correlation is left; for the spherical model its end), in two dimensions.
@@ -95,10 +95,8 @@ class UncertainAreas:
     def assumption(self):
         """In one sentence: how the errors of neighbouring pixels hang together."""
         if self.side is None:
-            return (
-                f"{LEVEL:.0%} interval of the areas: all pixels of the map err together, the widest case, because no range of the residuals is known."
-            )
-        return f"{LEVEL:.0%} interval of the areas: pixels within {self.side:.0f} m err together, beyond independently, as the residuals' variogram says."
+            return f"{100 * LEVEL:.0f} % interval of the areas: all pixels of the map err together, the widest case, because no range of the residuals is known."
+        return f"{100 * LEVEL:.0f} % interval of the areas: pixels within {self.side:.0f} m err together, beyond independently, as the residuals' variogram says."
 
     def _class_areas(self):
         """Area of each class, shape (n_blocks, n_classes, n_quantiles)."""
