@@ -3,11 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import RandomForestRegressor
 
 from soilcore.core.errors import SampleError
+from soilcore.data.landscape_fields import matern_field
 from soilcore.evaluation.distances import distance_curves
 from soilcore.evaluation.knndm import NearestInTraining, distance_mismatch, knndm
 from soilcore.evaluation.places import points_in_hull, to_nearest
+from soilcore.evaluation.protocol import evaluate
 from soilcore.evaluation.sampling_design import detect_design
 from soilcore.evaluation.splits import SplitSettings, make_splits
 
@@ -224,3 +227,46 @@ def test_dates_are_grouped_by_year_campaign_or_day_and_names_stand_as_they_are(v
     assert splits.groups[::10].tolist() == groups
     assert splits.n_folds == max(groups) + 1  # as many folds as groups asked for: each group is left out alone
     assert words is None or any(words in sentence for sentence in splits.assumed)
+
+
+def landscape(seed, clustered, n=120, size=96, cell=50.0):
+    """A map of known truth: half of it follows a predictor, half a field that no predictor shows; other predictors only tell places apart."""
+    generator = np.random.default_rng(seed)
+    fields = np.column_stack([matern_field(generator, size, cell, reach).ravel() for reach in (900, 900, 1200, 600, 1500, 1500)])
+    X, y = fields[:, :5], 0.5 * fields[:, 0] + fields[:, 5] + 0.2 * generator.normal(size=size**2)
+    row, column = np.divmod(np.arange(size**2), size)
+    extent = size * cell
+    places = generator.uniform(0, extent, (n, 2))
+    if clustered:
+        places = generator.uniform(0, extent, (10, 2))[generator.integers(10, size=n)] + generator.normal(0, 150, (n, 2))
+    pixel = np.clip(places // cell, 0, size - 1).astype(int)
+    return X, y, np.column_stack([column, row]) * cell, np.unique(pixel[:, 1] * size + pixel[:, 0])
+
+
+def estimated_to_true_error(clustered, schemes, seeds):
+    """RMSE under each scheme divided by the RMSE of the map, one row per landscape."""
+    ratios = []
+    for seed in seeds:
+        X, y, places, at = landscape(seed, clustered)
+        forest = RandomForestRegressor(25, min_samples_leaf=2, max_features=0.5, random_state=0)
+        true = np.sqrt(np.mean((y - forest.fit(X[at], y[at]).predict(X)) ** 2))
+        divided = [
+            make_splits(SplitSettings(scheme, 5), at.size, coordinates=places[at], target=y[at], prediction_points=places[::9]) for scheme in schemes
+        ]
+        ratios.append([evaluate(forest, X[at], y[at], splits).scores["rmse"] / true for splits in divided])
+    return np.array(ratios)
+
+
+def test_from_clustered_samples_random_folds_promise_too_much_and_knndm_and_blocks_close_the_gap():
+    random, matched, blocks = estimated_to_true_error(True, ("random", "knndm", "block"), range(6)).T
+    assert random.mean() < 0.75
+    for honest in (matched, blocks):
+        assert abs(honest.mean() - 1) < 0.5 * abs(random.mean() - 1)
+        assert np.abs(honest - 1).mean() < np.abs(random - 1).mean()
+
+
+def test_from_random_samples_random_folds_and_knndm_are_right_and_blocks_are_too_hard():
+    random, matched, blocks = estimated_to_true_error(False, ("random", "knndm", "block"), range(4)).T
+    assert random.mean() == pytest.approx(1, abs=0.12)
+    assert matched.mean() == pytest.approx(1, abs=0.12)
+    assert blocks.mean() > matched.mean() + 0.05
