@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path[0] = str(Path(__file__).resolve().parent.parent)  # not this folder: numba looks for a package of this module's name
 
 DESIGNS = {"random-95": (95, False), "random-240": (240, False), "clustered-95": (95, True)}
 SCHEMES = ("knndm", "block", "random")

@@ -8,7 +8,7 @@ from soilcore.core.progress import part, silent
 from soilcore.evaluation.metrics import interval_scores
 from soilcore.evaluation.protocol import evaluate, fit_clone, take
 from soilcore.evaluation.splits import Splits
-from soilcore.trust.interval_base import IntervalSettings, check_level, floor_of, in_own_unit, on_modelling_scale, predicted_scale, transform_of
+from soilcore.trust.interval_base import IntervalSettings, OnModellingScale, check_level, floor_of, in_own_unit, on_modelling_scale, transform_of
 from soilcore.trust.interval_residuals import ConformalInterval
 from soilcore.trust.intervals import Common, fit_interval, out_of_fold_errors, outside_factor
 
@@ -173,7 +173,7 @@ def _nested(evaluation, levels, learner, settings, X, area, report):
         inner_evaluation = evaluate(learner, take(X, train), y[train], inner, part(mine, 0, 0.5), keep_learners=settings.method == "cv+")
         interval = fit_interval(settings, learner, inner_evaluation, take(X, train), report=part(mine, 0.5, 0.3))
         full = fit_clone(learner, take(X, train), y[train], groups, part(mine, 0.8, 0.2), here)
-        z = predicted_scale(full, take(X, test), there)
+        z = OnModellingScale(full)(take(X, test), there)
         interval.common = replace(interval.common, outside_factor=_nested_factor(area, inner_evaluation, learner, train))
         outside = None if area is None else ~area.inside(area.train_di_[test])
         for row, level in enumerate(levels):

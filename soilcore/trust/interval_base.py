@@ -241,13 +241,26 @@ def in_own_unit(transform, nonnegative, bounds):
     return np.where(np.asarray(bounds) == np.inf, np.inf, values)
 
 
-def predicted_scale(learner, X, coordinates=None):
-    """Prediction of a fitted learner on the modelling scale, compiled for the rows of a map (plain float32 arrays)."""
-    places = {"coordinates": coordinates} if getattr(learner, "uses_coordinates", False) else {}
-    if not hasattr(learner, "predict_transformed"):
-        return np.asarray(learner.predict(X), float).reshape(-1)
-    if isinstance(X, np.ndarray) and X.dtype == np.float32:
-        from soilcore.models.compiled import compile_learner
+class OnModellingScale:
+    """A fitted learner's predictions on the modelling scale, compiled once for the rows of a map (plain float32 arrays).
 
-        return compile_learner(learner).predict_transformed(X, coordinates)
-    return learner.predict_transformed(X, **places)
+    Parameters
+    ----------
+    learner : Learner
+    """
+
+    def __init__(self, learner):
+        self.learner, self._compiled = learner, None
+
+    def __call__(self, X, coordinates=None):
+        """Predictions, shape (n,); coordinates in metres for learners that know places."""
+        if not hasattr(self.learner, "predict_transformed"):
+            return np.asarray(self.learner.predict(X), float).reshape(-1)
+        if not (isinstance(X, np.ndarray) and X.dtype == np.float32):
+            places = {"coordinates": coordinates} if getattr(self.learner, "uses_coordinates", False) else {}
+            return self.learner.predict_transformed(X, **places)
+        if self._compiled is None:
+            from soilcore.models.compiled import compile_learner
+
+            self._compiled = compile_learner(self.learner)
+        return self._compiled.predict_transformed(X, coordinates)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from soilcore.trust.conformal import conformal_rank, cv_plus_bounds, lower_rank
-from soilcore.trust.interval_base import Interval, look_at_places, predicted_scale
+from soilcore.trust.interval_base import Interval, OnModellingScale, look_at_places
 
 _VALUES = 4_000_000  # held at a time
 _PARTITION = 2000  # samples; beyond, bisection over the sorted errors of the folds is faster than sorting all of them for every pixel
@@ -31,12 +31,13 @@ class CvPlusInterval(Interval):
         order = np.lexsort((residuals, folds))
         self.residuals, self.folds = np.asarray(residuals, float)[order], np.asarray(folds, np.intp)[order]
         self.learners = tuple(learners)
+        self._predict = tuple(OnModellingScale(learner) for learner in self.learners)
         self._starts = np.searchsorted(self.folds, np.arange(len(self.learners) + 1))
         look_at_places(self, self.learners)
 
     def _predictions(self, X, coordinates):
         """Of every fold's model, shape (n_rows, n_folds)."""
-        return np.stack([self._limited(predicted_scale(learner, X, coordinates)) for learner in self.learners], axis=1)
+        return np.stack([self._limited(predict(X, coordinates)) for predict in self._predict], axis=1)
 
     def _bounds(self, X, z, level, coordinates):
         predicted = self._predictions(X, coordinates)

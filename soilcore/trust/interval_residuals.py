@@ -3,7 +3,7 @@
 import numpy as np
 
 from soilcore.trust.conformal import conformal_rank, weighted_quantile
-from soilcore.trust.interval_base import Interval, look_at_places, predicted_scale
+from soilcore.trust.interval_base import Interval, OnModellingScale, look_at_places
 
 BANDWIDTH_NEIGHBOURS = 50
 MOST_NEIGHBOURS = 500  # at three times the distance of the 50th in the plane a sample weighs 1 %
@@ -68,14 +68,14 @@ class SplitInterval(ConformalInterval):
 
     def __init__(self, common, scores, centre):
         super().__init__(common, scores)
-        self.centre = centre
+        self.centre, self._predict = centre, OnModellingScale(centre)
         look_at_places(self, [centre])
 
     def _bounds(self, X, z, level, coordinates):
-        return super()._bounds(X, self._limited(predicted_scale(self.centre, X, coordinates)), level, coordinates)
+        return super()._bounds(X, self._limited(self._predict(X, coordinates)), level, coordinates)
 
     def _exceedance(self, X, z, value, coordinates):
-        return super()._exceedance(X, self._limited(predicted_scale(self.centre, X, coordinates)), value, coordinates)
+        return super()._exceedance(X, self._limited(self._predict(X, coordinates)), value, coordinates)
 
     def _learners(self):
         return {"centre": self.centre}

@@ -14,9 +14,9 @@ from soilcore.trust.interval_base import (
     Common,
     Interval,
     IntervalSettings,
+    OnModellingScale,
     floor_of,
     on_modelling_scale,
-    predicted_scale,
     transform_of,
 )
 from soilcore.trust.interval_folds import CvPlusInterval
@@ -150,7 +150,7 @@ class _Data:
 
     def predicted(self, learner, rows):
         """On the modelling scale, limited as the interval limits it."""
-        z = predicted_scale(learner, take(self.X, rows), self.places(rows))
+        z = OnModellingScale(learner)(take(self.X, rows), self.places(rows))
         return np.maximum(z, floor_of(self.learner, self.y))
 
     def places(self, rows):
