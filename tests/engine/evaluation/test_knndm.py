@@ -248,7 +248,7 @@ def estimated_to_true_error(clustered, schemes, seeds):
     ratios = []
     for seed in seeds:
         X, y, places, at = landscape(seed, clustered)
-        forest = RandomForestRegressor(25, min_samples_leaf=2, max_features=0.5, random_state=0)
+        forest = RandomForestRegressor(15, min_samples_leaf=2, max_features=0.5, random_state=0)
         true = np.sqrt(np.mean((y - forest.fit(X[at], y[at]).predict(X)) ** 2))
         divided = [
             make_splits(SplitSettings(scheme, 5), at.size, coordinates=places[at], target=y[at], prediction_points=places[::9]) for scheme in schemes
