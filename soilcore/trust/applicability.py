@@ -9,6 +9,8 @@ Meyer and Pebesma (2021), Methods in Ecology and Evolution 12, 1620-1633, doi 10
 et al. (2024), doi 10.5194/egusphere-2024-2730.
 """
 
+import threading
+
 import numpy as np
 
 from soilcore.core.errors import ModelError
@@ -20,6 +22,7 @@ __all__ = ["AreaOfApplicability", "Weights", "applicability_of", "outlier_limit"
 _TILE = (256, 2048)  # training rows by training rows whose distances are held at a time
 _PIXELS = 8192  # whose predictors are held in float64 at a time
 _CONSTANT = 1e-12  # spread below this part of the mean is rounding
+_BUILDING = threading.Lock()
 FACTS, TRAIN, CENTRE, SCALE, TRAIN_DI = "aoa.facts", "aoa.train", "aoa.centre", "aoa.scale", "aoa.train_di"
 
 
@@ -77,6 +80,7 @@ class AreaOfApplicability:
         self.note_ = " ".join(filter(None, (note, left_out)))
         self.weights_ = {name: float(weight) for name, weight in zip(names, np.where(alike, 0.0, weights), strict=True)}
         self.train_ = self._scaled(X)
+        self.__dict__.pop("_nearest_rows", None)  # of an earlier fit
         self.mean_distance_, nearest = _between_folds(self.train_, *_trained_while_tested(folds, len(X)))
         if not self.mean_distance_ > 0:
             raise ModelError(f"All {len(X)} training samples are alike in every predictor that has a weight. Train on predictors that vary.")
@@ -182,10 +186,11 @@ class AreaOfApplicability:
 
     @property
     def _neighbours(self):
-        if not hasattr(self, "_nearest_rows"):
-            from soilcore.trust.nearest import NearestRows
+        with _BUILDING:  # the first of several threads builds it, the others wait
+            if not hasattr(self, "_nearest_rows"):
+                from soilcore.trust.nearest import NearestRows
 
-            self._nearest_rows = NearestRows(self.train_)
+                self._nearest_rows = NearestRows(self.train_)
         return self._nearest_rows
 
     def _scaled(self, X):

@@ -203,3 +203,21 @@ def test_weights_bring_their_note_along(fitted):
     X, weights, _ = fitted
     area = AreaOfApplicability().fit(X, np.arange(300) % 5, Weights(weights, "told by somebody"))
     assert area.note_ == "told by somebody"
+
+
+def test_a_second_fit_forgets_the_first():
+    first, second = correlated(60, 3), correlated(60, 3, seed=11) + 5
+    area = AreaOfApplicability().fit(first, np.arange(60) % 3)
+    area.dissimilarity(first)
+    area.fit(second, np.arange(60) % 3)
+    assert not area.dissimilarity(second).any()
+
+
+def test_several_threads_may_ask_at_once(fitted):
+    from concurrent.futures import ThreadPoolExecutor
+
+    X, weights, _ = fitted
+    area, new = AreaOfApplicability().fit(X, np.arange(300) % 5, weights), correlated(400, 12, seed=12)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: area.dissimilarity(new), range(8)))
+    assert all((answer == answers[0]).all() for answer in answers)
