@@ -37,7 +37,7 @@ def panel(learner):
         "the scale of the model, inside the training samples."
     )
     if facts["mean_weight"] > 0.005:
-        st.caption(f"The rest of the weight, {facts['mean_weight']:.0%}, goes to the mean of the target: a way to be careful.")
+        st.caption(f"The rest of the weight, {theme.percent(facts['mean_weight'])}, goes to the mean of the target: a way to be careful.")
     figure = trust_charts.bars([row["name"] for row in members], [row["weight"] for row in members], "weight", percent=True)
     evidence.chart(figure, pd.DataFrame(facts["members"]), "Weight of each member of auto", "model.auto", "auto-members.csv", _COLUMNS)
     for block in facts["spectra"]:

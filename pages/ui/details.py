@@ -69,7 +69,7 @@ def pairs(scored):
     if scored.has_bounds:
         figure = trust_charts.pairs(scored.samples, scored.unit_words, LEVEL, log)
         st.caption(
-            f"Every sample as it was predicted by a model that had not seen it, with its {LEVEL:.0%} interval. About one in ten may lie outside: these are diamonds."
+            f"Every sample as it was predicted by a model that had not seen it, with its {theme.percent(LEVEL)} interval. About one in ten may lie outside: these are diamonds."
         )
     else:
         figure = charts.observed_predicted({"validation": (scored.samples["observed"], scored.samples["predicted"])}, scored.unit, log=log)
@@ -151,7 +151,7 @@ def intervals(scored):
     facts, unit = scored.interval, scored.unit_words
     st.markdown(
         f"Intervals from {messages.plain(_METHODS.get(facts['method'], facts['method']))}; "
-        f"{facts['coverage']:.1%} of {facts['n']} samples lay inside an interval of {facts['level']:.0%} that was made without them."
+        f"{theme.percent(facts['coverage'])} of {facts['n']} samples lay inside an interval of {theme.percent(facts['level'])} that was made without them."
     )
     left, right = st.columns([3, 2], gap="medium")
     rows = _parts(facts)
@@ -171,7 +171,7 @@ def intervals(scored):
         alt = "Observed against promised coverage"
         evidence.chart(trust_charts.calibration(facts["levels"]), facts["levels"], alt, f"{scored.key}.levels", "calibration.csv")
     if facts.get("infinite"):
-        st.caption(f"{facts['infinite']} intervals have no limit: too few samples to promise {facts['level']:.0%}.")
+        st.caption(f"{facts['infinite']} intervals have no limit: too few samples to promise {theme.percent(facts['level'])}.")
 
 
 def _parts(facts):

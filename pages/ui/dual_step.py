@@ -6,7 +6,7 @@ from itertools import pairwise
 import pandas as pd
 import streamlit as st
 
-from pages.ui import dual_charts, evidence, jobs, messages, theme
+from pages.ui import dual_charts, evidence, jobs, messages, theme, trust_cards
 from pages.ui.modelling import learner_names
 from pages.ui.scores import out_of_date
 from pages.ui.words import in_page
@@ -22,8 +22,8 @@ _PERCENT = {
         "accuracy": "Accuracy",
         "balanced_accuracy": "Balanced accuracy",
         "prevalence": "Prevalence",
-        "majority_accuracy": "Accuracy of always the larger class",
-        "majority_f1": "F1 of always the larger class",
+        "majority_accuracy": "Accuracy, larger class always",
+        "majority_f1": "F1, larger class always",
         "share": "Predicted share",
         "low": "from",
         "high": "to",
@@ -33,28 +33,40 @@ _PERCENT = {
 }
 _PERCENT["precision"] = st.column_config.NumberColumn("Precision", format="percent", help="Of those called high, how many are")
 _PERCENT["recall"] = st.column_config.NumberColumn("Recall", format="percent", help="Of those that are high, how many were called so")
+_PERCENT["label"] = "Classifier"
+_PERCENT |= {
+    name: st.column_config.NumberColumn(words, format="%.2f") for name, words in {"auc": "AUC", "mcc": "MCC", "tau": "Called high from"}.items()
+}
+_PERCENT["seconds"] = st.column_config.NumberColumn("Time (s)", format="%.1f")
+_CLASSIFIER = (
+    *("label", "f1", "majority_f1", "precision", "recall", "prevalence", "brier", "auc", "accuracy", "majority_accuracy", "balanced_accuracy"),
+    *("mcc", "tau", "seconds"),
+)
 _PERCENT["brier"] = st.column_config.NumberColumn("Brier score", format="%.3f", help="Mean squared error of the probabilities; lower is better")
-_MIXES = {"soft": "weighted by the probabilities (soft)", "hard": "by the likelier class (hard)"}
+_MIXES = {"soft": "by probability (soft)", "hard": "by class (hard)"}
 
 
 def panel(samples, asked):
     """Thresholds and mixing, the button, and the last result."""
     unit = samples.target.unit or "unit not known"
     settings = _form(unit)
-    task = None
-    if settings is not None:
-        fit = replace(asked.fit, dual_step=replace(asked.fit.dual_step, **settings[0]))
-        task = DualStepTask(asked.inputs, asked.splits, fit, singles=settings[1])
-    st.button(
-        "Try two steps",
-        icon=":material/alt_route:",
-        type="primary",
-        on_click=jobs.start,
-        args=("dual-step", task, "Two steps beside one"),
-        disabled=jobs.is_busy() or not asked.ready or task is None,
-        key="model.dual",
-        help="Seven classifiers and both regressions are fitted under the folds above: minutes.",
-    )
+    with st.container(horizontal=True):
+        with st.popover("More", icon=":material/more_horiz:"):
+            more, singles = _more()
+        task = None
+        if settings is not None:
+            fit = replace(asked.fit, dual_step=replace(asked.fit.dual_step, **settings, **more))
+            task = DualStepTask(asked.inputs, asked.splits, fit, singles=singles)
+        st.button(
+            "Try two steps",
+            icon=":material/alt_route:",
+            type="primary",
+            on_click=jobs.start,
+            args=("dual-step", task, "Two steps beside one"),
+            disabled=jobs.is_busy() or not asked.ready or task is None,
+            key="model.dual",
+            help="Seven classifiers and both regressions are fitted under the folds above: minutes.",
+        )
     job = jobs.latest("dual-step")
     if job is None:
         st.info(
@@ -67,14 +79,14 @@ def panel(samples, asked):
 
 
 def _form(unit):
-    """Settings of the two steps and the single learners beside them; None while they cannot be read."""
-    first, second, third = st.columns(3)
+    """Threshold and mixing; None while they cannot be read."""
+    first, second, third = st.columns([3, 2, 4])
     how = first.segmented_control(
         "Threshold between low and high",
         ("given", "search", "several"),
         default="given",
         required=True,
-        format_func={"given": "given", "search": "search it", "several": "several classes"}.get,
+        format_func={"given": "given", "search": "searched", "several": "several"}.get,
         key="model.dual.how",
         persist_state="session",
         wrap=True,
@@ -95,19 +107,11 @@ def _form(unit):
     settings["mix"] = third.segmented_control(
         "Put together", list(_MIXES), default="soft", required=True, format_func=_MIXES.get, key="model.dual.mix", persist_state="session", wrap=True
     )
-    with st.popover("More", icon=":material/more_horiz:"):
-        settings |= _more()
-        singles = st.multiselect(
-            "One regression beside it",
-            learner_names(without=("mean", "dual-step")),
-            ("xgboost", "rf"),
-            key="model.dual.singles",
-            persist_state="session",
-        )
-    return settings, tuple(singles) or ("xgboost",)
+    return settings
 
 
 def _more():
+    """What is seldom changed, and the single regressions beside the two steps."""
     from soilcore.models.classifiers import classifier_names, classifier_spec
 
     classifiers = {"auto": "the best on inner folds", **{name: classifier_spec(name).label for name in classifier_names()}}
@@ -122,7 +126,10 @@ def _more():
         key="model.dual.on",
         persist_state="session",
     )
-    return {"tau": "tune" if tune else 0.5, "classifier": classifier, "train_on": train_on or "true"}
+    singles = st.multiselect(
+        "One regression beside it", learner_names(without=("mean", "dual-step")), ("xgboost", "rf"), key="model.dual.singles", persist_state="session"
+    )
+    return {"tau": "tune" if tune else 0.5, "classifier": classifier, "train_on": train_on or "true"}, tuple(singles) or ("xgboost",)
 
 
 def _limits(text):
@@ -161,13 +168,13 @@ def _verdict(facts):
     icon = {True: ":material/check_circle:", False: ":material/cancel:", None: ":material/help:"}[judged["paid"]]
     st.info(messages.plain(in_page(facts["verdict"])), icon=icon)
     with st.container(horizontal=True):
-        common = {"delta_color": "off", "delta_arrow": "off", "border": True, "width": 215}
+        common = {"delta_color": "off", "delta_arrow": "off", "border": True, "width": trust_cards.WIDTH}
         st.metric("R², two steps", theme.number(judged["r2"], 2), judged["model"], **common)
         st.metric("R², one regression", theme.number(judged["r2_single"], 2), judged["single"], **common)
         limit = " · ".join(theme.number(edge) for edge in facts["edges"])
         st.metric(f"Threshold ({facts['unit'] or '?'})", limit, "found by search" if facts.get("searched") else "as given", **common)
         taken = next((row for row in facts["classifiers"] if row["name"] == facts["classifier"]), facts["classifiers"][0])
-        words = f"{taken['prevalence']:.0%} of the samples are high"
+        words = f"{theme.percent(taken['prevalence'])} of samples are high"
         st.metric("F1 of the classes", theme.number(taken["f1"], 2), words, help=f"Classifier: {taken['label']}", **common)
 
 
@@ -194,7 +201,10 @@ def _classes(facts):
         evidence.chart(
             dual_charts.reliability(facts["reliability"]), rows, "Announced against observed frequency", "model.dual.reliability", "reliability.csv"
         )
-    st.markdown("**How much of the land is in each class.** Bars over the predicted shares: 90 % of what the probabilities allow.")
+    st.markdown(
+        "**How much of the land is in each class.** Bars over the predicted shares: 90 % of what the probabilities allow if places err "
+        "independently; neighbours err together, so take it as the least."
+    )
     evidence.chart(
         dual_charts.shares(facts["classes"]),
         facts["classes"],
@@ -210,7 +220,7 @@ def _classifiers(facts):
         "Seven classifiers under the same folds, best probabilities first. A classifier is worth something when it beats the answer "
         "“always the larger class”, which stands beside it."
     )
-    table = pd.DataFrame(facts["classifiers"]).drop(columns="name").rename(columns={"label": "Classifier"})
+    table = pd.DataFrame(facts["classifiers"]).reindex(columns=_CLASSIFIER)
     st.dataframe(
         table, hide_index=True, placeholder="", alt="Classifiers with precision, recall, F1, prevalence and majority baseline", column_config=_PERCENT
     )

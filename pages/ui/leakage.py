@@ -5,8 +5,8 @@ import streamlit as st
 from pages.ui import messages
 from pages.ui.words import in_page
 
-_MARKS = {True: ":material/check_circle:", False: ":material/warning:", None: ":material/help:"}
-_FOUND = {True: "nothing found", False: "look at this", None: "not known"}
+_MARKS = {True: ":material/check_circle:", False: ":material/warning:", None: ":material/radio_button_unchecked:"}
+_HEADS = {True: "Ruled out", False: "Look at this", None: "Open: not run, not applicable, or not to be known from the table"}
 _CHECKS = {
     "target-permutation": "Skill out of nothing: the target shuffled",
     "fitted-inside-folds": "Everything learned inside the folds",
@@ -23,33 +23,16 @@ _CHECKS = {
 
 
 def panel(scored):
-    """Every check with its outcome, the doubtful ones first."""
-    rows = scored.shared["leakage"]
-    doubtful, unknown = ([row for row in rows if row["ok"] is outcome] for outcome in (False, None))
-    st.markdown(_verdict(rows, doubtful, unknown))
-    lines = ["| | Checked | What was found |", "|---|---|---|"]
-    for row in sorted(rows, key=lambda row: (True, None, False).index(row["ok"]), reverse=True):
-        whom = _whom(row, scored)
-        lines.append(
-            f"| {_MARKS[row['ok']]} {_FOUND[row['ok']]} | {messages.plain(_words(row['check']))} | {messages.plain(in_page(row['detail']))}{whom} |"
-        )
-    st.markdown("\n".join(lines))
+    """Every check of this learner with its outcome, the doubtful ones first."""
+    rows = [row for row in scored.shared["leakage"] if scored.name in row.get("models", (scored.name,))]
+    by_outcome = {outcome: [row for row in rows if row["ok"] is outcome] for outcome in (False, True, None)}
+    found = f"**{len(by_outcome[False])} to look at**" if by_outcome[False] else "**nothing was found**"
+    st.markdown(f"{len(rows)} ways in which a score can flatter itself: {found}, {len(by_outcome[True])} ruled out, {len(by_outcome[None])} open.")
+    for outcome, several in by_outcome.items():
+        if several:
+            st.markdown(f"{_MARKS[outcome]} **{_HEADS[outcome]}**\n\n" + "\n".join(_line(row) for row in several))
 
 
-def _verdict(rows, doubtful, unknown):
-    said = f"{len(rows)} ways in which a score can flatter itself were checked: "
-    if doubtful:
-        said += f"**{len(doubtful)} to look at**"
-    else:
-        said += "**nothing was found**"
-    return said + (f", {len(unknown)} cannot be known here." if unknown else ".")
-
-
-def _words(check):
-    return _CHECKS.get(check) or check.replace("-", " ").capitalize()
-
-
-def _whom(row, scored):
-    """Whom a row is about, where learners differ."""
-    models = row.get("models")
-    return f" ({messages.plain(', '.join(models))})" if models and models != [scored.name] and len(models) > 1 and not row["ok"] else ""
+def _line(row):
+    words = _CHECKS.get(row["check"]) or row["check"].replace("-", " ").capitalize()
+    return f"- *{messages.plain(words)}.* {messages.plain(in_page(row['detail']))}"

@@ -129,8 +129,10 @@ def sentence(named, level, lon, lat):
     from pages.ui.messages import plain
     from soilcore.mapping.tiles import value_at
 
-    def text(one):
-        return one.layer.style.text_of(value_at(one.layer.path, lon, lat))
-
-    words = [f"**{plain(label)}** {plain(' to '.join(text(one) for one in several))}" for label, several in rows(named, level)]
-    return " · ".join(words)
+    words = []
+    for label, several in rows(named, level):
+        values = [value_at(one.layer.path, lon, lat) for one in several]
+        if any(value is not None for value in values):
+            texts = [one.layer.style.text_of(value) for one, value in zip(several, values, strict=True)]
+            words.append(f"**{plain(label)}** {plain(' to '.join(texts))}")
+    return " · ".join(words) or "Nothing is mapped here."

@@ -49,7 +49,7 @@ def form(model):
     if not (sure or where):
         st.caption("This model was trained before there were intervals and areas of applicability. Train it again to map them.")
         return Options()
-    first, second, third = st.columns(3, gap="large", vertical_alignment="bottom")
+    first, second, third = st.columns([5, 4, 4], gap="medium", vertical_alignment="bottom")
     level, thresholds, ready = None, (), True
     if sure:
         with first:
@@ -68,7 +68,7 @@ def form(model):
             thresholds, ready = _thresholds(model)
     with third:
         aoa = where and st.toggle(
-            "Where the model may be believed",
+            "Area of applicability",
             True,
             key="map.aoa.wanted",
             persist_state="session",

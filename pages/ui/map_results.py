@@ -21,10 +21,10 @@ _FILE_WORDS = {
     ".json": "facts",
 }
 _HECTARES = {
-    "area_ha": st.column_config.NumberColumn("Area (ha)", format="localized"),
-    "area_ha_expected": st.column_config.NumberColumn("Expected (ha)", format="localized"),
-    "area_ha_low": st.column_config.NumberColumn("from (ha)", format="localized"),
-    "area_ha_high": st.column_config.NumberColumn("to (ha)", format="localized"),
+    "area_ha": st.column_config.NumberColumn("Area (ha)", format="%.1f"),
+    "area_ha_expected": st.column_config.NumberColumn("Expected (ha)", format="%.1f"),
+    "area_ha_low": st.column_config.NumberColumn("from (ha)", format="%.1f"),
+    "area_ha_high": st.column_config.NumberColumn("to (ha)", format="%.1f"),
 }
 _AREAS = {
     "class": "Class",
@@ -46,7 +46,7 @@ def summary(made):
     if pixels := made.facts.get("pixels"):
         valid = made.facts["valid"]
         words.append(
-            f"{valid:,} of {pixels:,} pixels mapped ({valid / pixels:.0%}); the others have no valid image values, are masked, or lie outside the area"
+            f"{valid:,} of {pixels:,} pixels mapped ({theme.percent(valid / pixels)}); the others have no valid image values, are masked, or lie outside the area"
         )
     if aoi := made.settings.get("inputs", {}).get("aoi"):
         words.append(f"within {messages.plain(Path(aoi).name)}")
@@ -65,13 +65,11 @@ def _cards(made, model):
         error = f"typical error {theme.number(scores.get('rmse'), 2)} {model['target']['unit'] or ''}".strip()
         st.metric(where, theme.number(r2, 2), error, help=model["folds"]["label"], **common)
         if coverage is not None:
-            promised = f"{made.level:.0%} promised"
-            st.metric(
-                "True values inside the interval", f"{coverage:.0%}", promised, help="Of samples whose interval was made without them", **common
-            )
+            promised = f"{theme.percent(made.level)} promised"
+            st.metric("Interval coverage", theme.percent(coverage), promised, help="Of samples whose interval was made without them", **common)
         if share is not None:
             inside = "of this map resembles the samples"
-            st.metric("Area of applicability", f"{share:.0%}", inside, help="Elsewhere, neither scores nor intervals hold", **common)
+            st.metric("Area of applicability", theme.percent(share), inside, help="Elsewhere, neither scores nor intervals hold", **common)
 
 
 def _score_words(model):
@@ -96,9 +94,11 @@ def areas(made):
         return
     st.subheader("Area of each class", anchor=False)
     table = pd.DataFrame(rows)
-    st.dataframe(table, hide_index=True, alt="Area in hectares and share of every class", column_config=_AREAS)
+    st.dataframe(table, hide_index=True, placeholder="", alt="Area in hectares and share of every class", column_config=_AREAS)
     if assumption := made.facts.get("classes_assumption"):
-        st.caption(f"Expected: what the probabilities of all pixels add up to. {messages.plain(in_page(assumption))}")
+        st.caption(
+            f"Area counts the pixels of the map, which loses extremes; Expected adds up the probabilities of all pixels. {messages.plain(in_page(assumption))}"
+        )
     st.download_button(
         "Area table as CSV", table.to_csv(index=False), f"{made.id}-areas.csv", "text/csv", icon=":material/download:", key="map.areas"
     )

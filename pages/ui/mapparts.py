@@ -110,7 +110,7 @@ class Panel(MacroElement):
       const control = L.control({position: 'topright'});
       control.onAdd = () => {
         const box = make('details', 'background: rgba(255,255,255,.94); color: #17211c; padding: 8px 10px; border-radius: 4px; ' +
-          'font: 12px/1.45 sans-serif; max-width: 240px; box-shadow: 0 1px 4px rgba(0,0,0,.35); max-height: 430px; overflow: auto');
+          'font: 12px/1.45 sans-serif; max-width: 240px; box-shadow: 0 1px 4px rgba(0,0,0,.35); max-height: 585px; overflow: auto');
         box.className = 'soilcore-panel';
         box.open = map.getSize().x > 520;  // on a telephone the map comes first
         make('summary', 'cursor: pointer; font-weight: 600', 'Layers and legend', box);
@@ -191,16 +191,24 @@ class Inspector(MacroElement):
         head.textContent = place.lat.toFixed(5) + '°, ' + place.lng.toFixed(5) + '°';
         head.style.cssText = 'color: #555; margin-bottom: 4px';
         box.append(head);
-        const ask = address => fetch(address + '?lon=' + place.lng + '&lat=' + place.lat).then(answer => answer.json());
+        box.style.cssText = 'font: 13px/1.45 sans-serif';
+        const popup = L.popup({maxWidth: 320}).setLatLng(event.latlng).setContent(box).openOn(map);
+        const answers = [], ask = address => fetch(address + '?lon=' + place.lng + '&lat=' + place.lat).then(answer => answer.json());
         for (const [label, addresses] of sources) {
           const row = document.createElement('div'), value = document.createElement('b');
           value.textContent = '…';
           row.append(label + ': ', value);
           box.append(row);
-          Promise.all(addresses.map(ask)).then(found => { value.textContent = found.map(one => one.text || one.error).join(' to '); })
-            .catch(() => { value.textContent = 'the server does not answer'; });
+          answers.push(Promise.all(addresses.map(ask)).then(found => {
+            value.textContent = found.map(one => one.text || one.error).join(' to ');
+            row.hidden = found.every(one => one.value === null);
+            return !row.hidden;
+          }).catch(() => { value.textContent = 'the server does not answer'; return true; }));
         }
-        L.popup({maxWidth: 320}).setLatLng(event.latlng).setContent(box).openOn(map);
+        Promise.all(answers).then(known => {
+          if (!known.includes(true)) box.append('Nothing is mapped here.');
+          popup.update();
+        });
       });
     })();{% endmacro %}""")
 

@@ -15,12 +15,12 @@ BANDS, SETS, RASTERS, COLUMNS = "bands", "indices", "rasters", "table columns"
 DEFAULT_SETS = ("existing17_literature", "novel4_lan2025")
 NEIGHBOURS = {"gi-star": "clusters of high and low values (Getis-Ord Gi*)", "kriging-prior": "kriging of the target"}
 INTERVALS = {
-    "conformal": "errors of the folds (conformal): quick, works for every learner",
-    "cv+": "models of the folds (CV+): a little wider, guaranteed",
-    "split": "a part held back (split conformal): for large tables",
-    "cqr": "quantile regressions (CQR): wide where the soil varies",
+    "conformal": "errors of the folds (conformal)",
+    "cv+": "models of the folds (CV+)",
+    "split": "a part held back (split)",
+    "cqr": "quantile regressions (CQR)",
     "quantile-forest": "quantile regression forest",
-    "local": "errors nearby weigh more (geographically weighted)",
+    "local": "errors nearby (local)",
 }
 _TRANSFORM_HELP = "log1p is log(1 + value). Salinity is skewed: a logarithm keeps a few very salty places from ruling the fit. Scores are always on the original scale."
 _TRIALS_HELP = (
@@ -31,7 +31,12 @@ _NEIGHBOURS_HELP = (
     "What samples nearby say, as further predictors. A sample never sees its own value, and test samples see training samples only; "
     "far from all samples they tell nothing."
 )
-_INTERVALS_HELP = "All but the first are made anew inside every fold to see whether they keep their promise: about six times the work."
+_PERMUTATIONS = {"automatic": None, "no": 0, "20 times": 20}
+_INTERVALS_HELP = (
+    "Conformal is quick and works for every learner. CV+ is a little wider and guaranteed. Split suits large tables. CQR and the quantile forest are "
+    "wide where the soil varies, local where errors nearby are large. All but the first are made anew inside every fold to see whether they keep "
+    "their promise: about six times the work."
+)
 _PERMUTATIONS_HELP = "The target is shuffled and everything is repeated: a path that still shows skill is leaking. Automatic: where it takes seconds."
 
 
@@ -166,15 +171,15 @@ def _fit(samples):
     )
     permutations = st.segmented_control(
         "Shuffle the target to look for leaks",
-        (None, 0, 20),
-        default=None,
-        format_func={None: "automatic", 0: "no", 20: "20 times"}.get,
+        list(_PERMUTATIONS),
+        default="automatic",
+        required=True,
         key="model.permutations",
         persist_state="session",
         help=_PERMUTATIONS_HELP,
         wrap=True,
     )
-    return FitSettings(transform=transform or "none", trials=trials, neighbours=tuple(neighbours)), intervals, permutations
+    return FitSettings(transform=transform or "none", trials=trials, neighbours=tuple(neighbours)), intervals, _PERMUTATIONS.get(permutations)
 
 
 def _neighbours():
@@ -186,6 +191,7 @@ def _neighbours():
         key="model.neighbours",
         persist_state="session",
         help=_NEIGHBOURS_HELP,
+        wrap=True,
     )
 
 

@@ -66,10 +66,11 @@ def comparison(asked):
     facts = job.status().result
     best = max(facts["models"], key=lambda row: row["r2"] if row["r2"] is not None else -9)
     out_of_date(job, facts)
-    scored = from_comparison(facts, _chosen(facts, best))
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        scored = from_comparison(facts, _chosen(facts, best))
+        _train_it(scored, asked)
     trust_cards.cards(scored)
     trust_cards.sentences(scored)
-    _train_it(scored, asked)
     details.views(scored, {"All learners": lambda: _all_learners(facts)})
     sizes = ", ".join(map(str, facts["fold_sizes"]))
     st.caption(

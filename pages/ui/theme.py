@@ -29,6 +29,11 @@ def header(title, purpose):
     st.markdown(purpose)
 
 
+def percent(share):
+    """A share for people: whole percent, a dash for nothing."""
+    return "–" if share is None or share != share else f"{100 * share:.0f} %"
+
+
 def number(value, digits=3):
     """A number for people: three significant digits, no exponent in the usual range, a dash for nothing."""
     if value is None or value != value:

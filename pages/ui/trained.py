@@ -42,7 +42,7 @@ def panel(samples, asked):
 
 
 def _words(name):
-    return f"Auto: {label(name)}" if name == "auto" else label(name)
+    return "Auto: several learners, weighed by how well they do" if name == "auto" else label(name)
 
 
 def start(asked, name):

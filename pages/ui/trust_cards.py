@@ -9,55 +9,54 @@ from pages.ui.words import in_page
 _GAP = 0.05  # R2 by which the random score must exceed the spatial one before it is called flattering
 _SLACK = 2.0  # standard errors of a share within which an observed coverage counts as kept
 _NOTHING = 0.1  # R2 below which a learner explains hardly anything
+WIDTH = 193  # pixels: four cards beside each other where the window is 1280 wide
 _SMALL_SHARE = 0.7  # of the map inside the area of applicability
 
 
 def cards(scored):
-    """Five numbers, the honest ones first."""
+    """Four numbers, the honest ones first; what they rest on in small print."""
     with st.container(horizontal=True, key=f"cards.{scored.key}"):
         _score(scored)
         _coverage(scored)
         _area(scored)
-        _error(scored)
         _random(scored)
+    st.caption(" · ".join(_small_print(scored)))
 
 
 def _metric(label, value, under, help=None):
-    st.metric(label, value, under, delta_color="off", delta_arrow="off", help=help, border=True, width=215)
+    st.metric(label, value, under, delta_color="off", delta_arrow="off", help=help, border=True, width=WIDTH)
 
 
 def _score(scored):
     row = scored.row
     label = "R², places not sampled" if scored.is_spatial else "R², between samples"
+    error = f"typical error {theme.number(row.get('rmse'), 2)} {scored.unit or ''}".strip()
+    help = "Pooled over the folds; no sample was predicted by a model that had seen it. 1 is perfect, 0 is as good as the mean."
+    _metric(label, theme.number(row.get("r2"), 2), error, help)
+
+
+def _small_print(scored):
+    row, said = scored.row, []
     if row.get("r2_low") is not None:
-        under = f"90 % sure: {theme.number(row['r2_low'], 2)} to {theme.number(row['r2_high'], 2)}"
-    elif row.get("r2_sd") is not None:
-        under = f"± {theme.number(row['r2_sd'], 2)} over repeats"
-    else:
-        under = _score_words(row.get("r2"))
-    _metric(
-        label,
-        theme.number(row.get("r2"), 2),
-        under,
-        "Pooled over the folds; no sample was predicted by a model that had seen it. 1 is perfect, 0 is as good as the mean.",
-    )
-
-
-def _score_words(r2):
-    if r2 is None:
-        return "not known"
-    return next(words for limit, words in ((0.1, "hardly better than the mean"), (0.4, "weak"), (0.7, "moderate"), (2.0, "strong")) if r2 < limit)
+        said.append(f"R² lies between {theme.number(row['r2_low'], 2)} and {theme.number(row['r2_high'], 2)} (90 % of resampled blocks)")
+    if row.get("r2_sd") is not None:
+        said.append(f"± {theme.number(row['r2_sd'], 2)} between repeats")
+    if row.get("width_90") is not None:
+        said.append(f"intervals are {theme.number(row['width_90'], 2)} {scored.unit or ''} wide on average".replace("  ", " "))
+    if row.get("mae") is not None:
+        said.append(f"mean absolute error {theme.number(row['mae'], 2)} {scored.unit or ''}".strip())
+    return said or ["no more is known of this learner"]
 
 
 def _coverage(scored):
     facts = scored.interval
     coverage, width = scored.row.get("coverage_90"), scored.row.get("width_90")
     if facts is None or coverage is None:
-        _metric("Coverage of 90 % intervals", "–", "not known", "Train again to get prediction intervals.")
+        _metric("Interval coverage", "–", "not known", "Train again to get prediction intervals.")
         return
     unit = f" {scored.unit}" if scored.unit else ""
     help = f"How many of the samples lay inside an interval made without them. Mean width {theme.number(width, 3)}{unit}. {_kept_words(facts)}"
-    _metric("Coverage of 90 % intervals", f"{coverage:.0%}", f"{theme.number(width, 2)}{unit} wide on average", help)
+    _metric("Interval coverage", theme.percent(coverage), f"{theme.percent(facts['level'])} promised", help)
 
 
 def _kept_words(facts):
@@ -72,21 +71,15 @@ def _kept_words(facts):
 def _area(scored):
     facts, share = scored.area, scored.row.get("aoa_share")
     if facts is None or share is None:
-        _metric("Inside the area of applicability", "–", "not known", "Train again to learn where the model may be believed.")
+        _metric("Area of applicability", "–", "not known", "Train again to learn where the model may be believed.")
         return
     of = "of the map" if facts.get("of") == "pixels" else "of the samples, when tested"
     _metric(
         "Area of applicability",
-        f"{share:.0%}",
+        theme.percent(share),
         of,
         f"Share {of} that resembles the training samples closely enough for these scores to hold. Looked at: {facts['n']:,}.",
     )
-
-
-def _error(scored):
-    mae = scored.row.get("mae")
-    under = "mean absolute error not known" if mae is None else f"mean absolute error {theme.number(mae, 2)}"
-    _metric(f"Typical error ({scored.unit_words})", theme.number(scored.row.get("rmse"), 2), under, "Root mean squared error out of fold")
 
 
 def _random(scored):
@@ -139,9 +132,11 @@ def _troubles(scored):
             "This learner explains hardly anything here: a map would mostly show the mean. More samples, another date or other predictors may help."
         )
     if facts is not None and "less than" in _kept_words(facts):
-        found.append(f"The {LEVEL:.0%} intervals held only {facts['coverage']:.0%} of {facts['n']} samples. Read them as too narrow.")
+        found.append(
+            f"The {theme.percent(LEVEL)} intervals held only {theme.percent(facts['coverage'])} of {facts['n']} samples. Read them as too narrow."
+        )
     if area is not None and area.get("of") == "pixels" and area["share"] < _SMALL_SHARE:
         found.append(
-            f"Only {area['share']:.0%} of the map resembles the samples. Elsewhere these scores do not hold; sampling there would help most."
+            f"Only {theme.percent(area['share'])} of the map resembles the samples. Elsewhere these scores do not hold; sampling there would help most."
         )
     return found

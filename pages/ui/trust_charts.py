@@ -141,9 +141,11 @@ def variogram(facts, unit):
             x=curve["distance"], y=curve["semivariance"], mode="lines", name=f"{facts['model']} model", line={"color": ORANGE, "width": 2}
         )
         for height, words in ((facts["nugget"], "nugget"), (facts["sill"], "sill")):
-            figure.add_hline(y=height, line={"color": GREY, "dash": "dot", "width": 1}, annotation_text=words, annotation_position="right")
+            figure.add_hline(y=height, line={"color": GREY, "dash": "dot", "width": 1}, annotation_text=words, annotation_position="top left")
         if facts.get("range") and facts["range"] <= curve["distance"][-1]:
-            figure.add_vline(x=facts["range"], line={"color": GREY, "dash": "dot", "width": 1}, annotation_text="range", annotation_position="top")
+            figure.add_vline(
+                x=facts["range"], line={"color": GREY, "dash": "dot", "width": 1}, annotation_text="range", annotation_position="bottom right"
+            )
     figure.update_yaxes(rangemode="tozero")
     return legend_above(layout(figure, "distance (m)", f"semivariance ({unit})²", 380))
 
@@ -233,7 +235,7 @@ def learning_curve(rows):
 
 
 def _on_the_ground(figure):
-    figure = layout(figure, "easting, metres in the plane of the folds", "northing (m)", 470)
+    figure = layout(figure, "easting (m)", "northing (m)", 470)
     figure.update_xaxes(tickformat="d", nticks=5, constrain="domain")
     figure.update_yaxes(scaleanchor="x", scaleratio=1, tickformat="d", constrain="domain")
     return legend_above(figure)

@@ -40,14 +40,28 @@ _FIELDS = {
     "--transform": "“Model the target as”",
     "--log-target": "“Logarithm of the target”",
     "--bands": "“Bands”",
+    "--permutations": "“Shuffle the target”",
+    "--repeats": "“Repeats”",
+    "--intervals": "“Prediction intervals from”",
+    "--mask": "“Leave out”",
+    "--at": "“Threshold”",
 }
+_SCHEMES = (
+    (re.compile(r"--cv group:COLUMN"), "whole groups (“Folds”)"),
+    (re.compile(r"--cv group:(\S+?)(?=[.,;]?(?:\s|$))"), r"whole groups of \1 (“Folds”)"),
+    (re.compile(r"--cv knndm"), "folds matched to the map"),
+    (re.compile(r"--cv block"), "spatial blocks"),
+)
 _LEAVE_OUT = re.compile(r"--exclude .+?(?=\.$|$)")
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
 def in_page(text):
     """A sentence of the engine with the names that fields have on the pages."""
-    text = _LEAVE_OUT.sub("Leave it out of “Table columns”", str(text))
+    text = str(text)
+    for pattern, words in _SCHEMES:
+        text = pattern.sub(words, text)
+    text = _LEAVE_OUT.sub("Leave it out of “Table columns”", text)
     return _OPTION.sub(lambda found: _FIELDS.get(found.group(), found.group()), text)
 
 
