@@ -174,8 +174,14 @@ def one_per_place(xy, values):
     counts : ndarray of int, shape (n_places,)
         Number of samples of each place.
     """
-    _, first, which, counts = np.unique(np.round(xy / _SAME_PLACE), axis=0, return_index=True, return_inverse=True, return_counts=True)
-    return xy[first], np.bincount(which.ravel(), weights=values) / counts, counts
+    which = place_labels(xy)
+    _, first, counts = np.unique(which, return_index=True, return_counts=True)
+    return xy[first], np.bincount(which, weights=values) / counts, counts
+
+
+def place_labels(xy):
+    """Number of the place of each sample, 0, 1, ..., equal where coordinates (metres) are equal to 1 mm; shape (n_samples,)."""
+    return np.unique(np.round(np.asarray(xy, float) / _SAME_PLACE), axis=0, return_inverse=True)[1].ravel()
 
 
 class KrigingPrior:

@@ -5,7 +5,7 @@ import numpy as np
 from soilcore.core.errors import SettingsError
 from soilcore.core.progress import part
 from soilcore.evaluation.variogram import fit_variogram
-from soilcore.models.kriging import NEIGHBOURS, OrdinaryKriging
+from soilcore.models.kriging import NEIGHBOURS, OrdinaryKriging, place_labels
 from soilcore.models.learner import Learner, seeds_of
 from soilcore.models.tuning import inner_folds
 
@@ -73,8 +73,9 @@ class RegressionKriging(Learner):
     """A learner, plus the kriged residuals of training samples it did not see.
 
     The residuals are out of fold: those of the samples a forest was grown on are far too small, and their variogram is of nothing. Inner folds
-    keep groups whole. Kriging is left out, with a note, where the variogram of the residuals cannot be used, or where it made the error of the
-    inner folds larger.
+    keep groups whole. Kriging is left out, with a note, where the variogram of the residuals cannot be used, or where residuals of left-out
+    places are not predicted by those round them. Places are left out at random for this, whatever the groups: the question is what kriging
+    adds between samples, where a map has most of its pixels; what is left of it far from samples the outer folds tell.
 
     Parameters
     ----------
@@ -98,7 +99,8 @@ class RegressionKriging(Learner):
         Of the residuals.
     kriging_ : OrdinaryKriging or None
     inner_rmse_ : dict
-        Error of the inner folds on the modelling scale: ``plain`` and ``kriged`` (None where the variogram cannot be used).
+        Of the residuals (``plain``), and of what kriging leaves of them at left-out places (``kriged``, None where the variogram cannot be
+        used); modelling scale.
     kriging_note_ : str
         What was done, in words.
 
@@ -145,7 +147,7 @@ class RegressionKriging(Learner):
         self.residuals_ = z - out_of_fold(self.base_, table, y, groups, coordinates, self.inner_folds_, progress)
         report(_RESIDUAL_SHARE, 1, "kriging the residuals")
         self.variogram_ = fit_variogram(coordinates, self.residuals_, seed=variogram_seed)
-        self._decide(coordinates)
+        self._decide(coordinates, fold_seed)
         report(1, 1, "regression kriging is fitted")
 
     def _unfitted_base(self):
@@ -158,27 +160,30 @@ class RegressionKriging(Learner):
         base = make_learner(self.base, settings)
         return base if self.parameters is None else base.set_params(parameters=self.parameters)
 
-    def _decide(self, coordinates):
-        """Krige the residuals, or not: where there is a variogram, and the inner folds gain."""
+    def _decide(self, coordinates, seed):
+        """Krige the residuals, or not: where there is a variogram, and left-out places gain."""
         plain = float(np.sqrt(np.mean(self.residuals_**2)))
         self.inner_rmse_ = {"plain": plain, "kriged": None}
         self.kriging_, self.kriging_note_ = None, f"{self.variogram_.reason} The residuals are not kriged."
         if not self.variogram_.usable:
             return
-        kriged = float(np.sqrt(np.mean((self.residuals_ - self._cross_kriged(coordinates)) ** 2)))
+        kriged = float(np.sqrt(np.mean((self.residuals_ - self._cross_kriged(coordinates, seed)) ** 2)))
         self.inner_rmse_["kriged"] = kriged
         if kriged >= plain:
             self.kriging_note_ = (
-                f"Kriging the residuals made the error of the inner folds larger ({kriged:.3g} instead of {plain:.3g}), so they are not kriged."
+                f"Residuals of left-out samples are not predicted by those round them (error {kriged:.3g} instead of {plain:.3g}), "
+                "so they are not kriged."
             )
             return
         self.kriging_ = self._krige_with(coordinates, self.residuals_)
-        self.kriging_note_ = f"Kriging the residuals brought the error of the inner folds from {plain:.3g} to {kriged:.3g}. {self.variogram_.reason}"
+        self.kriging_note_ = f"Kriging the residuals brought the error of left-out samples from {plain:.3g} to {kriged:.3g}. {self.variogram_.reason}"
 
-    def _cross_kriged(self, coordinates):
+    def _cross_kriged(self, coordinates, seed):
+        """Residuals kriged from those of other places; samples of one place are left out together."""
         result = np.zeros(len(self.residuals_))
-        for fold in np.unique(self.inner_folds_):
-            here = self.inner_folds_ == fold
+        folds = inner_folds(len(result), place_labels(coordinates), seed)
+        for fold in np.unique(folds):
+            here = folds == fold
             result[here] = self._krige_with(coordinates[~here], self.residuals_[~here]).predict(coordinates[here])
         return result
 
