@@ -13,6 +13,7 @@ from soilcore.evaluation.places import distinct_places, placed
 AGREEMENT = 0.75  # share of the information of two rows that must be the same
 _DRAWS = 24  # random sets of columns by which rows are brought together
 _COLUMNS_EACH = 3
+_MOST_COLUMNS = 300
 _NAMES = 0.7  # how well (B-cubed F1) a column must tell the units apart to be named
 _KEEPS_WHOLE = 0.95
 _FEWEST_VALUES = 5
@@ -119,7 +120,7 @@ def repeated_unit_findings(groups, splits):
     grave = count >= _SERIOUS * splits.n_samples and not followed
     beside = f" although {groups.column!r} is kept whole" if followed else ""
     message = f"{groups.detail} The folds divide {units} of these units ({count} samples){beside}: " + (
-        "the learner knows a test sample's unit from training, and the scores are flattered." if grave else "their scores are slightly flattered."
+        "the learner knows a test sample's unit from training, and the scores are flattered." if grave else "their scores are somewhat flattered."
     )
     fix = f"Use --cv group:{groups.column}." if groups.column and not followed else _by_place(splits)
     return (Finding("repeated-units", "warning" if grave else "note", message, fix, column=groups.column, value=str(units)),)
@@ -283,6 +284,8 @@ def _codes(X):
     import pandas as pd
 
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
+    if frame.shape[1] > _MOST_COLUMNS:  # neighbouring columns of a spectrum say the same
+        frame = frame.iloc[:, np.linspace(0, frame.shape[1] - 1, _MOST_COLUMNS).astype(int)]
     codes, information = [], []
     for _, values in frame.items():
         code, names = pd.factorize(values)

@@ -304,7 +304,8 @@ def _check_points(points):
 def _group(settings, column, values):
     groups, dates = group_labels(values, column)
     assignments, said = _deal_groups(settings, groups, f"groups in column {column!r}", "Choose a column with several groups.")
-    return Splits(settings.scheme, assignments, groups, f"whole groups of {column}, {assignments.max() + 1} folds", assumed=(*dates, *said))
+    alone = ("Each group is a fold of its own: it is left out once.",) if assignments.max() == groups.max() else ()
+    return Splits(settings.scheme, assignments, groups, f"whole groups of {column}, {assignments.max() + 1} folds", assumed=(*dates, *said, *alone))
 
 
 def _deal_groups(settings, groups, what, remedy):

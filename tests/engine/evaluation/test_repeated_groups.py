@@ -6,8 +6,10 @@ import pytest
 from sklearn.ensemble import RandomForestRegressor
 
 from soilcore.core.projection import projected_metres
+from soilcore.data.sample_set import SampleSettings
+from soilcore.data.samples import read_samples
 from soilcore.evaluation.protocol import compare
-from soilcore.evaluation.repeated_groups import found_groups, naming_column, straddling_samples
+from soilcore.evaluation.repeated_groups import check_repeated_units, found_groups, naming_column, straddling_samples
 from soilcore.evaluation.splits import SplitSettings, make_splits
 
 
@@ -95,6 +97,33 @@ def test_a_few_repeated_samples_are_a_note():
         if splits.assignments[0, 0] != splits.assignments[0, 1]:
             break
     assert [(finding.code, finding.severity) for finding in splits.findings] == [("repeated-units", "note")]
+
+
+def test_a_table_is_said_to_repeat_units_before_anyone_divides_it(tmp_path):
+    X, y, _, table = profiles()
+    X.assign(EC=np.exp(y), profile=table["profile"]).to_csv(tmp_path / "horizons.csv", index=False)
+    samples = read_samples(tmp_path / "horizons.csv", SampleSettings(target="EC"))
+    (found,) = check_repeated_units(samples)
+    assert (found.code, found.severity, found.column) == ("repeated-units", "warning", "profile")
+    assert "240 of 240 samples" in found.message
+    assert "--cv group:profile" in found.fix
+
+
+def test_places_in_degrees_are_told_apart_when_a_table_is_checked(tmp_path):
+    rng = np.random.default_rng(0)
+    places = np.repeat(rng.uniform(0, 0.05, (30, 2)), 2, axis=0)  # all within what would be a decimetre, were they metres
+    frame = pd.DataFrame({"lon": 15 + places[:, 0], "lat": 45 + places[:, 1], "EC": rng.uniform(1, 5, 60), "a": rng.normal(size=60)})
+    frame.to_csv(tmp_path / "plots.csv", index=False)
+    (found,) = check_repeated_units(read_samples(tmp_path / "plots.csv", SampleSettings(target="EC")))
+    assert "30 units of 2 samples" in found.message
+    frame.assign(lon=np.linspace(15, 15.05, 60)).to_csv(tmp_path / "own.csv", index=False)
+    assert check_repeated_units(read_samples(tmp_path / "own.csv", SampleSettings(target="EC"))) == ()
+
+
+def test_a_spectrum_is_compared_by_some_of_its_columns():
+    rng = np.random.default_rng(0)
+    spectra = np.repeat(rng.normal(size=(40, 1500)), 2, axis=0)
+    assert found_groups(spectra).n_groups == 40
 
 
 def test_many_rows_are_searched_in_seconds():
