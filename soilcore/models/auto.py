@@ -7,12 +7,12 @@ import numpy as np
 from soilcore.core.progress import part
 from soilcore.models.auto_candidates import candidates
 from soilcore.models.auto_features import Views
-from soilcore.models.auto_weights import member_weights
+from soilcore.models.auto_weights import member_weights, without_small
 from soilcore.models.learner import Learner, seeds_of
 from soilcore.models.pipelines import check_search
 from soilcore.models.tuning import inner_folds
 
-BUDGET = 10.0  # seconds
+BUDGET = 10.0  # seconds of processor time
 _PARTITIONS, _FOLDS = 2, 5
 _BEYOND = 0.5  # of the training range, as far as a member may leave it
 
@@ -21,9 +21,8 @@ class AutoModel(Learner):
     """Partial least squares, Gaussian processes, support vectors and trees on spectra, tables and places, weighed by inner cross-validation.
 
     Which members there are follows from the number of samples and the kinds of columns alone. Spectra are recognised by the names of their
-    columns and enter in several preprocessings. Every member predicts its own training samples out of fold; weights that are not negative and
-    at most 1 together minimise the error of their mean, drawn towards equal weights of the good ones, and what is missing to 1 goes to the
-    mean of the target.
+    columns and enter in several preprocessings. Every member predicts its own training samples out of fold; its weight falls exponentially
+    with its error there, and what is missing to a sum of 1 goes to the mean of the target.
 
     Parameters
     ----------
@@ -32,10 +31,12 @@ class AutoModel(Learner):
     trials, device
         Not used: the candidates are fixed, and all run on the cpu. Here so that all learners are made alike.
     budget : float, optional
-        Seconds after which no further member is fitted; 10 if not given. Members come in the order of their use, and for the sizes they are
-        made for all of them fit in; then the result depends on the seed alone.
+        Seconds after which no further member is fitted. If not given, 10 seconds of processor time, so that a busy machine changes nothing;
+        for some thousand samples all members fit in, and then the result depends on the seed alone.
     jobs : int
         Threads of members that run side by side. The result does not depend on it.
+    least_weight : float
+        Members that would weigh less are left out, and the others take over what they weighed; maps and archives need not carry them.
 
     Attributes
     ----------
@@ -45,6 +46,8 @@ class AutoModel(Learner):
         Of all members that were fitted.
     member_scores_ : dict of str to float
         R2 out of inner folds, modelling scale.
+    Z_ : ndarray of shape (n_samples, n_members)
+        Out-of-fold predictions of all that were fitted, in the order of `weights_`, modelling scale.
     inner_oof_ : ndarray of shape (n_samples,)
         The weighted mean out of inner folds, modelling scale.
     inner_score_ : float
@@ -58,18 +61,18 @@ class AutoModel(Learner):
     uses_coordinates = True
     coordinates_optional = True
 
-    def __init__(self, target_transform="none", trials=10, budget=None, random_state=0, jobs=1, device="auto", smearing=1.0):
+    def __init__(self, target_transform="none", trials=10, budget=None, random_state=0, jobs=1, device="auto", least_weight=0.01, smearing=1.0):
         self.target_transform = target_transform
         self.trials = trials
         self.budget = budget
         self.random_state = random_state
         self.jobs = jobs
         self.device = device
+        self.least_weight = least_weight
         self.smearing = smearing
 
     def _fit(self, X, z, y, groups, report, coordinates):
         check_search(self)
-        deadline = time.perf_counter() + (BUDGET if self.budget is None else self.budget)
         names = getattr(self, "feature_names_in_", None)
         self.views_ = Views(None if names is None else [str(name) for name in names]).fit(X, coordinates)
         views = self.views_(X, coordinates)
@@ -77,20 +80,26 @@ class AutoModel(Learner):
         partitions = [inner_folds(len(z), groups, fold_seed, _FOLDS) for fold_seed in fold_seeds]
         self.mean_, self.low_, self.high_ = float(z.mean()), *_allowed(z)
         proposed, self.note_ = candidates(views, len(z), groups is not None and groups.max() > 0)
-        fitted = self._fit_members(proposed, (views, z, partitions, seed), deadline, part(report, 0, 0.95))
+        fitted = self._fit_members(proposed, (views, z, partitions, seed), part(report, 0, 0.95))
         report(0.95, 1, "weighing the members")
         self._weigh(fitted, z)
         report(1, 1, f"auto is fitted: {len(self.members_)} members")
 
-    def _fit_members(self, proposed, given, deadline, report):
+    def _fit_members(self, proposed, given, report):
         """Members in order until the time is over; the first one always."""
         from concurrent.futures import ThreadPoolExecutor
 
+        started, spent = time.perf_counter(), []
+
         def fit(position, member):
-            if position and time.perf_counter() > deadline:
+            over = sum(spent) > BUDGET if self.budget is None else time.perf_counter() - started > self.budget
+            if position and over:
                 return None
             report(position, len(proposed), f"auto: {member.name}")
-            return member.fit(*given)
+            before = time.thread_time()
+            member.fit(*given)
+            spent.append(time.thread_time() - before)
+            return member
 
         if self.jobs == 1:
             done = [fit(position, member) for position, member in enumerate(proposed)]
@@ -104,11 +113,12 @@ class AutoModel(Learner):
 
     def _weigh(self, fitted, z):
         Z = np.column_stack([np.clip(member.left_out_, self.low_, self.high_).mean(axis=0) for member in fitted])
-        weights = member_weights(Z, z)
+        weights = without_small(member_weights(Z, z), self.least_weight)
         total = float(((z - z.mean()) ** 2).sum()) or 1.0
         self.weights_ = {member.name: float(weight) for member, weight in zip(fitted, weights, strict=True)}
         self.member_scores_ = {member.name: 1.0 - float(((Z[:, i] - z) ** 2).sum()) / total for i, member in enumerate(fitted)}
         self.members_ = {member.name: member for member in fitted if self.weights_[member.name] > 0}
+        self.Z_ = Z
         self.inner_oof_ = self.mean_ + (Z - self.mean_) @ weights
         self.inner_score_ = 1.0 - float(((self.inner_oof_ - z) ** 2).sum()) / total
 

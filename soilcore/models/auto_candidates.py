@@ -3,7 +3,6 @@
 from soilcore.models.auto_gp import Term
 from soilcore.models.auto_members import BoostedMember, GpMember, PlsMember, SvrMember, TreesMember
 
-REFIT_ROWS = 400  # above, inner folds of a Gaussian process keep the numbers of the whole sample
 KERNEL_ROWS = 2000  # above, nothing that needs a matrix of samples by samples
 
 
@@ -29,41 +28,34 @@ def candidates(views, rows, grouped):
     members = [PlsMember(f"PLSR, {how}", f"spectra:{how}") for how in spectra]
     if "table" in views:
         members.append(PlsMember("PLSR, table", "table"))
-    members += [TreesMember("extra trees", "trees", _trees(rows), not grouped), BoostedMember("boosted trees", "trees")]
+    members += [TreesMember("random forest", "trees", not grouped), BoostedMember("boosted trees", "trees")]
     if kernels:
-        members += _table_kernels(views, rows) + [member for how in spectra for member in _spectral_kernels(views, rows, how)]
+        members += _table_kernels(views) + [member for how in spectra for member in _spectral_kernels(views, how)]
     note = "" if kernels else f"Gaussian processes and support vectors are left out above {KERNEL_ROWS} samples."
     return members, note
 
 
-def _table_kernels(views, rows):
+def _table_kernels(views):
+    """Gaussian processes and support vectors of a table, with the places added, multiplied, left out."""
     place = [Term("matern32", "place")] if "place" in views else []
-    refit = rows <= REFIT_ROWS
-    members = [GpMember("Gaussian process, places", "place", place, refit)] if place else []
     if "table" not in views:
-        return members
-    each = "components:table" if "components:table" in views else "table"
-    linear = Term("linear", "table")
-    return [
-        GpMember("Gaussian process, a length per column", each, [linear, Term("matern52", each, "each"), *place], refit),
-        GpMember("Gaussian process, one length", "table", [linear, Term("matern52", "table"), *place], refit),
-        GpMember("Gaussian process, linear", "table", [linear, *place], refit),
-        SvrMember("support vectors, table", "table"),
-        *members,
-    ]
+        return [GpMember("Gaussian process, places", "place", place)] if place and not any(name.startswith("spectra:") for name in views) else []
+    linear, together = Term("linear", "table"), "table+place" if place else "table"
+    members = [GpMember("Gaussian process, table", "table", [linear, Term("matern52", "table")])]
+    if place:
+        members.append(GpMember("Gaussian process, table and places", "table", [linear, Term("matern52", "table"), *place]))
+        members.append(GpMember("Gaussian process, table with places", together, [linear, Term("matern52", together), *place]))
+    each = "components:table" if "components:table" in views else together
+    members.append(GpMember("Gaussian process, a length per column", each, [linear, Term("matern52", each, "each")], refit=True))
+    return [*members, SvrMember("support vectors, table", "table")]
 
 
-def _spectral_kernels(views, rows, how):
+def _spectral_kernels(views, how):
+    """The same of a spectrum in one preprocessing, the table and the places beside it."""
     place = [Term("matern32", "place")] if "place" in views else []
     table = [Term("matern52", "table")] if "table" in views else []
-    refit = rows <= REFIT_ROWS
-    view, leading = f"spectra:{how}", f"components:{how}"
+    view = f"spectra:{how}"
     return [
-        GpMember(f"Gaussian process, {how}", view, [Term("linear", view), Term("rbf", view), *table, *place], refit),
-        GpMember(f"Gaussian process on components, {how}", leading, [Term("linear", view), Term("matern52", leading, "each"), *place], refit),
-        SvrMember(f"support vectors, {how}", view),
+        GpMember(f"Gaussian process, {how}", view, [Term("linear", view), Term("rbf", view), *table, *place]),
+        SvrMember(f"support vectors, {how}", f"flattened:{how}"),
     ]
-
-
-def _trees(rows):
-    return 200 if rows <= KERNEL_ROWS else 50

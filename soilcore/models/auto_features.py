@@ -26,6 +26,7 @@ class Rotation:
         return self
 
     def __call__(self, values):
+        """Values of shape (n_samples, n_columns) in the new axes."""
         return (values - self.centre) @ self.weights
 
 
@@ -70,7 +71,7 @@ class Views:
             self.table_turn_ = Rotation().fit(self._scaled_table(X), len(X) - 1)
 
     def _fit_spectra(self, X):
-        self.preparations_, self.turns_, self.pcs_ = (), {}, {}
+        self.preparations_, self.turns_, self.pcs_, self.flat_ = (), {}, {}, {}
         if not self.blocks_:
             return
         self.absorbance_ = all(can_be_absorbance(X[:, block.columns]) for block in self.blocks_)
@@ -79,6 +80,8 @@ class Views:
             self.turns_[how] = [Rotation().fit(values, len(X) - 1) for values in self._prepared(X, how)]
             scores = self._turned(X, how)
             self.pcs_[how] = np.maximum(scores.std(axis=0), 1e-12)
+            root = np.sqrt(self.pcs_[how])
+            self.flat_[how] = root * np.sqrt(((scores / root) ** 2).sum(axis=1).mean())
 
     def _scaled_table(self, X):
         return (X[:, self.table_columns_] - self.table_mean_) / self.table_sd_
@@ -95,7 +98,8 @@ class Views:
     def __call__(self, X, coordinates=None):
         """Views of samples: dict of str to ndarray of shape (n_samples, n_columns).
 
-        ``table`` (standardised), ``place``, ``spectra:HOW`` and its leading components ``components:HOW`` of unit variance, and ``trees``.
+        ``table`` (standardised), ``place``, ``table+place``, ``trees``; and per preprocessing ``spectra:HOW``, ``flattened:HOW`` (each direction
+        divided by the root of its standard deviation, so that small bands count for more) and ``components:HOW`` (leading ones, unit variance).
         """
         views = {}
         scaled = self._scaled_table(X)
@@ -105,9 +109,11 @@ class Views:
                 views["components:table"] = views["table"][:, :COMPONENTS]
         if self.place_ is not None:
             views["place"] = (coordinates - self.place_[:2]) / self.place_[2]
+            views["table+place"] = np.hstack([views["table"], views["place"]]) if "table" in views else views["place"]
         for how in self.preparations_:
             scores = self._turned(X, how)
             views[f"spectra:{how}"] = scores
+            views[f"flattened:{how}"] = scores / self.flat_[how]
             views[f"components:{how}"] = scores[:, :COMPONENTS] / self.pcs_[how][:COMPONENTS]
         for_trees = [scaled]
         for how in ("raw", "snv-first-derivative"):

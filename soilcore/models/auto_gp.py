@@ -19,7 +19,7 @@ class Term:
 
     Parameters
     ----------
-    kind : {"linear", "matern12", "matern32", "matern52", "rbf"}
+    kind : {"linear", "matern32", "matern52", "rbf"}
     view : str
         Which predictors it compares.
     lengths : {"one", "each"}
@@ -41,9 +41,6 @@ def _correlation(kind, r2):
         k = np.exp(-0.5 * r2)
         return k, k
     r = np.sqrt(r2)
-    if kind == "matern12":
-        k = np.exp(-r)
-        return k, k / np.maximum(r, 1e-6)
     if kind == "matern32":
         e = np.exp(-np.sqrt(3.0) * r)
         return (1 + np.sqrt(3.0) * r) * e, 3.0 * e
@@ -51,7 +48,8 @@ def _correlation(kind, r2):
     return (1 + np.sqrt(5.0) * r + 5.0 / 3.0 * r2) * e, 5.0 / 3.0 * (1 + np.sqrt(5.0) * r) * e
 
 
-def _squared(A, B):
+def squared_distances(A, B):
+    """Squared Euclidean distances of the rows of `A` from those of `B`, shape (rows of A, rows of B)."""
     r2 = (A**2).sum(1)[:, None] + (B**2).sum(1)[None] - 2.0 * A @ B.T
     return np.maximum(r2, 0.0)
 
@@ -77,7 +75,7 @@ class KernelSum:
                 total += np.exp(part[0]) * (A @ B.T)
             else:
                 scale = np.exp(-part[1:])
-                total += np.exp(part[0]) * _correlation(term.kind, _squared(A * scale, B * scale))[0]
+                total += np.exp(part[0]) * _correlation(term.kind, squared_distances(A * scale, B * scale))[0]
         return total
 
     def with_gradient(self, views, theta):
@@ -91,7 +89,7 @@ class KernelSum:
                 backs.append(lambda W, K=K: np.array([np.sum(W * K)]))
             else:
                 scaled = A * np.exp(-part[1:])
-                k, slope = _correlation(term.kind, _squared(scaled, scaled))
+                k, slope = _correlation(term.kind, squared_distances(scaled, scaled))
                 K = variance * k
                 backs.append(lambda W, K=K, S=variance * slope, A=scaled, each=term.lengths == "each": _stationary_gradient(W, K, S, A, each))
             total += K

@@ -2,8 +2,11 @@
 
 import numpy as np
 
-from soilcore.models.auto_gp import GaussianProcess, Term
+from soilcore.models.auto_gp import GaussianProcess, squared_distances
 
+TUNING_ROWS = 400  # samples that kernels are tuned on, at most
+MANY_ROWS = 2000  # above, trees see this many each, and are fewer
+REFIT_ROWS = 120  # samples up to which every kernel is searched again in every inner fold
 _PLS_MOST = 15
 _SVR_GRID = tuple((cost, width) for cost in (0.3, 1.0, 3.0, 10.0, 30.0) for width in (0.1, 0.3, 1.0))
 _SVR_TUBE = 0.1  # standard deviations of the target
@@ -13,6 +16,13 @@ _REFIT_STEPS = 20  # of the search from the whole sample's optimum, per inner fo
 def rows_of(views, rows):
     """The same views of some of the samples."""
     return {name: values[rows] for name, values in views.items()}
+
+
+def some_rows(count, seed, most=TUNING_ROWS):
+    """All row numbers, or `most` of them drawn at random, in order."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
 
 
 class Member:
@@ -34,9 +44,14 @@ class Member:
         for number, folds in enumerate(partitions):
             for fold in np.unique(folds):
                 test = folds == fold
-                self._fit(rows_of(views, ~test), z[~test], seed)
-                predicted[number, test] = self.predict(rows_of(views, test))
+                inner = self._fit_fold(rows_of(views, ~test), z[~test], seed)
+                predicted[number, test] = inner.predict(rows_of(views, test))
         return predicted
+
+    def _fit_fold(self, views, z, seed):
+        """What predicts an inner fold, fitted to the other ones."""
+        self._fit(views, z, seed)
+        return self
 
 
 class PlsMember(Member):
@@ -61,6 +76,7 @@ class PlsMember(Member):
         self.weights_ = weights[-1]
 
     def predict(self, views):
+        """Prediction on the modelling scale."""
         return self.mean_ + np.einsum("ij,j->i", views[self.view] - self.centre_, self.weights_)
 
 
@@ -97,30 +113,40 @@ def pls_path(X, z, most):
 
 
 class GpMember(Member):
-    """Gaussian process with a sum of kernels; the inner folds search again from the whole sample's optimum."""
+    """Gaussian process with a sum of kernels.
+
+    Inner folds search the numbers of the kernel again, from those of all training samples on. With more samples they keep them, because what
+    three or four numbers learn from one fold is little then; kernels with a length per column (`refit`) search again as long as time allows.
+    """
 
     kind = "gp"
 
-    def __init__(self, name, view, terms, refit=True):
+    def __init__(self, name, view, terms, refit=False):
         super().__init__(name, view)
         self.terms, self.refit = tuple(terms), refit
 
     def _left_out(self, views, z, partitions, seed):
-        self.process_ = GaussianProcess(self.terms).fit(views, z)
-        if not self.refit:
+        theta = self._numbers(views, z, seed)
+        self.process_ = GaussianProcess(self.terms, theta=theta).fit(views, z)
+        if len(z) > (TUNING_ROWS if self.refit else REFIT_ROWS):
             return np.array([self.process_.left_out(z, folds) for folds in partitions])
-        predicted = np.empty((len(partitions), len(z)))
-        for number, folds in enumerate(partitions):
-            for fold in np.unique(folds):
-                test = folds == fold
-                inner = GaussianProcess(self.terms, start=self.process_.theta_, iterations=_REFIT_STEPS)
-                predicted[number, test] = inner.fit(rows_of(views, ~test), z[~test]).predict(rows_of(views, test))
-        return predicted
+        return super()._left_out(views, z, partitions, seed)
+
+    def _numbers(self, views, z, seed):
+        """Of the kernel, from at most `TUNING_ROWS` samples; None lets the process search itself."""
+        if len(z) <= TUNING_ROWS:
+            return None
+        rows = some_rows(len(z), seed)
+        return GaussianProcess(self.terms).fit(rows_of(views, rows), z[rows]).theta_
 
     def _fit(self, views, z, seed):
         """The process of all samples stands already."""
 
+    def _fit_fold(self, views, z, seed):
+        return GaussianProcess(self.terms, start=self.process_.theta_, iterations=_REFIT_STEPS).fit(views, z)
+
     def predict(self, views):
+        """Mean of the process, modelling scale."""
         return self.process_.predict(views)
 
 
@@ -130,15 +156,13 @@ class SvrMember(Member):
     kind = "svr"
 
     def _left_out(self, views, z, partitions, seed):
-        best = None
-        for setting in _SVR_GRID:
-            self.setting_ = setting
-            predicted = super()._left_out(views, z, partitions, seed)
-            error = float(((predicted - z) ** 2).mean())
-            if best is None or error < best[0]:
-                best = (error, setting, predicted)
-        self.setting_ = best[1]
-        return best[2]
+        rows = some_rows(len(z), seed)
+        few, errors = rows_of(views, rows), []
+        for self.setting_ in _SVR_GRID:
+            predicted = super()._left_out(few, z[rows], [folds[rows] for folds in partitions], seed)
+            errors.append((float(((predicted - z[rows]) ** 2).mean()), self.setting_, predicted))
+        _, self.setting_, predicted = min(errors, key=lambda result: result[0])
+        return predicted if len(rows) == len(z) else super()._left_out(views, z, partitions, seed)
 
     def _fit(self, views, z, seed):
         from sklearn.svm import SVR
@@ -151,36 +175,50 @@ class SvrMember(Member):
         self.vectors_, self.dual_, self.constant_ = machine.support_vectors_, machine.dual_coef_[0], float(machine.intercept_[0])
 
     def predict(self, views):
+        """Prediction on the modelling scale."""
         X = views[self.view]
-        distance = (X**2).sum(axis=1)[:, None] + (self.vectors_**2).sum(axis=1)[None] - 2.0 * X @ self.vectors_.T
-        return self.mean_ + self.sd_ * (np.exp(-self.gamma_ * np.maximum(distance, 0.0)) @ self.dual_ + self.constant_)
+        if not len(self.vectors_):
+            return np.full(len(X), self.mean_ + self.sd_ * self.constant_)
+        distance = squared_distances(X, self.vectors_)
+        return self.mean_ + self.sd_ * (np.exp(-self.gamma_ * distance) @ self.dual_ + self.constant_)
 
 
 class TreesMember(Member):
-    """Extremely randomised trees on bootstrap samples; out-of-bag where samples are single, else by folds."""
+    """Random forest; judged out of bag where samples are single, else by folds."""
 
     kind = "trees"
 
-    def __init__(self, name, view, trees=200, out_of_bag=True):
+    def __init__(self, name, view, out_of_bag=True):
         super().__init__(name, view)
-        self.trees, self.out_of_bag = trees, out_of_bag
+        self.out_of_bag = out_of_bag
 
-    def _left_out(self, views, z, partitions, seed):
+    def fit(self, views, z, partitions, seed):
+        """Fit; trees of samples they did not see predict these, so that inner folds are only needed to keep groups whole."""
         if not self.out_of_bag:
-            return super()._left_out(views, z, partitions, seed)
+            return super().fit(views, z, partitions[:1], seed)
         self._fit(views, z, seed)
-        return np.repeat(self.left_bag_[None], len(partitions), axis=0)
+        self.left_out_ = self.left_bag_[None]
+        return self
 
     def _fit(self, views, z, seed):
-        from sklearn.ensemble import ExtraTreesRegressor
+        from sklearn.ensemble import RandomForestRegressor
 
-        forest = ExtraTreesRegressor(self.trees, min_samples_leaf=2, max_features=0.5, bootstrap=True, oob_score=True, random_state=seed)
-        self.forest_ = forest.fit(views[self.view], z)
-        self.left_bag_ = np.where(np.isfinite(forest.oob_prediction_), forest.oob_prediction_, z.mean())
+        many = len(z) > MANY_ROWS
+        forest = RandomForestRegressor(
+            60 if many else 200,
+            min_samples_leaf=2,
+            max_features=1 / 3,
+            max_samples=MANY_ROWS if many else None,
+            oob_score=True,
+            random_state=seed,
+        ).fit(views[self.view], z)
+        self.left_bag_ = forest.oob_prediction_
         for name in ("oob_prediction_", "oob_score_"):
             delattr(forest, name)
+        self.forest_ = forest
 
     def predict(self, views):
+        """Mean of the trees."""
         return self.forest_.predict(views[self.view])
 
 
@@ -188,28 +226,29 @@ class BoostedMember(Member):
     """XGBoost with many small steps."""
 
     kind = "boosted"
-    settings = {
-        "n_estimators": 150,
-        "learning_rate": 0.05,
-        "max_depth": 3,
-        "subsample": 0.7,
-        "colsample_bytree": 0.5,
-        "min_child_weight": 3,
-        "reg_lambda": 1.0,
-        "n_jobs": 1,
-        "tree_method": "exact",
-    }
+
+    def _left_out(self, views, z, partitions, seed):
+        return super()._left_out(views, z, partitions if len(z) <= MANY_ROWS else partitions[:1], seed)
 
     def _fit(self, views, z, seed):
         from xgboost import XGBRegressor
 
         self.mean_, self.sd_ = float(z.mean()), float(z.std()) or 1.0
-        self.model_ = XGBRegressor(**self.settings, random_state=seed).fit(views[self.view], (z - self.mean_) / self.sd_)
+        method = "exact" if len(z) <= MANY_ROWS else "hist"
+        model = XGBRegressor(
+            n_estimators=150,
+            learning_rate=0.05,
+            max_depth=3,
+            subsample=0.7,
+            colsample_bytree=0.5,
+            min_child_weight=3,
+            reg_lambda=1.0,
+            n_jobs=1,
+            tree_method=method,
+            random_state=seed,
+        )
+        self.model_ = model.fit(views[self.view], (z - self.mean_) / self.sd_)
 
     def predict(self, views):
+        """Prediction on the modelling scale."""
         return self.mean_ + self.sd_ * self.model_.predict(views[self.view]).astype(float)
-
-
-def place_terms(views):
-    """The kernel of places, where there are places."""
-    return [Term("matern32", "place")] if "place" in views else []

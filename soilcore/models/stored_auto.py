@@ -1,7 +1,5 @@
 """The learner `auto` in a model folder: plain words and arrays; trees as skops and UBJSON."""
 
-import numpy as np
-
 from soilcore.core.errors import ModelError
 from soilcore.models.auto_features import Rotation, Views
 from soilcore.models.auto_gp import GaussianProcess, KernelSum, Term
@@ -15,7 +13,7 @@ _SVR = ("gamma_", "mean_", "sd_", "constant_")
 
 def write_auto(learner, writer, prefix):
     """What `describe` adds for `auto`: JSON values; arrays and trees become files of `writer`."""
-    arrays = {"inner_oof_": learner.inner_oof_}
+    arrays = {"inner_oof_": learner.inner_oof_, "Z_": learner.Z_}
     views = _write_views(learner.views_, arrays)
     members = [_write_member(member, arrays, writer, f"{prefix}.m{number}") for number, member in enumerate(learner.members_.values())]
     return {
@@ -31,7 +29,7 @@ def read_auto(learner, learned, reader):
     for name in _FACTS:
         setattr(learner, name, learned[name])
     arrays = reader.arrays(learned["arrays"])
-    learner.inner_oof_ = arrays["inner_oof_"]
+    learner.inner_oof_, learner.Z_ = arrays["inner_oof_"], arrays["Z_"]
     learner.views_ = _read_views(learned["views"], arrays)
     members = [_read_member(facts, arrays, reader) for facts in learned["members"]]
     learner.members_ = {member.name: member for member in members}
@@ -49,7 +47,7 @@ def _write_views(views, arrays):
         for number, rotation in enumerate(rotations):
             arrays[f"views.{how}.{number}.centre"], arrays[f"views.{how}.{number}.weights"] = rotation.centre, rotation.weights
     for how, spreads in views.pcs_.items():
-        arrays[f"views.{how}.spread"] = spreads
+        arrays[f"views.{how}.spread"], arrays[f"views.{how}.flat"] = spreads, views.flat_[how]
     blocks = [{"name": block.name, "columns": list(block.columns), "axis": list(block.axis)} for block in views.blocks_]
     return {"blocks": blocks, "preparations": list(views.preparations_), "turned_table": views.table_turn_ is not None}
 
@@ -64,6 +62,7 @@ def _read_views(facts, arrays):
     views.table_turn_ = _read_rotation("table", 0, arrays) if facts["turned_table"] else None
     views.turns_ = {how: [_read_rotation(how, number, arrays) for number in range(len(views.blocks_))] for how in views.preparations_}
     views.pcs_ = {how: arrays[f"views.{how}.spread"] for how in views.preparations_}
+    views.flat_ = {how: arrays[f"views.{how}.flat"] for how in views.preparations_}
     return views
 
 
@@ -131,11 +130,11 @@ def _read_svr(facts, arrays, reader):
 
 
 def _write_trees(member, arrays, writer, prefix):
-    return {"trees": member.trees, "forest": writer.add_estimators(prefix, [member.forest_])}
+    return {"forest": writer.add_estimators(prefix, [member.forest_])}
 
 
 def _read_trees(facts, arrays, reader):
-    member = TreesMember(facts["name"], facts["view"], facts["trees"])
+    member = TreesMember(facts["name"], facts["view"])
     member.forest_ = reader.estimators(facts["forest"])[0]
     return member
 
