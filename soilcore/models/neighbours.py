@@ -8,6 +8,7 @@ from soilcore.core.errors import ModelError, SettingsError
 from soilcore.evaluation.variogram import fit_variogram
 
 NEIGHBOURS = 8
+_PLACES = 65_536  # new places computed at a time
 _BAND_SHARE = 0.5  # of the range of the variogram
 LEVELS = ((0.99, 2.5758293035489004), (0.95, 1.959963984540054), (0.90, 1.6448536269514722))
 CLASSES = ("cold 99 %", "cold 95 %", "cold 90 %", "not significant", "hot 90 %", "hot 95 %", "hot 99 %")
@@ -280,14 +281,19 @@ def _at_new_places(xy, y, new, k, band):
     """Gi* of places that are no samples: n, mean and standard deviation of all samples, weights of those near."""
     from scipy.spatial import cKDTree
 
-    n, tree = y.size, cKDTree(xy)
-    if band is None:
-        k = min(k, n)
-        found = tree.query(new, [*range(1, k + 1)], workers=-1)[1]
-        return _z(y[found].sum(axis=1), np.full(len(new), float(k)), np.full(len(new), float(k)), n, y.mean(), y.std())
-    near = cKDTree(new).sparse_distance_matrix(tree, band, output_type="coo_matrix")
-    count = np.bincount(near.row, minlength=len(new)).astype(float)
-    return _z(np.bincount(near.row, weights=y[near.col], minlength=len(new)), count, count, n, y.mean(), y.std())
+    n, tree, z = y.size, cKDTree(xy), np.empty(len(new))
+    for start in range(0, len(new), _PLACES):
+        block = new[start : start + _PLACES]
+        if band is None:
+            found = tree.query(block, [*range(1, min(k, n) + 1)], workers=-1)[1]
+            total, count = y[found].sum(axis=1), np.full(len(block), float(found.shape[1]))
+        else:
+            near = cKDTree(block).sparse_distance_matrix(tree, band, output_type="coo_matrix")
+            order = np.lexsort((near.col, near.row))  # one order of summing, whatever places stand beside
+            total = np.bincount(near.row[order], weights=y[near.col[order]], minlength=len(block))
+            count = np.bincount(near.row, minlength=len(block)).astype(float)
+        z[start : start + _PLACES] = _z(total, count, count, n, y.mean(), y.std())
+    return z
 
 
 def _z(total, weight, squares, n, mean, sd):

@@ -165,3 +165,12 @@ def test_classes_follow_the_normal_quantiles():
 def test_what_makes_no_sense_is_refused_in_words(call, error, said):
     with pytest.raises(error, match=said):
         call()
+
+
+@pytest.mark.parametrize("settings", [{"k": 8}, {"band": 90.0}])
+def test_many_new_places_give_what_each_gives_alone(settings):
+    xy, y, new = places(150), np.random.default_rng(12).lognormal(size=150), places(70_000, 13)
+    feature = GiStarFeature(**settings).fit(xy, y)
+    z = feature.transform(new)
+    for rows in ([0], [65_535, 65_536], [69_999]):
+        np.testing.assert_array_equal(feature.transform(new[rows]), z[rows])
