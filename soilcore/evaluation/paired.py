@@ -35,9 +35,10 @@ def paired_difference(observed, first, second, units=None, folds=None, *, level=
         If the shapes do not belong together.
     """
     observed = np.asarray(observed, float)
-    errors = [np.atleast_2d((np.asarray(predicted, float) - observed) ** 2).mean(axis=0) for predicted in (first, second)]
-    if any(error.shape != observed.shape for error in errors):
+    pair = [np.atleast_2d(np.asarray(predicted, float)) for predicted in (first, second)]
+    if any(predicted.shape[1:] != observed.shape for predicted in pair):
         raise ModelError(f"Predictions {np.shape(first)} and {np.shape(second)} do not belong to {observed.size} observed values.")
+    errors = [((predicted - observed) ** 2).mean(axis=0) for predicted in pair]
     gain, spread = errors[1] - errors[0], (observed - observed.mean()) ** 2
     total = spread.sum()
     units = np.arange(observed.size) if units is None else np.unique(units, return_inverse=True)[1]

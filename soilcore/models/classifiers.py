@@ -17,7 +17,7 @@ from soilcore.models.learner import seeds_of
 SVM_ROWS = 4000  # a support vector machine is fitted to at most so many samples: its time grows with their square
 CHOICE_ROWS = 3000  # classifiers are compared for choice="auto" on at most so many
 CHOICE_FOLDS = 3
-_MANY = 1000  # samples; from here on forests need fewer trees for the same accuracy
+_TREES = 100
 _LARGE = 5000  # samples; from here on each tree of a forest sees half of them
 _WIDE = 200  # columns; with more, boosting looks at a share, so that a split still sees at most about 200
 
@@ -242,9 +242,8 @@ def _fit_svm(X, labels, weights, n_classes, seed):
 def _fit_random_forest(X, labels, weights, n_classes, seed):
     from sklearn.ensemble import RandomForestClassifier
 
-    trees = 100 if labels.size >= _MANY else 200
     forest = RandomForestClassifier(
-        trees, min_samples_leaf=3, max_features="sqrt", max_samples=0.5 if labels.size >= _LARGE else None, random_state=seed
+        _TREES, min_samples_leaf=3, max_features="sqrt", max_samples=0.5 if labels.size >= _LARGE else None, random_state=seed
     )
     return trees_of_forest(forest.fit(X, labels, sample_weight=weights), n_classes)
 
@@ -252,18 +251,19 @@ def _fit_random_forest(X, labels, weights, n_classes, seed):
 def _fit_extra_trees(X, labels, weights, n_classes, seed):
     from sklearn.ensemble import ExtraTreesClassifier
 
-    trees = 100 if labels.size >= _MANY else 200
-    forest = ExtraTreesClassifier(trees, min_samples_leaf=3, max_features="sqrt", random_state=seed)
+    forest = ExtraTreesClassifier(_TREES, min_samples_leaf=3, max_features="sqrt", random_state=seed)
     return trees_of_forest(forest.fit(X, labels, sample_weight=weights), n_classes)
 
 
 def _fit_histogram_boosting(X, labels, weights, n_classes, seed):
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
 
     model = HistGradientBoostingClassifier(
         max_iter=60, learning_rate=0.1, max_leaf_nodes=15, min_samples_leaf=20, l2_regularization=1.0, early_stopping=False, random_state=seed
     )
-    return trees_of_histogram_boosting(model.fit(X, labels, sample_weight=weights))
+    with threadpool_limits(limits=1, user_api="openmp"):  # folds run side by side already, and its threads wait for each other at every leaf
+        return trees_of_histogram_boosting(model.fit(X, labels, sample_weight=weights))
 
 
 def _fit_xgboost(X, labels, weights, n_classes, seed):
@@ -290,7 +290,7 @@ def _fit_network(X, labels, weights, n_classes, seed):
     from sklearn.neural_network import MLPClassifier
 
     centre, spread = _standard(X)
-    many = labels.size >= 500
+    many = labels.size >= 2000
     model = MLPClassifier(
         (32,), alpha=1e-2 if many else 1.0, solver="adam" if many else "lbfgs", early_stopping=many, max_iter=200, random_state=seed
     ).fit((X - centre) / spread, labels)
