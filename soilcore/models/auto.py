@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from soilcore.core.errors import ModelError
 from soilcore.core.progress import part
 from soilcore.models.auto_candidates import candidates
 from soilcore.models.auto_features import Views
@@ -112,7 +113,8 @@ class AutoModel(Learner):
         return [member for member in done if member is not None]
 
     def _weigh(self, fitted, z):
-        Z = np.column_stack([np.clip(member.left_out_, self.low_, self.high_).mean(axis=0) for member in fitted])
+        columns = [np.clip(member.left_out_, self.low_, self.high_).mean(axis=0) for member in fitted]
+        Z = np.column_stack(columns) if columns else np.empty((len(z), 0))  # no column varies: only the mean is left
         weights = without_small(member_weights(Z, z), self.least_weight)
         total = float(((z - z.mean()) ** 2).sum()) or 1.0
         self.weights_ = {member.name: float(weight) for member, weight in zip(fitted, weights, strict=True)}
@@ -126,6 +128,10 @@ class AutoModel(Learner):
         total = np.full(len(X), self.mean_)
         if not self.members_:
             return total
+        if coordinates is None and self.views_.place_ is not None:
+            raise ModelError(
+                "This auto was fitted with coordinates and predicts by them too. Give the places of the new samples, projected as in training."
+            )
         views = self.views_(X, coordinates)
         for name, member in self.members_.items():
             total += self.weights_[name] * (np.clip(member.predict(views), self.low_, self.high_) - self.mean_)

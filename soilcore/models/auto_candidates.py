@@ -28,7 +28,8 @@ def candidates(views, rows, grouped):
     members = [PlsMember(f"PLSR, {how}", f"spectra:{how}") for how in spectra]
     if "table" in views:
         members.append(PlsMember("PLSR, table", "table"))
-    members += [TreesMember("random forest", "trees", not grouped), BoostedMember("boosted trees", "trees")]
+    if views["trees"].shape[1]:
+        members += [TreesMember("random forest", "trees", not grouped), BoostedMember("boosted trees", "trees")]
     if kernels:
         members += _table_kernels(views) + [member for how in spectra for member in _spectral_kernels(views, how)]
     note = "" if kernels else f"Gaussian processes and support vectors are left out above {KERNEL_ROWS} samples."

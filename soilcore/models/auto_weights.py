@@ -2,17 +2,19 @@
 
 import numpy as np
 
-SHARPNESS = 0.1  # per sample: with 50 samples, an error larger by a fifth of the variance weighs 1/e
+_SMALLEST = 1e-6  # error below which members are equally good
+SHARPNESS = 0.06  # per sample: with 50 samples, an error larger by a fifth weighs a little more than half
 MEAN_SHARE = 0.3  # what the mean of the target counts beside a member of the same error
 
 
 def member_weights(Z, z, sharpness=SHARPNESS):
     r"""Weights of members from their out-of-fold predictions.
 
-    .. math:: w_m \propto \exp(-a\, n\, e_m), \quad e_m = \overline{(Z_m - z)^2} / s^2
+    .. math:: w_m \propto e_m^{-a n}, \quad e_m = \overline{(Z_m - z)^2} / s^2
 
-    The mean of the target stands among them as a member without skill, so that a sum below 1 draws predictions to it: by little where
-    anything was learned, by much where all members err more than the mean does.
+    a power of the error as in a likelihood, with an exponent far below its n / 2 because the errors of members are much alike. The mean of
+    the target stands among them as a member without skill, so that a sum below 1 draws predictions to it: by little where anything was
+    learned, by much where all members err more than the mean does.
 
     Parameters
     ----------
@@ -37,13 +39,13 @@ def member_weights(Z, z, sharpness=SHARPNESS):
     Buckland, Burnham and Augustin 1997, 10.2307/2533961: weights that fall exponentially with a criterion.
     """
     variance, n = float(z.var()), len(z)
-    if variance == 0:
+    if variance == 0 or Z.shape[1] == 0:
         return np.zeros(Z.shape[1])
-    errors = ((Z - z[:, None]) ** 2).mean(axis=0) / variance
-    of_mean = (n / (n - 1)) ** 2  # error of the mean of the other samples
-    best = min(float(errors.min()), of_mean)
-    weights = np.exp(-sharpness * n * (errors - best))
-    return weights / (weights.sum() + MEAN_SHARE * np.exp(-sharpness * n * (of_mean - best)))
+    errors = np.append(((Z - z[:, None]) ** 2).mean(axis=0) / variance, (n / (n - 1)) ** 2)  # last: the mean of the other samples
+    exponents = sharpness * n * np.log(np.maximum(errors, _SMALLEST))
+    weights = np.exp(exponents.min() - exponents)
+    weights[-1] *= MEAN_SHARE
+    return weights[:-1] / weights.sum()
 
 
 def without_small(weights, least):
