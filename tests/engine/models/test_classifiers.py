@@ -9,7 +9,6 @@ from soilcore.models.class_trees import ClassTrees, trees_of_forest, trees_of_hi
 from soilcore.models.classifiers import brier_score, classifier_names, fit_calibrated, fit_classifier, out_of_fold_scores, stratified_rows
 from soilcore.models.two_step_classes import inner_class_folds
 
-
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
