@@ -73,7 +73,7 @@ def scene(seed, size):
     scheme = class_scheme("usda")
     z, outside = learner.predict_transformed(predictors.astype(float)), ~area.inside(area.dissimilarity(predictors))
     above = np.stack([interval.exceedance(None, z, np.log1p(edge), outside=outside) for edge in scheme.edges])
-    variogram = variogram_facts(places, y - evaluation.out_of_fold[0])
+    variogram = variogram_facts(places, np.log1p(y) - np.log1p(evaluation.out_of_fold[0]))
     sides = dict(zip(ASSUMPTIONS, (None, block_side(variogram), 20.0), strict=True))
     tables = {name: _table(scheme, land.grid, side, rows, cols, above) for name, side in sides.items()}
     true, mapped = (np.bincount(scheme.assign(values), minlength=5) * 0.04 for values in (observed, learner.way_back_(z)))

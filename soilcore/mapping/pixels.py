@@ -228,9 +228,9 @@ def _own_layers(learner, value, extras):
     return above if set(above) <= names else None
 
 
-def residual_variogram_of(model):
-    """Facts of the variogram of the out-of-fold residuals that the model was stored with, or None."""
-    return model.trust.get("facts", {}).get("residual_variogram")
+def error_variogram_of(model):
+    """Facts of the variogram of the out-of-fold residuals on the modelling scale that the model was stored with, or None."""
+    return model.trust.get("facts", {}).get("error_variogram")
 
 
 def _observed_coverage(model, level):

@@ -14,7 +14,7 @@ from soilcore.core.tiles import check_window, run_tiles, worker_threads
 from soilcore.features.recipe import FeatureRecipe, check_same_scaling
 from soilcore.mapping.classify import ClassAreas, classes_of
 from soilcore.mapping.layers import INSIDE, appearing_together, check_map_output
-from soilcore.mapping.pixels import pixel_model, residual_variogram_of
+from soilcore.mapping.pixels import error_variogram_of, pixel_model
 from soilcore.mapping.rasters import MapRasters
 from soilcore.mapping.uncertain_areas import UncertainAreas, block_side
 from soilcore.models.compiled import TREE_ROWS
@@ -103,7 +103,7 @@ def predict_map(model, source, settings, region=None, report=silent):
     pixel = pixel_model(model, settings, source.grid, scheme)
     drawn = _Map(source.grid, scheme, pixel)
     if pixel.edges:
-        drawn.uncertain = UncertainAreas(scheme, source.grid, block_side(residual_variogram_of(model)))
+        drawn.uncertain = UncertainAreas(scheme, source.grid, block_side(error_variogram_of(model)))
     keys = ("value", *(("class",) if scheme else ()), *pixel.layers)
     rasters = MapRasters(model, source.grid, keys, scheme, _tags(pixel))
     with appearing_together(out) as folder:

@@ -11,6 +11,7 @@ from soilcore.evaluation.variogram import variogram_facts
 from soilcore.trust.applicability import AreaOfApplicability, permutation_weights
 from soilcore.trust.coverage import coverage_facts, out_of_fold_bounds
 from soilcore.trust.expected_error import ExpectedError
+from soilcore.trust.interval_base import on_modelling_scale
 from soilcore.trust.intervals import IntervalSettings, fit_interval
 from soilcore.trust.leakage import leakage_report
 
@@ -30,7 +31,8 @@ class Assessment:
         Its line in a comparison.
     evaluation : Evaluation
     facts : dict
-        ``interval``, ``aoa``, ``expected_error``, ``residual_variogram`` as pages and reports show them.
+        ``interval``, ``aoa``, ``expected_error``, ``residual_variogram`` as pages and reports show them; ``error_variogram``, that of the
+        residuals on the modelling scale, from which maps take how far errors reach.
     leakage : list of dict
         ``check``, ``ok``, ``detail``.
     settings : IntervalSettings
@@ -133,11 +135,15 @@ def assess(name, learner, X, y, splits, *, intervals="conformal", permutations=N
     )
     applicability = _applicability(area, note, pixels)
     lower, upper = bounds.at(LEVEL)
+    places, predicted = splits.coordinates, evaluation.out_of_fold[0]
     facts = {
         "interval": interval,
         "aoa": applicability,
         "expected_error": [] if error is None else error.facts(),
-        "residual_variogram": None if splits.coordinates is None else variogram_facts(splits.coordinates, y - evaluation.out_of_fold[0]),
+        "residual_variogram": None if places is None else variogram_facts(places, y - predicted),
+        "error_variogram": None
+        if places is None
+        else variogram_facts(places, on_modelling_scale(learner, y) - on_modelling_scale(learner, predicted)),
         "learner": _described(evaluation.learners),
     }
     row = comparison.rows[0] | {"coverage_90": interval["coverage"], "width_90": interval["width"], "aoa_share": applicability["share"]}

@@ -85,7 +85,7 @@ def trusted(learner, method="conformal", plane="EPSG:32639"):
     error = ExpectedError().fit(area.train_di_, np.abs(y - evaluation.out_of_fold[0]))
     learner.fit(X, y, coordinates=places)
     interval = fit_interval(IntervalSettings(method), learner, evaluation, X, area=area)
-    told = {"facts": {"residual_variogram": None}}
+    told = {"facts": {"error_variogram": None}}
     if method == "conformal":
         told["facts"]["interval"] = coverage_facts(evaluation, out_of_fold_bounds(evaluation, learner=learner, area=area), area=area)
     facts, arrays, learners = (
@@ -305,7 +305,7 @@ def test_errors_that_reach_less_far_make_areas_surer(model, tmp_path):
     widths = []
     for number, reach in enumerate((None, 900.0, 100.0)):
         variogram = None if reach is None else {"model": "exponential", "range": reach, "nugget": 0.0, "sill": 1.0, "usable": True}
-        known = replace(model, trust={**model.trust, "facts": {"residual_variogram": variogram}})
+        known = replace(model, trust={**model.trust, "facts": {"error_variogram": variogram}})
         facts = predict_map(known, scene(), MapSettings(str(tmp_path / f"m{number}.tif"), classes="usda", thresholds=(4.0,)))
         widths.append(sum(row["area_ha_high"] - row["area_ha_low"] for row in facts["classes"]))
         assert ("variogram says" in facts["classes_assumption"]) == (reach is not None)
