@@ -9,7 +9,7 @@ from soilcore.models.transforms import duan_factor
 from soilcore.models.tuning import inner_folds
 
 TUNING_ROWS = 4000  # parameters are searched on at most so many samples: they hardly change with more, and the time does
-LARGE_TABLE = 10_000  # samples; from here on a forest of 100 trees on a quarter of the samples each says the same in a tenth of the time
+LARGE_TABLE = 10_000  # samples; from here on a forest of 100 trees on a quarter of the samples each says the same in a fraction of the time
 LARGE_FOREST = {"n_estimators": 100, "max_samples": 0.25, "max_features": 0.33, "min_samples_leaf": 2}
 _ONE_FOLD_FROM = 1000  # samples; from here on one inner fold has residuals enough for one factor
 

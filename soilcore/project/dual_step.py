@@ -85,8 +85,29 @@ def _facts(task, prepared, model, whole, search, evaluations, panel, notes):
         "classes": class_facts(prepared, model, whole, probabilities[shown], task.fit.seed),
         "conversions": conversion_rows(prepared.opened.samples, model.edges_[0]),
         "distributions": distribution_facts(table.y, {name: one.out_of_fold[0] for name, one in evaluations.items()}),
-        "assumed": (*prepared.assumed, *model.notes_, *notes, *(finding.message for finding in splits.findings)),
+        "assumed": (
+            *prepared.assumed,
+            *model.notes_,
+            *notes,
+            *_said(task, len(table), target, model),
+            *(finding.message for finding in splits.findings),
+        ),
     }
+
+
+def _said(task, n, target, model):
+    """What was decided because nobody said."""
+    from soilcore.models.smeared_regressor import LARGE_TABLE, TUNING_ROWS
+
+    if target.form != "ECe" and model.search_ is None:
+        edges = " and ".join(f"{edge:g}" for edge in model.edges_)
+        yield f"threshold {edges} {target.unit or ''} of the target as it is; the customary 2 dS/m is meant for ECe (--convert ECe)".replace(
+            "  ", " "
+        )
+    if n >= LARGE_TABLE and "rf" in task.singles:
+        yield f"rf: 100 trees, each on a quarter of the samples, because there are {n}"
+    if n > TUNING_ROWS and task.fit.trials:
+        yield f"tuning: parameters searched on {TUNING_ROWS} samples of each training set"
 
 
 def _learner(name, task, prepared):
