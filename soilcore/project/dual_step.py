@@ -104,6 +104,8 @@ def _said(task, n, target, model):
         yield f"threshold {edges} {target.unit or ''} of the target as it is; the customary 2 dS/m is meant for ECe (--convert ECe)".replace(
             "  ", " "
         )
+    if model.search_ is not None:
+        yield "classifiers are compared at the threshold found on all samples; the models of the folds searched their own"
     if n >= LARGE_TABLE and "rf" in task.singles:
         yield f"rf: 100 trees, each on a quarter of the samples, because there are {n}"
     if n > TUNING_ROWS and task.fit.trials:
