@@ -1,4 +1,4 @@
-"""Do 90 % intervals hold the truth in 90 of 100 pixels? ``python benchmarks/coverage.py``.
+"""Do 90 % intervals hold the truth in 90 of 100 pixels? ``python benchmarks/interval_coverage.py``.
 
 Twenty synthetic coasts (seeds 0-19), ECe modelled on the log scale from bands and indices. In each, samples are drawn in three designs: 95 and
 240 at random places, and 95 in a dozen clusters. A learner is scored on three kinds of folds, its intervals are calibrated on each, and are
