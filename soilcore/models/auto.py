@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from soilcore.core.errors import ModelError
+from soilcore.core.errors import ModelError, SettingsError
 from soilcore.core.progress import part
 from soilcore.models.auto_candidates import candidates
 from soilcore.models.auto_features import Views
@@ -14,6 +14,7 @@ from soilcore.models.pipelines import check_search
 from soilcore.models.tuning import inner_folds
 
 BUDGET = 10.0  # seconds of processor time
+KINDS = ("pls", "gp", "svr", "trees", "boosted")
 _PARTITIONS, _FOLDS = 2, 5
 _BEYOND = 0.5  # of the training range, as far as a member may leave it
 
@@ -36,6 +37,8 @@ class AutoModel(Learner):
         for some thousand samples all members fit in, and then the result depends on the seed alone.
     jobs : int
         Threads of members that run side by side. The result does not depend on it.
+    kinds : tuple of {"pls", "gp", "svr", "trees", "boosted"}
+        What members there may be; all by default.
     least_weight : float
         Members that would weigh less are left out, and the others take over what they weighed; maps and archives need not carry them.
 
@@ -62,18 +65,23 @@ class AutoModel(Learner):
     uses_coordinates = True
     coordinates_optional = True
 
-    def __init__(self, target_transform="none", trials=10, budget=None, random_state=0, jobs=1, device="auto", least_weight=0.01, smearing=1.0):
+    def __init__(
+        self, target_transform="none", trials=10, budget=None, random_state=0, jobs=1, device="auto", kinds=KINDS, least_weight=0.01, smearing=1.0
+    ):
         self.target_transform = target_transform
         self.trials = trials
         self.budget = budget
         self.random_state = random_state
         self.jobs = jobs
         self.device = device
+        self.kinds = kinds
         self.least_weight = least_weight
         self.smearing = smearing
 
     def _fit(self, X, z, y, groups, report, coordinates):
         check_search(self)
+        if unknown := [kind for kind in self.kinds if kind not in KINDS]:
+            raise SettingsError(f"There are no members of the kind {', '.join(map(repr, unknown))}. Kinds: {', '.join(KINDS)}.")
         names = getattr(self, "feature_names_in_", None)
         self.views_ = Views(None if names is None else [str(name) for name in names]).fit(X, coordinates)
         views = self.views_(X, coordinates)
@@ -81,6 +89,7 @@ class AutoModel(Learner):
         partitions = [inner_folds(len(z), groups, fold_seed, _FOLDS) for fold_seed in fold_seeds]
         self.mean_, self.low_, self.high_ = float(z.mean()), *_allowed(z)
         proposed, self.note_ = candidates(views, len(z), groups is not None and groups.max() > 0)
+        proposed = [member for member in proposed if member.kind in self.kinds]
         fitted = self._fit_members(proposed, (views, z, partitions, seed), part(report, 0, 0.95))
         report(0.95, 1, "weighing the members")
         self._weigh(fitted, z)

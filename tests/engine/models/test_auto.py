@@ -154,6 +154,8 @@ def test_the_budget_is_kept_and_what_was_left_out_is_said(spectral):
     assert list(learner.weights_) == ["PLSR, raw"]
     assert learner.note_.startswith("Not fitted within the time: PLSR, snv")
     assert np.isfinite(learner.predict(X)).all()
+    with pytest.raises(SettingsError, match="'cnn'"):
+        AutoModel(kinds=("pls", "cnn")).fit(X, y)
     with pytest.raises(SettingsError, match="budget"):
         AutoModel(budget=-1).fit(X, y)
 

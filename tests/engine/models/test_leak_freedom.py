@@ -23,7 +23,9 @@ def maker(name, trials=0):
 
     def make():
         learner = make_learner(name, FitSettings(transform="log10", trials=trials, jobs=1, device="cpu"))
-        if name == "stacking":
+        if name == "auto":
+            learner.set_params(kinds=("pls", "svr"))
+        elif name == "stacking":
             learner.set_params(**({"members": QUICK_MEMBERS} if trials else {"parameters": SMALL}))
         elif name in SMALL and not trials:
             learner.set_params(parameters=SMALL[name])

@@ -3,6 +3,7 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from soilcore.models.auto import AutoModel
 from soilcore.models.baselines import BestIndexModel, MeanModel
 from soilcore.models.pipelines import TunedRegressor
 from soilcore.models.stacking import StackingModel
@@ -19,6 +20,7 @@ LEARNERS = [
     MeanModel(),
     BestIndexModel(),
     *[TunedRegressor(name, parameters=parameters, device="cpu") for name, parameters in SMALL.items()],
+    AutoModel(kinds=("pls",)),
     StackingModel(members=("ridge", "xgboost"), parameters={"ridge": {}, "xgboost": {**SMALL["xgboost"], "rounds": 10}}, device="cpu"),
 ]
 
