@@ -11,13 +11,13 @@ import streamlit as st
 from folium.plugins import SideBySideLayers
 from streamlit_folium import st_folium
 
-from pages.ui import layers, mapparts, routes
+from pages.ui import cached, layers, mapparts, routes
 from soilcore.project import assets
 
 HEIGHT = 620
 _VENDORED = {"leaflet.js", "leaflet.css", "leaflet-side-by-side.min.js"}
 _UP = "../.."  # from the map's frame to the server's root, whatever prefix the server has
-_FALLBACK_TILES = 4
+_FALLBACK_TILES = 2
 _ABOVE = 5  # of tiles that are switched on later than those they belong over
 _WHOLE_WORLD = ((-60.0, -170.0), (75.0, 170.0))
 
@@ -145,15 +145,20 @@ def _raster(one, map_, shown=True):
 
 def still_picture(one):
     """A layer as one image instead of tiles: an address with the data in it, and its bounds."""
+    return _still_picture(cached.stamp(one.layer.path), one.layer.style, one)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _still_picture(stamp, style, _one):
     from PIL import Image
 
     from soilcore.mapping import tiles
 
-    zoom, columns, rows = _tiles_over(one.bounds)
+    zoom, columns, rows = _tiles_over(_one.bounds)
     canvas = Image.new("RGBA", (256 * len(columns), 256 * len(rows)))
     for column, x in enumerate(columns):
         for row, y in enumerate(rows):
-            if png := tiles.render(one.layer.path, one.layer.style, zoom, x, y):
+            if png := tiles.render(_one.layer.path, style, zoom, x, y):
                 canvas.paste(Image.open(io.BytesIO(png)).convert("RGBA"), (256 * column, 256 * row))
     buffer = io.BytesIO()
     canvas.save(buffer, "PNG")

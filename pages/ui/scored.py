@@ -56,6 +56,11 @@ class Scored:
         return self.row.get("r2_random") is not None
 
     @property
+    def folds_are_random(self):
+        """Whether matched folds turned out to be random ones, because the samples lie as the map does."""
+        return "kNNDM" in self.folds and "random folds" in self.folds
+
+    @property
     def has_places(self):
         """Whether the samples can be drawn on a plane."""
         return {"x", "y"} <= set(self.samples.columns) and self.samples[["x", "y"]].notna().all(axis=None)

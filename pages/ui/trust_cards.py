@@ -115,6 +115,11 @@ def _which(scored):
         return scored.shared.get("spatial_first") or (
             "These folds tell how good predictions are between samples. For a map, look at matched folds, spatial blocks or whole groups."
         )
+    if scored.folds_are_random and r2 is not None:
+        return (
+            "Your samples are spread like the map, so folds matched to it are random ones. Both scores mean the same; what lies between them "
+            f"({abs(random - r2):.2f}) is the luck of the draw. Repeats make them surer."
+        )
     if r2 is not None and random - r2 > _GAP:
         return (
             f"Trust the first score for the map. The random one is {random - r2:.2f} higher because it leans on neighbours of each sample; "

@@ -1,5 +1,6 @@
-"""Fixtures of the app's tests: a workspace of their own, pages run through the front door, jobs that end with the test."""
+"""Fixtures of the app's tests: a workspace of their own, pages run through the front door, jobs that end with the test, results made once."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,37 @@ def front_door(workspace):
         return test
 
     return run
+
+
+@pytest.fixture(scope="session")
+def finished_field(demo, tmp_path_factory):
+    """A project in which everything was really done once, small: a comparison, a trained model, its map, a learning curve. Copy it, never change it."""
+    from tests.app.results import make_finished_field
+
+    return make_finished_field(tmp_path_factory.mktemp("finished"), demo)
+
+
+@pytest.fixture
+def field_with_results(workspace, finished_field):
+    """A copy of the finished project of one's own."""
+    from soilcore.project.folder import Project
+
+    shutil.copytree(finished_field.folder, workspace / finished_field.id)
+    return Project.open(workspace, finished_field.id)
+
+
+@pytest.fixture(scope="session")
+def two_steps(demo, tmp_path_factory):
+    """A project with the result of two steps on EC of an extract. Copy it, never change it."""
+    from tests.app.results import make_two_steps
+
+    return make_two_steps(tmp_path_factory.mktemp("two-steps"), demo)
+
+
+@pytest.fixture
+def field_with_two_steps(workspace, two_steps):
+    """A copy of it of one's own."""
+    from soilcore.project.folder import Project
+
+    shutil.copytree(two_steps.folder, workspace / two_steps.id)
+    return Project.open(workspace, two_steps.id)

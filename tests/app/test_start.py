@@ -1,6 +1,5 @@
 """The frame and the start page: projects, addresses, and what is said when something is missing."""
 
-
 from pages.ui import session, steps
 from soilcore.project.folder import Project
 from tests.app.helpers import button
