@@ -111,11 +111,13 @@ def _one(identifier, model):
         f"Folds: {messages.plain(model.folds['label'])}, with {sizes} samples. Target transform: {model.transform}. Predictors: {messages.plain(', '.join(model.envelope))}."
     )
     messages.assumed(model.provenance.get("assumed", ()))
-    with st.expander(
-        "Beside the samples it was fitted on", icon=":material/compare:", key=f"model.calibration.{identifier}", on_change="rerun"
-    ) as more:
-        if more.open:
-            _beside_calibration(identifier, model)
+    if st.toggle(
+        "Beside the samples it was fitted on",
+        key="model.calibration",
+        persist_state="session",
+        help="How well it describes what it has seen: a flattering picture, shown as the papers show it",
+    ):
+        _beside_calibration(identifier, model)
 
 
 def _beside_calibration(identifier, model):

@@ -27,9 +27,21 @@ def project(workspace, demo):
 
 def compare(workspace, project, models=("mean", "plsr"), scheme="block", **more):
     task = CompareTask(
-        work_of(workspace, project).inputs(features=FEW), models, SplitSettings(scheme, 3), FitSettings("log1p", trials=0), predictions=True, **more
+        work_of(workspace, project).inputs(features=FEW),
+        models,
+        SplitSettings(scheme, 3),
+        FitSettings("log1p", trials=0),
+        predictions=True,
+        permutations=0,
+        **more,
     )
     return finished_job(project, "compare", task)
+
+
+def choose(test, key, option):
+    """Choose one option of a segmented control."""
+    next(one for one in test.button_group if one.key.startswith(key)).set_value(option).run()
+    assert not test.exception, test.exception
 
 
 def test_each_missing_step_is_named(front_door, workspace, demo):
@@ -47,24 +59,23 @@ def test_before_any_comparison_the_page_says_what_to_press(front_door, project):
 def test_the_score_for_unsampled_places_comes_first_and_says_which_to_trust(front_door, workspace, project):
     facts = compare(workspace, project)
     test = front_door("model", project=project.id)
-    assert shown(test, "Best learner") in ("mean", "plsr")
     cards = [metric.label for metric in test.metric]
     assert cards.index("R², places not sampled") < cards.index("R², random folds")
     assert "Trust the first score for the map" in words(test)
     assert ", ".join(map(str, facts["fold_sizes"])) in words(test)
-    scores, pairs = charts(test)[:2]
-    assert "random folds, for contrast" in scores
-    assert "observed (dS/m)" in pairs
+    assert "random folds, for contrast" in charts(test)[0]
     table = test.dataframe[0].value
-    assert {"r2", "r2_random", "rmse", "ccc", "rpiq"} <= set(table.columns)
-    assert {"Scores as CSV", "Predictions as CSV"} <= set(labels(test, "download_button"))
+    assert {"r2", "coverage_90", "aoa_share", "r2_random", "rmse", "ccc", "rpiq"} <= set(table.columns)
+    assert list(table.columns).index("coverage_90") < list(table.columns).index("r2_random")
+    assert {"Scores as CSV", "Predictions of all as CSV"} <= set(labels(test, "download_button"))
     assert "Assumed: " in words(test)
 
 
 def test_random_folds_come_with_a_warning(front_door, workspace, project):
     compare(workspace, project, scheme="random")
     test = front_door("model", project=project.id)
-    assert any("between samples" in warning.value for warning in test.warning)
+    assert "how good predictions are between samples" in words(test)
+    assert "R², places not sampled" not in [metric.label for metric in test.metric]
     assert shown(test, "R², random folds") == "–"
 
 
@@ -72,9 +83,11 @@ def test_another_learners_pairs_and_logarithmic_axes_can_be_seen(front_door, wor
     compare(workspace, project)
     test = front_door("model", project=project.id)
     test.button_group(key="model.pairs.mean+plsr").set_value("mean").run()
+    choose(test, "model.look", "Observed and predicted")
     test.toggle(key="model.scatter.log").set_value(True).run()
     assert not test.exception
-    assert '"type": "log"' in charts(test)[1]
+    assert '"type": "log"' in charts(test)[0]
+    assert "observed (dS/m)" in charts(test)[0]
 
 
 def test_a_comparison_of_another_table_is_called_out_of_date(front_door, workspace, project):
@@ -85,9 +98,11 @@ def test_a_comparison_of_another_table_is_called_out_of_date(front_door, workspa
 
 
 def test_the_table_of_paper_002_is_laid_out_with_scatter_for_every_method(front_door, workspace, project, monkeypatch):
-    monkeypatch.setattr("soilcore.project.steps.TABLE4_METHODS", dict.fromkeys(("Stacking", "XGBoost", "RF", "MLP", "PLSR"), "ridge"))
+    monkeypatch.setattr("soilcore.project.scoring.TABLE4_METHODS", dict.fromkeys(("Stacking", "XGBoost", "RF", "MLP", "PLSR"), "ridge"))
     sets = FeatureSettings(index_sets=("existing17_lan2025", "novel4_lan2025"))
-    task = CompareTask(work_of(workspace, project).inputs(features=sets), ("mean",), SplitSettings("random", 3), FitSettings(trials=0), table4=True)
+    task = CompareTask(
+        work_of(workspace, project).inputs(features=sets), ("mean",), SplitSettings("random", 3), FitSettings(trials=0), table4=True, permutations=0
+    )
     finished_job(project, "compare", task)
     test = front_door("model", project=project.id)
     assert "Five methods, novel" in words(test)
@@ -144,12 +159,13 @@ def test_a_comparison_runs_as_a_job_from_the_button(front_door, project):
     assert status.state == "finished", status
     test.run()
     assert not test.exception
-    assert shown(test, "Best learner") in ("mean", "plsr")
+    assert float(shown(test, "R², places not sampled")) < 1
 
 
 def test_a_failed_comparison_says_why(front_door, project):
     test = front_door("model", project=project.id)
     test.multiselect(key="model.models").set_value(["mean"])
+    test.radio[0].set_value("block").run()
     test.number_input(key="model.block").set_value(1e6).run()
     button(test, "Compare 1").click().run()
     status = until_over(test.session_state[session.KEY].job)
@@ -161,19 +177,24 @@ def test_a_failed_comparison_says_why(front_door, project):
 
 def test_a_trained_model_shows_calibration_beside_validation(front_door, workspace, project):
     inputs = work_of(workspace, project).inputs(features=FEW)
-    finished_job(project, "train", TrainTask(inputs, "plsr", "models/plsr-1", SplitSettings("block", 3), FitSettings("log1p", trials=0)))
+    finished_job(
+        project, "train", TrainTask(inputs, "plsr", "models/plsr-1", SplitSettings("block", 3), FitSettings("log1p", trials=0), permutations=0)
+    )
     test = front_door("model", project=project.id)
     assert "Trained models" in words(test)
-    row = test.dataframe[0].value.iloc[0]
+    row = test.dataframe[-1].value.iloc[0]
     assert (row["Model"], row["Learner"], row["Unit"]) == ("plsr-1", "plsr", "dS/m")
-    assert "calibration (resub)" in charts(test)[0]
-    assert "validation" in charts(test)[0]
+    assert "within its interval" in charts(test)[0]
+    test.toggle(key="model.calibration").set_value(True).run()
+    assert "calibration (resub)" in charts(test)[1]
+    assert "validation" in charts(test)[1]
     project.remember(sample_file=None)
     shutil.move(project.part("samples") / "samples.csv", project.part("samples") / "other.csv")
     project.remember(sample_file="other.csv")
     test.run()
     assert not test.exception
-    assert "calibration (resub)" not in charts(test)[0]
+    assert len(charts(test)) == 1
+    assert "no longer what it was" in words(test)
 
 
 def test_a_damaged_model_leaves_the_page_usable(front_door, workspace, project):
@@ -182,7 +203,7 @@ def test_a_damaged_model_leaves_the_page_usable(front_door, workspace, project):
     (folder / "model.json").write_text("{")
     test = front_door("model", project=project.id)
     assert test.error
-    assert button(test, "Compare 5").disabled is False
+    assert button(test, "Train").disabled is False
 
 
 def test_the_page_names_every_learner_in_words(front_door, project):

@@ -67,10 +67,47 @@ def test_a_deep_link_on_a_fresh_server_shows_the_page_in_its_frame(page, fresh_s
 def test_from_start_to_a_value_on_the_demos_map_in_three_clicks(page, server):
     inside = open_demo(page, server)
     click_middle(page, inside)
-    expect(inside.locator(".leaflet-popup-content")).to_contain_text("dS/m")
+    popup = inside.locator(".leaflet-popup-content")
+    expect(popup).to_contain_text("dS/m")
+    expect(popup).to_contain_text(re.compile(r"90 % interval: [\d.]+ dS/m to [\d.]+ dS/m"))
+    expect(popup).to_contain_text(re.compile("Area of applicability: (in|out)side"))
     expect(inside.locator(".soilcore-panel")).to_contain_text("dS/m")
     settled(page)
     expect(page.get_by_text("Area of each class")).to_be_visible()
+
+
+def test_layers_of_trust_can_be_looked_at_and_veiled(page, server):
+    inside = open_demo(page, server)
+    settled(page)
+    for card in ("R², places not sampled", "Interval coverage", "Area of applicability"):
+        expect(page.get_by_test_id("stMetric").filter(has_text=card)).to_be_visible()
+    panel = inside.locator(".soilcore-panel")
+    for layer, legend in (
+        ("Upper bound", "90 % prediction interval"),
+        ("Area of applicability", "outside: unlike"),
+        ("Chance of more than", "Probability"),
+    ):
+        inside.get_by_label(layer, exact=False).first.check()
+        expect(panel).to_contain_text(legend)
+        expect(inside.locator("img.leaflet-tile-loaded").first).to_be_visible(timeout=PATIENT)
+    with page.expect_response(lambda answer: "/tiles/" in answer.url):
+        inside.get_by_label("Grey: outside").check()
+
+
+def test_the_demos_model_leads_with_what_can_be_trusted(page, server):
+    open_demo(page, server)
+    settled(page)
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Model", exact=False).click()
+    expect(page.get_by_role("heading", name="Trained models")).to_be_visible(timeout=PATIENT)
+    settled(page)
+    cards = page.get_by_test_id("stMetric").all_text_contents()
+    order = [next(place for place, card in enumerate(cards) if name in card) for name in ("not sampled", "coverage", "applicability", "random folds")]
+    assert order == sorted(order)
+    page.get_by_role("radio", name="On the ground").click()
+    expect(page.get_by_role("figure", name=re.compile("Map of the folds"))).to_be_visible(timeout=PATIENT)
+    expect(page.get_by_role("figure", name=re.compile("Map of the errors"))).to_be_visible()
+    page.get_by_role("radio", name="Leakage check").click()
+    expect(page.get_by_text("ways in which a score can flatter itself")).to_be_visible(timeout=PATIENT)
 
 
 def test_opacity_and_layers_change_in_the_browser_alone(page, server):

@@ -94,6 +94,8 @@ def test_own_table_and_scene_become_a_map_with_values(page, server, own):
     expect(page.get_by_role("figure", name="The 20 strongest correlations with intervals")).to_be_visible()
 
     go(page, "Model")
+    page.get_by_role("radio", name="Train and keep one").click()
+    settled(page)
     pick(page, "One to train and keep", "Partial least squares regression")
     folds = page.get_by_label("Number of folds")
     folds.fill("3")
@@ -110,6 +112,7 @@ def test_own_table_and_scene_become_a_map_with_values(page, server, own):
     expect(inside.locator("img.leaflet-tile-loaded").first).to_be_visible(timeout=PATIENCE_MS)
     inside.locator("#map_div").click(position={"x": 520, "y": 330})
     expect(inside.locator(".leaflet-popup-content")).to_contain_text("dS/m")
+    expect(inside.locator(".leaflet-popup-content")).to_contain_text("90 % interval")
 
     page.reload()
     expect(page.get_by_role("heading", name="Map", exact=True)).to_be_visible(timeout=PATIENCE_MS)
