@@ -192,7 +192,8 @@ class Inspector(MacroElement):
         head.style.cssText = 'color: #555; margin-bottom: 4px';
         box.append(head);
         box.style.cssText = 'font: 13px/1.45 sans-serif';
-        const popup = L.popup({maxWidth: 320}).setLatLng(event.latlng).setContent(box).openOn(map);
+        const panel = map.getContainer().querySelector('.soilcore-panel'), covered = panel && panel.open ? panel.offsetWidth + 20 : 10;
+        const popup = L.popup({maxWidth: 320, autoPanPaddingTopLeft: [50, 10], autoPanPaddingBottomRight: [covered, 10]}).setLatLng(event.latlng).setContent(box).openOn(map);
         const answers = [], ask = address => fetch(address + '?lon=' + place.lng + '&lat=' + place.lat).then(answer => answer.json());
         for (const [label, addresses] of sources) {
           const row = document.createElement('div'), value = document.createElement('b');
@@ -225,7 +226,10 @@ class View(MacroElement):
     (function () {
       const map = {{ this._parent.get_name() }}, key = 'view:' + {{ this.key|tojson }}, kept = sessionStorage.getItem(key);
       if (kept) { const view = JSON.parse(kept); map.setView(view.centre, view.zoom, {animate: false}); }
-      else map.fitBounds({{ this.bounds|tojson }}, {animate: false});
+      else {
+        const panel = map.getContainer().querySelector('.soilcore-panel'), covered = panel && panel.open ? panel.offsetWidth : 0;
+        map.fitBounds({{ this.bounds|tojson }}, {animate: false, paddingBottomRight: [covered, 0]});
+      }
       map.on('moveend', () => sessionStorage.setItem(key, JSON.stringify({centre: map.getCenter(), zoom: map.getZoom()})));
     })();{% endmacro %}""")
 

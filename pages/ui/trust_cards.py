@@ -120,12 +120,23 @@ def _which(scored):
             "Your samples are spread like the map, so folds matched to it are random ones. Both scores mean the same; what lies between them "
             f"({abs(random - r2):.2f}) is the luck of the draw. Repeats make them surer."
         )
+    if r2 is not None and random - r2 > _GAP and _spread_like_the_map(scored):
+        return (
+            f"Trust the first score for places far from all samples. The random one is {random - r2:.2f} higher; your samples are spread like the map, so "
+            "between them the truth lies nearer to it. Folds matched to the map (kNNDM) measure what holds for the whole map."
+        )
     if r2 is not None and random - r2 > _GAP:
         return (
             f"Trust the first score for the map. The random one is {random - r2:.2f} higher because it leans on neighbours of each sample; "
             "most of the map has none."
         )
     return "Trust the first score for the map. The random one is no better, so neighbours help little here."
+
+
+def _spread_like_the_map(scored):
+    """Whether the samples lie as a design would have drawn them, and these folds ask for more than the map needs."""
+    design = scored.shared.get("design") or {}
+    return bool(design.get("kind")) and design.get("suggested_cv") == "random" and "kNNDM" not in scored.folds
 
 
 def _troubles(scored):

@@ -178,7 +178,10 @@ def test_what_matched_folds_mean_is_said_when_they_are_random_ones():
     random = scored.Scored("k", "rf", "rf", "dS/m", "kNNDM, 5 random folds", row, None)
     assert "luck of the draw" in trust_cards._which(random)
     clustered = scored.Scored("k", "rf", "rf", "dS/m", "kNNDM, 12 clusters, 5 folds", row, None)
-    assert "0.15 higher" in trust_cards._which(clustered)
+    assert "most of the map has none" in trust_cards._which(clustered)
+    spread = {"design": {"kind": "random", "suggested_cv": "random"}}
+    blocks = scored.Scored("k", "rf", "rf", "dS/m", "blocks of 846 m, 5 folds", row, None, shared=spread)
+    assert "places far from all samples" in trust_cards._which(blocks)
 
 
 def test_what_auto_did_is_shown_of_its_model(front_door, workspace, demo):

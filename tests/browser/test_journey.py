@@ -35,7 +35,7 @@ def the_map(page):
 def click_middle(page, inside):
     page.locator(MAP).last.scroll_into_view_if_needed()  # a frame that scrolls while it is clicked gets the click elsewhere
     settled(page)
-    inside.locator("#map_div").click(position={"x": 520, "y": 330})
+    inside.locator("#map_div").click(position={"x": 300, "y": 330})
 
 
 def read(url):

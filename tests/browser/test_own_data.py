@@ -110,7 +110,7 @@ def test_own_table_and_scene_become_a_map_with_values(page, server, own):
     until_finished(page, "Mapping")
     inside = page.frame_locator(MAP)
     expect(inside.locator("img.leaflet-tile-loaded").first).to_be_visible(timeout=PATIENCE_MS)
-    inside.locator("#map_div").click(position={"x": 520, "y": 330})
+    inside.locator("#map_div").click(position={"x": 300, "y": 330})
     expect(inside.locator(".leaflet-popup-content")).to_contain_text("dS/m")
     expect(inside.locator(".leaflet-popup-content")).to_contain_text("90 % interval")
 
