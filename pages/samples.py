@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import cached, charts, forms, messages, samples, steps, theme
+from pages.ui import cached, charts, forms, hot_spots, messages, samples, steps, theme
 from pages.ui.session import current_work
 from pages.ui.workspace import LIMIT_MB, TABLES
 from soilcore.core.errors import SoilcoreError
@@ -52,6 +52,8 @@ else:
                 "This table has no coordinates. Models of its columns work; images, maps and spatial folds do not.", icon=":material/wrong_location:"
             )
     with messages.shown():
+        if table.has_places and table.crs is not None:
+            hot_spots.panel(table)
         samples.class_shares(target)
         samples.sensitivity(table)
 

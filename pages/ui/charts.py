@@ -33,11 +33,17 @@ def places(x, y, values, title, crs, log=False):
     shown[usable] = np.log10(values[usable]) if log else values[usable]
     bar = {"title": {"text": title, "side": "right"}, **(_powers(shown) if log else {})}
     marker = {"color": shown, "colorscale": _RAMP, "size": 8, "colorbar": bar, "line": {"color": "#555", "width": 0.5}}
-    names, geographic = _axes(crs), crs is not None and crs.is_geographic
+    names = _axes(crs)
     hover = f"{names[0]} %{{x}}<br>{names[1]} %{{y}}<br>%{{customdata:.4g}}<extra></extra>"
     figure = go.Figure(go.Scatter(x=x, y=y, mode="markers", marker=marker, customdata=values, hovertemplate=hover))
+    return on_plane(figure, crs, y)
+
+
+def on_plane(figure, crs, y, height=_HEIGHT):
+    """Axes of a reference system, a metre as long to the east as to the north."""
+    geographic = crs is not None and crs.is_geographic
     figure.update_yaxes(scaleanchor="x", scaleratio=1 / np.cos(np.radians(np.nanmean(y))) if geographic else 1)
-    return layout(figure, *names)
+    return layout(figure, *_axes(crs), height)
 
 
 def _axes(crs):

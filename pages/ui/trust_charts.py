@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pages.ui.charts import BLUE, ORANGE, layout
+from pages.ui.charts import BLUE, ORANGE, layout, on_plane
 
 GREY = "#8a938e"
 _FOLDS = ("#2a86c4", "#D55E00", "#1f9e89", "#CC79A7", "#d99a00", "#7a5ec8")
@@ -99,6 +99,26 @@ def folds(samples):
         hover = f"row %{{customdata}}, {name}<extra></extra>"
         figure.add_scatter(x=part["x"], y=part["y"], mode="markers", name=name, marker=marker, customdata=part["row"], hovertemplate=hover)
     return _on_the_ground(figure)
+
+
+def hot_spots(table, crs):
+    """Samples by class of hot and cold: triangles up and down, larger and darker the surer; points where nothing gathers."""
+    import plotly.graph_objects as go
+
+    looks = {"not significant": (GREY, "circle", 6), "no neighbours": (GREY, "x", 6)}
+    for size, level in ((9, "90 %"), (11, "95 %"), (14, "99 %")):
+        looks |= {f"hot {level}": (ORANGE, "triangle-up", size), f"cold {level}": (BLUE, "triangle-down", size)}
+    figure = go.Figure()
+    for name, (color, symbol, size) in looks.items():
+        part = table[table["class"] == name]
+        if len(part):
+            marker = {"color": color, "symbol": symbol, "size": size, "line": {"color": "#fff", "width": 0.5}}
+            hover = f"row %{{customdata[0]}}<br>value %{{customdata[1]:.4g}}<br>Gi* %{{customdata[2]:.2f}}, {name}<extra></extra>"
+            given = part[["row", "value", "z"]]
+            figure.add_scatter(
+                x=part["x"], y=part["y"], mode="markers", name=f"{name} ({len(part)})", marker=marker, customdata=given, hovertemplate=hover
+            )
+    return legend_above(on_plane(figure, crs, table["y"], 460))
 
 
 def distances(facts):

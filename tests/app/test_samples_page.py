@@ -196,6 +196,18 @@ def test_coordinates_of_an_unknown_system_are_drawn_and_said(front_door, workspa
     assert "reference system of the samples is not known" in words(test)
 
 
+def test_hot_and_cold_spots_are_shown_when_asked_for(front_door, workspace, demo):
+    test = front_door("samples", project=make_field(workspace, demo).id)
+    before = len(charts(test))
+    test.toggle(key="samples.hot").set_value(True).run()
+    assert not test.exception
+    assert not test.error
+    assert len(charts(test)) == before + 1
+    assert "lie where high values gather" in words(test)
+    assert "triangle-up" in " ".join(charts(test)) or "not significant (60)" in " ".join(charts(test))
+    assert "no model may use it" in words(test)
+
+
 def test_another_table_is_chosen_and_its_answers_are_its_own(front_door, workspace, demo):
     project = make_field(workspace, demo)
     (project.part("samples") / "other.csv").write_text(WITHOUT_PLACES)
