@@ -93,9 +93,8 @@ def ways():
         "ridge with kriging prior": learner("ridge", ("kriging-prior",)),
         "forest with both": learner("rf", ("gi-star", "kriging-prior")),
         "kriging": learner("kriging"),
-        "regression kriging": learner("regression-kriging"),
-        "XGBoost, 10 tuning trials": learner("xgboost", trials=10),
-        "stacking": learner("stacking"),
+        "regression kriging": learner("regression-kriging").set_params(parameters={"n_estimators": 100}),
+        "XGBoost, 5 tuning trials": learner("xgboost", trials=5),
         "auto": learner("auto"),
     }
 

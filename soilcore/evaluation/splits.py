@@ -105,6 +105,11 @@ class Splits:
         """Whether a random division beside it would tell something."""
         return self.name.split(":")[0] in SPATIAL_SCHEMES
 
+    @property
+    def is_random(self):
+        """Whether the folds were drawn at random: asked for, or because kNNDM found nothing to match better."""
+        return self.name == "random" or (self.name == "knndm" and self.groups is None)
+
     def folds(self, repeat=0):
         """The folds of one repeat.
 

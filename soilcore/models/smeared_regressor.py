@@ -109,7 +109,8 @@ class SmearedRegressor(Learner):
         for fold in chosen:
             test = folds == fold
             held_out[test] = predict_held_out(self.regression_, X, z, ~test, test)
-        return duan_factor(self.transform_, y[seen], self.transform_.inverse(held_out[seen]))
+        predicted = self.transform_.inverse(held_out[seen])
+        return duan_factor(self.transform_, y[seen], np.maximum(predicted, 0.0) if self.nonnegative_ else predicted)
 
     def _predict(self, X):
         return self.regression_._predict(X)

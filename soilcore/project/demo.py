@@ -111,7 +111,7 @@ def _train(report):
     from soilcore.project.scoring import train
     from soilcore.project.settings import TrainTask
 
-    task = TrainTask(_inputs("samples/samples.csv"), "stacking", f"models/{MODEL}", SplitSettings("block", folds=5), FitSettings("log1p", trials=0))
+    task = TrainTask(_inputs("samples/samples.csv"), "stacking", f"models/{MODEL}", SplitSettings("knndm", folds=5), FitSettings("log1p", trials=0))
     train(task, report)
 
 

@@ -12,7 +12,7 @@ from soilcore.project.chain import feature_table, places_to_map, projected_place
 from soilcore.project.steps import run_file
 
 TABLE4_METHODS = {"Stacking": "stacking", "XGBoost": "xgboost", "RF": "rf", "MLP": "mlp", "PLSR": "plsr"}
-_FITTING, _TRUST = 0.85, 0.15  # of the time of one learner
+_GAP = 0.05  # R2 by which the random score must exceed the spatial one before it is called flattering
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,7 @@ def score_learners(names, task, prepared, report=silent):
 
 def _facts(task, prepared, rows, assessed):
     target, splits = prepared.opened.samples.target, prepared.splits
+    places = _places_facts(prepared)
     return {
         "target": target.column,
         "unit": target.unit,
@@ -160,8 +161,8 @@ def _facts(task, prepared, rows, assessed):
         "assumed": (*prepared.assumed, *(finding.message for finding in splits.findings if finding.severity == "note")),
         "warnings": [f"{finding.message} {finding.fix}" for finding in splits.findings if finding.severity != "note"],
         "leakage": _leakage(assessed),
-        "spatial_first": _which_to_trust(splits, rows),
-        **_places_facts(prepared),
+        "spatial_first": _which_to_trust(splits, rows, places["design"]),
+        **places,
         "trust": {name: one.facts for name, one in assessed.items()},
         "models": tuple(rows),
     }
@@ -197,20 +198,26 @@ def _places_facts(prepared):
     }
 
 
-def _which_to_trust(splits, rows):
+def _which_to_trust(splits, rows, design):
     """One sentence: what the score of these folds says about a map."""
     best = max(rows, key=lambda row: row["r2"])
     if not splits.is_spatial:
         return "These folds tell how good predictions are between samples. For a map, score by knndm, block or group folds as well."
-    if splits.name == "knndm" and splits.groups is None:
-        return f"The samples cover the places to map evenly, so random folds are honest here: trust R2 {best['r2']:.2f} ({best['name']})."
+    spatial = f"R2 {best['r2']:.2f} ({best['name']}, {splits.label})"
+    if splits.is_random:
+        return f"The samples are spread like the map, so folds matched to it are random ones: trust {spatial}."
     gap = best["r2_random"] - best["r2"]
-    if gap > 0.05:
+    if gap > _GAP and splits.name != "knndm" and (design or {}).get("suggested_cv") == "random":
         return (
-            f"Trust R2 {best['r2']:.2f} ({best['name']}, {splits.label}) for the map; random folds would claim {best['r2_random']:.2f}, "
+            f"{spatial} speaks of places far from all samples; random folds give {best['r2_random']:.2f}. The samples are spread like the map, so between "
+            "them the truth lies nearer to the second. --cv knndm measures what holds for the whole map."
+        )
+    if gap > _GAP:
+        return (
+            f"Trust {spatial} for the map; random folds would claim {best['r2_random']:.2f}, "
             "because they lean on neighbours of each sample that the map does not have."
         )
-    return f"Trust R2 {best['r2']:.2f} ({best['name']}, {splits.label}) for the map; random folds say about the same ({best['r2_random']:.2f})."
+    return f"Trust {spatial} for the map; random folds say about the same ({best['r2_random']:.2f})."
 
 
 def _predictions(prepared, assessed):
