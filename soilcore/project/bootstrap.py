@@ -28,6 +28,7 @@ ROOT = assets.ROOT
 APP_REQUIREMENTS = "requirements.txt"
 TEST_REQUIREMENTS = "tests/requirements.txt"
 COMMANDS = ("app", "test", "setup")
+IN_TWO_PROCESSES = ("-n", "2", "--dist", "loadfile")  # a file of tests stays together, because what is costly is made once per file
 _STAMP = "soilcore-setup.json"
 _FIRST_PORT = 8501
 _START_SECONDS = 120
@@ -209,8 +210,8 @@ def _whole(requirements):
 
 
 def run_tests(python, arguments):
-    """Run pytest in the checkout and return its exit code."""
-    return subprocess.run([str(python), "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode
+    """Run pytest in the checkout and return its exit code; all tests, where nothing is said, in two processes."""
+    return subprocess.run([str(python), "-m", "pytest", *(arguments or IN_TWO_PROCESSES)], cwd=ROOT, check=False).returncode
 
 
 def run_app(python, port=None, browser=True, arguments=()):

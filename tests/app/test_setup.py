@@ -90,6 +90,13 @@ def test_arguments_after_test_reach_pytest_and_its_exit_code_comes_back(checkout
     assert calls()[-1] == "-m pytest -k nothing -x"
 
 
+@needs_shell
+def test_all_tests_run_in_two_processes_where_nothing_is_said(checkout):
+    _, _, calls = checkout
+    assert bootstrap.main(["test"]) == 0
+    assert calls()[-1] == "-m pytest -n 2 --dist loadfile"
+
+
 def test_a_folder_without_app_is_refused_in_words(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     assert bootstrap.main(["app"]) == 2
