@@ -117,8 +117,7 @@ def _which(scored):
         )
     if scored.folds_are_random and r2 is not None:
         return (
-            "Your samples are spread like the map, so folds matched to it are random ones. Both scores mean the same; what lies between them "
-            f"({abs(random - r2):.2f}) is the luck of the draw. Repeats make them surer."
+            "Your samples are spread like the map, so folds matched to it are random ones: one score says both. Folds drawn anew (repeats) show how sure it is."
         )
     if r2 is not None and random - r2 > _GAP and _spread_like_the_map(scored):
         return (

@@ -176,7 +176,7 @@ def test_what_matched_folds_mean_is_said_when_they_are_random_ones():
     from pages.ui import trust_cards
 
     random = scored.Scored("k", "rf", "rf", "dS/m", "kNNDM, 5 random folds", row, None)
-    assert "luck of the draw" in trust_cards._which(random)
+    assert "one score says both" in trust_cards._which(random)
     clustered = scored.Scored("k", "rf", "rf", "dS/m", "kNNDM, 12 clusters, 5 folds", row, None)
     assert "most of the map has none" in trust_cards._which(clustered)
     spread = {"design": {"kind": "random", "suggested_cv": "random"}}

@@ -35,6 +35,7 @@ def walk(page, url, folder):
         if name == "map":
             frame = page.frame_locator("iframe[title^='streamlit_folium']")
             expect(frame.locator("img.leaflet-tile-loaded").first).to_be_visible(timeout=_PATIENCE_MS)
+            page.wait_for_timeout(1500)  # until the map has moved clear of its panel
             frame.locator("#map_div").click(position={"x": 300, "y": 260})
             expect(frame.locator(".leaflet-popup-content")).to_be_visible(timeout=_PATIENCE_MS)
         page.wait_for_load_state("networkidle")
