@@ -225,7 +225,9 @@ def write_scene(path, size):
     from rasterio.transform import from_origin
 
     place = {"height": size, "width": size, "transform": from_origin(500000, 4300000, 10, 10), "crs": "EPSG:32650"}
-    with rasterio.open(path, "w", driver="GTiff", count=10, dtype="uint16", tiled=True, blockxsize=512, blockysize=512, compress="deflate", **place) as raster:
+    with rasterio.open(
+        path, "w", driver="GTiff", count=10, dtype="uint16", tiled=True, blockxsize=512, blockysize=512, compress="deflate", **place
+    ) as raster:
         for number, (role, values) in enumerate(digital_numbers(size).items(), start=1):
             raster.write(values, number)
             raster.set_band_description(number, role)

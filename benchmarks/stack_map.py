@@ -308,7 +308,9 @@ def _print_table(folder, runs, args):
     seconds = {way: statistics.median(run["seconds"] for run in of_way) for way, of_way in runs.items()}
     pixels = next(iter(maps.values())).size
     reference = maps.get("naive", next(iter(maps.values())))
-    print(f"stack map, {args.size} x {args.size} pixels, {args.trees} + {args.trees} trees, {np.isfinite(maps.get('ours', reference)).mean():.1%} valid, median of {args.rounds}")
+    print(
+        f"stack map, {args.size} x {args.size} pixels, {args.trees} + {args.trees} trees, {np.isfinite(maps.get('ours', reference)).mean():.1%} valid, median of {args.rounds}"
+    )
     print(f"{'way':34} {'s':>8} {'CPU s':>8} {'ns/px':>8} {'ours is':>9} {'largest difference':>20} {'peak MiB':>9}")
     for way, of_way in runs.items():
         both = np.isfinite(maps[way]) & np.isfinite(reference)

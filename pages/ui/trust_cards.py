@@ -116,9 +116,7 @@ def _which(scored):
             "These folds tell how good predictions are between samples. For a map, look at matched folds, spatial blocks or whole groups."
         )
     if scored.folds_are_random and r2 is not None:
-        return (
-            "Your samples are spread like the map, so folds matched to it are random ones: one score says both. Folds drawn anew (repeats) show how sure it is."
-        )
+        return "Your samples are spread like the map, so folds matched to it are random ones: one score says both. Folds drawn anew (repeats) show how sure it is."
     if r2 is not None and random - r2 > _GAP and _spread_like_the_map(scored):
         return (
             f"Trust the first score for places far from all samples. The random one is {random - r2:.2f} higher; your samples are spread like the map, so "

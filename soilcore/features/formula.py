@@ -173,7 +173,7 @@ def parse_named_formula(text):
     FormulaError
         If there is no name, it is not a word, or it already means a band or an index of the registry.
     """
-    if not isinstance(text, str) or "=" not in text[: MAXIMUM_LENGTH]:
+    if not isinstance(text, str) or "=" not in text[:MAXIMUM_LENGTH]:
         given = _short(text) if isinstance(text, str) else type(text).__name__
         raise FormulaError(f"The formula {given} has no name; write NAME=EXPRESSION, for example MY_INDEX=(S1-N)/(S1+N).")
     name, _, expression = text.partition("=")

@@ -41,7 +41,9 @@ def compile_learner(learner):
     if isinstance(learner, Pipeline):
         return CompiledLearner(_pipeline(learner) or _Library(learner, "predict"), _unchanged)
     if getattr(learner, "uses_coordinates", False):
-        return CompiledLearner(compiled_with_places(learner, compile_learner) or _LibraryWithPlaces(learner), learner.way_back_, uses_coordinates=True)
+        return CompiledLearner(
+            compiled_with_places(learner, compile_learner) or _LibraryWithPlaces(learner), learner.way_back_, uses_coordinates=True
+        )
     transformed = _modelling_scale(learner) if isinstance(learner, Learner) else None
     if transformed is None and isinstance(learner, Learner):
         return CompiledLearner(_Library(learner, "predict_transformed"), learner.way_back_)

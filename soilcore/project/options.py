@@ -107,7 +107,6 @@ def add_fitting(parser):
     group.add_argument("--budget", type=float, metavar="SECONDS", help="start no further trial after this time")
     group.add_argument("--jobs", type=int, default=FitSettings.jobs, help="threads")
 
-
     group.add_argument(
         "--neighbour",
         action="append",

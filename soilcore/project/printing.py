@@ -1,6 +1,22 @@
 """Facts as text for people: short tables, aligned."""
 
-SCORES = ("name", "r2", "r2_random", "coverage_90", "width_90", "aoa_share", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_log10", "r2_sd", "seconds")
+SCORES = (
+    "name",
+    "r2",
+    "r2_random",
+    "coverage_90",
+    "width_90",
+    "aoa_share",
+    "rmse",
+    "mae",
+    "me",
+    "ccc",
+    "rpd",
+    "rpiq",
+    "r2_log10",
+    "r2_sd",
+    "seconds",
+)
 _MARKS = {True: "ok", False: "FOUND", None: "not known"}
 
 
@@ -116,6 +132,8 @@ def _map(facts):
     if facts.get("classes"):
         lines.append(table(facts["classes"], ("class", "lower", "upper", "area_ha", "share")))
     if facts.get("aoa_share") is not None:
-        lines.append(f"{100 * facts['aoa_share']:.0f} % of the mapped pixels resemble the training samples closely enough for the scores to hold there")
+        lines.append(
+            f"{100 * facts['aoa_share']:.0f} % of the mapped pixels resemble the training samples closely enough for the scores to hold there"
+        )
     lines += [f"{kind}: {place}" for kind, place in facts["layers"].items() if kind != "value"]
     return "\n".join(lines)

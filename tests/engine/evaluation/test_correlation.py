@@ -51,7 +51,14 @@ def test_rows_are_ordered_by_absolute_spearman_and_the_undefined_come_last(table
 
 def test_kinds_are_guessed_and_can_be_given(table):
     X, y = table
-    assert dict(correlate(X, y)[["name", "kind"]].to_numpy()) == {"N": "band", "NDVI": "index", "MINE": "column", "x": "column", "y": "column", "z": "column"}
+    assert dict(correlate(X, y)[["name", "kind"]].to_numpy()) == {
+        "N": "band",
+        "NDVI": "index",
+        "MINE": "column",
+        "x": "column",
+        "y": "column",
+        "z": "column",
+    }
     kinds = correlate(X, y, kinds={"MINE": "formula", "x": "covariate"}).set_index("name").kind
     assert (kinds["MINE"], kinds["x"]) == ("formula", "covariate")
 
@@ -112,7 +119,12 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
         y = generator.normal(size=n)
         columns = truth * y[:, None] + np.sqrt(1 - truth**2) * x[:, i : i + 20]
         rows = correlate(pd.DataFrame(columns), y)
-        inside.append([(rows.pearson_low <= truth) & (truth <= rows.pearson_high), (rows.spearman_low <= spearman_truth) & (spearman_truth <= rows.spearman_high)])
+        inside.append(
+            [
+                (rows.pearson_low <= truth) & (truth <= rows.pearson_high),
+                (rows.spearman_low <= spearman_truth) & (spearman_truth <= rows.spearman_high),
+            ]
+        )
     coverage = np.mean(np.array(inside), axis=(0, 2))
     assert np.abs(coverage - 0.95).max() < 0.04
 

@@ -12,7 +12,9 @@ def run(code):
 
 def test_skops_is_imported_without_torch_and_dask():
     pytest.importorskip("skops")
-    code = "import sys; from soilcore.models.skops_light import skops_io; skops_io(); print([name for name in ('torch', 'dask') if name in sys.modules])"
+    code = (
+        "import sys; from soilcore.models.skops_light import skops_io; skops_io(); print([name for name in ('torch', 'dask') if name in sys.modules])"
+    )
     assert run(code) == "[]"
 
 

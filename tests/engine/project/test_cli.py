@@ -271,7 +271,9 @@ def test_what_maps_cannot_do_yet_is_said_before_anything_is_written(ask, model, 
 @pytest.mark.parametrize("method", ["cv+", "local"])
 def test_other_kinds_of_intervals_are_trained_stored_and_mapped(ask, demo, tmp_path, method):
     how = ["--model", "ridge", "--cv", "block", "--folds", 4, "--trials", 0, "--transform", "log1p", "--permutations", 0, "--intervals", method]
-    code, facts, _ = ask("train", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--bands", *how, "--out", tmp_path / "m")
+    code, facts, _ = ask(
+        "train", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--bands", *how, "--out", tmp_path / "m"
+    )
     assert code == 0, facts
     assert facts["trust"]["ridge"]["interval"]["method"] == method
     assert 0.6 <= facts["models"][0]["coverage_90"] <= 1
@@ -283,7 +285,9 @@ def test_other_kinds_of_intervals_are_trained_stored_and_mapped(ask, demo, tmp_p
 @pytest.mark.parametrize("kind", ["gi-star", "kriging-prior"])
 def test_features_of_neighbours_are_fitted_inside_the_folds_and_mapped(ask, demo, tmp_path, kind):
     how = ["--model", "ridge", "--cv", "random", "--folds", 4, "--trials", 0, "--transform", "log1p", "--permutations", 0, "--neighbour", kind]
-    code, facts, _ = ask("train", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--bands", *how, "--out", tmp_path / "m")
+    code, facts, _ = ask(
+        "train", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--bands", *how, "--out", tmp_path / "m"
+    )
     assert code == 0, facts
     code, mapped, _ = ask("map", tmp_path / "m", "--scene", demo / "scene.tif", "--interval", 0.9, "--aoa", "--out", tmp_path / "map.tif")
     assert code == 0, mapped
