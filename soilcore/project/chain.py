@@ -115,8 +115,14 @@ def feature_table(inputs, report=silent):
     recipe, chosen = choose_features(inputs.features, opened.samples, opened.scene, opened.covariates)
     report(3, 3, "making the predictors")
     table = make_table(recipe, opened.samples, opened.scene, opened.covariates)
-    left_out = (f"{len(table.dropped)} of {len(opened.samples)} samples left out: the target or a predictor is missing",) if table.dropped else ()
-    return table, opened, (*opened.assumed, *chosen, *left_out)
+    return table, opened, (*opened.assumed, *chosen, *left_out(table, opened.samples))
+
+
+def left_out(table, samples):
+    """How many samples could not be used, in words; empty when all could."""
+    if not table.dropped:
+        return ()
+    return (f"{len(table.dropped)} of {len(samples)} samples left out: the target or a predictor is missing",)
 
 
 def projected_places(table):

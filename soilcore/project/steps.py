@@ -8,7 +8,7 @@ from soilcore.core.errors import NotAvailableError, SettingsError
 from soilcore.core.files import check_output, write_json
 from soilcore.core.progress import part, silent
 from soilcore.core.settings import to_plain
-from soilcore.project.chain import check_usable, covariate_specs, feature_table, open_inputs, projected_places, region_of, versions, without_water
+from soilcore.project.chain import check_usable, covariate_specs, feature_table, left_out, open_inputs, projected_places, region_of, versions, without_water
 
 RUN_SCHEMA = "soilcore-run/1"
 
@@ -141,9 +141,16 @@ def external(task, report=silent):
         "models": [{"name": model.name, **scores}],
         **scores,
         "trust": examined.facts,
+        "predictions": _each_sample(table, examined),
         "warnings": (*examined.warnings, *_outside_envelope(model, table.X)),
-        "assumed": opened.assumed,
+        "assumed": (*opened.assumed, *left_out(table, opened.samples)),
     }
+
+
+def _each_sample(table, examined):
+    """What was measured and predicted at each sample; None where the model knows neither intervals nor an area."""
+    known = {name: examined.facts.get(name) for name in ("lower", "upper", "inside")}
+    return {"row": table.X.index, "observed": table.y, "predicted": examined.predicted, **known}
 
 
 def map_model(task, report=silent):

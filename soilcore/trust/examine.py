@@ -11,6 +11,7 @@ from soilcore.trust.intervals import interval_of
 
 LEVEL = 0.9
 _FEW_INSIDE = 0.5
+_SAME = 1e-4  # dissimilarity up to which the predictors of two samples are the same
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,24 @@ def examine(model, X, y, coordinates=None):
         held = (y >= lower) & (y <= upper)
         if inside is not None:
             facts |= {"coverage_inside": _mean(held[inside]), "coverage_outside": _mean(held[~inside])}
-    return Examination(learner.way_back_(z), row, facts, _warnings(row, len(y)))
+    return Examination(learner.way_back_(z), row, facts, (*_met_before(model, y, di), *_warnings(row, len(y))))
 
 
 def _mean(values):
     return float(values.mean()) if values.size else None
+
+
+def _met_before(model, y, di):
+    """Samples of the training table tell nothing new: the same value where all predictors are the same."""
+    if di is None or model.out_of_fold is None:
+        return ()
+    trained = np.sort(np.asarray(model.out_of_fold["observed"], float))
+    place = np.searchsorted(trained, y).clip(1, len(trained) - 1)
+    nearest = np.minimum(np.abs(trained[place] - y), np.abs(trained[place - 1] - y))
+    met = int(((di <= _SAME) & (nearest <= 1e-9 * np.abs(y))).sum())
+    if not met:
+        return ()
+    return (f"{met} of the {len(y)} samples were in the training table: the model has seen them, so these scores flatter it.",)
 
 
 def _warnings(row, n):

@@ -181,6 +181,20 @@ def test_external_scores_another_table(ask, model, demo, tmp_path):
     assert facts["aoa_share"] == 1
     assert facts["coverage_90"] > 0.9
     assert facts["width_90"] > 0
+    assert f"{facts['n']} of the {facts['n']} samples were in the training table" in facts["warnings"][0]
+
+
+def test_external_tells_each_sample_with_its_interval(ask, model, demo):
+    _, facts, _ = ask("external", model, demo / "samples.csv", "--scene", demo / "scene.tif")
+    each = facts["predictions"]
+    assert set(each) == {"row", "observed", "predicted", "lower", "upper", "inside"}
+    assert [len(values) for values in each.values()] == [facts["n"]] * 6
+    assert each["row"][0] == 2  # as a spreadsheet counts
+    errors = [(predicted - observed) ** 2 for predicted, observed in zip(each["predicted"], each["observed"], strict=True)]
+    assert (sum(errors) / facts["n"]) ** 0.5 == pytest.approx(facts["rmse"])
+    held = [low <= value <= high for low, value, high in zip(each["lower"], each["observed"], each["upper"], strict=True)]
+    assert sum(held) / facts["n"] == pytest.approx(facts["coverage_90"])
+    assert sum(each["inside"]) / facts["n"] == pytest.approx(facts["aoa_share"])
 
 
 def test_external_warns_of_samples_unlike_any_in_training(ask, model, demo, tmp_path):
