@@ -8,7 +8,17 @@ from soilcore.core.errors import NotAvailableError, SettingsError
 from soilcore.core.files import check_output, write_json
 from soilcore.core.progress import part, silent
 from soilcore.core.settings import to_plain
-from soilcore.project.chain import check_usable, covariate_specs, feature_table, left_out, open_inputs, projected_places, region_of, versions, without_water
+from soilcore.project.chain import (
+    check_usable,
+    covariate_specs,
+    feature_table,
+    left_out,
+    open_inputs,
+    projected_places,
+    region_of,
+    versions,
+    without_water,
+)
 
 RUN_SCHEMA = "soilcore-run/1"
 
