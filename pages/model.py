@@ -17,8 +17,9 @@ TASKS = {
     "Learning curve": (learning.panel, "learning-curve"),
     "Table of paper 002": (scores.table4_panel, "table4"),
 }
-newest = jobs.newest(("compare", "train", "dual-step", "learning-curve"))
+newest = jobs.newest(("compare", "train", "external", "dual-step", "learning-curve"))
 kind = None if newest is None else "table4" if newest.spec()["settings"].get("table4") else newest.spec()["kind"]
+kind = "train" if kind == "external" else kind
 first = next(
     (name for name, (_, own) in TASKS.items() if own == kind), "Train and keep one" if steps.is_done("model", trained.current_work()) else None
 )

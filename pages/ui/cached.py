@@ -30,6 +30,12 @@ def samples():
     return _samples(stamp(path), work.sample_settings, path)
 
 
+def table(name, settings):
+    """Another table of the project, read as `settings` say."""
+    path = current_work().path(f"samples/{name}")
+    return _samples(stamp(path), settings, path)
+
+
 @st.cache_resource(max_entries=_KEEP, show_spinner="Reading the table ...")
 def _samples(stamp, settings, _path):
     from soilcore.data.samples import read_samples

@@ -16,7 +16,7 @@ _METHODS = {
     "quantile-forest": "a quantile regression forest",
     "local": "errors nearby weigh more (geographically weighted)",
 }
-_SAMPLES = {
+SAMPLES = {
     "lower": st.column_config.NumberColumn("interval from", format="%.3g"),
     "upper": st.column_config.NumberColumn("interval to", format="%.3g"),
     "observed": st.column_config.NumberColumn(format="%.3g"),
@@ -79,7 +79,7 @@ def pairs(scored):
         f"Observed against predicted values of {scored.title}, out of fold",
         f"{scored.key}.pairs",
         "predictions.csv",
-        _SAMPLES,
+        SAMPLES,
     )
 
 
@@ -91,14 +91,14 @@ def ground(scored):
         st.markdown("**Errors.** Groups of one kind of triangle are regions the model does not know.")
         figure = trust_charts.residuals(scored.samples, scored.unit_words)
         alt = f"Map of the errors of {scored.title}: triangles up where predicted too high, down where too low"
-        evidence.chart(figure, table, alt, f"{scored.key}.residuals", "residuals.csv", _SAMPLES)
+        evidence.chart(figure, table, alt, f"{scored.key}.residuals", "residuals.csv", SAMPLES)
     with right:
         if scored.samples.get("fold") is None:
             return
         st.markdown("**Folds.** Samples of one mark were tested together, by a model trained on the others.")
         figure = trust_charts.folds(scored.samples)
         table = scored.samples[["row", "fold", "x", "y"]]
-        evidence.chart(figure, table, "Map of the folds: which samples were tested together", f"{scored.key}.folds", "folds.csv", _SAMPLES)
+        evidence.chart(figure, table, "Map of the folds: which samples were tested together", f"{scored.key}.folds", "folds.csv", SAMPLES)
 
 
 def distances(scored):

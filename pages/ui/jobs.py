@@ -117,11 +117,13 @@ def _arrive(work, status):
         work.open(status.result["project"])
         work.job = None
         work.note = ("success", "The demo is ready: samples, a scene, a trained model and its map.")
-    elif spec["kind"] in ("train", "map") and work.project is not None:
+    elif spec["kind"] in ("train", "external", "map") and work.project is not None:
         work.remember(**_opened_by(spec))
 
 
 def _opened_by(spec):
+    if spec["kind"] == "external":
+        return {"model": spec["settings"]["model_dir"].split("/")[1]}
     parts = spec["settings"]["out"].split("/")
     return {"model": parts[1]} if spec["kind"] == "train" else {"map": parts[1]}
 

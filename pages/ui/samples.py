@@ -24,7 +24,7 @@ _SHARES = {
 def choose_sheet():
     """Ask which sheet holds the samples, when a workbook has several."""
     work = current_work()
-    titles = _sheets(work)
+    titles = [] if work.samples_file is None else sheets(work.samples_file)
     if len(titles) < 2:
         return
     now = work.sample_settings.sheet
@@ -37,10 +37,11 @@ def choose_sheet():
     )
 
 
-def _sheets(work):
+def sheets(name):
+    """Titles of the sheets of a table of the project; empty when it is no workbook."""
     from soilcore.data.workbooks import sheet_names
 
-    path = Path(work.path(f"samples/{work.samples_file}"))
+    path = Path(current_work().path(f"samples/{name}"))
     if path.suffix.lower() != ".xlsx":
         return []
     with messages.shown():
@@ -59,14 +60,27 @@ def settings_form(samples):
     """How the table is to be read, with what was recognised as the suggestion; a changed answer reads the table again."""
     work, now = current_work(), current_work().sample_settings
     with st.form("samples.form"):
-        answers = _target_fields(samples, now)
+        answers = target_fields(samples, now)
         with st.expander("Coordinates, depth, date and file format"):
             answers |= _place_fields(samples, now) | _depth_fields(samples, now) | _file_fields(now, str(work.samples_file))
         if st.form_submit_button("Read it so", icon=":material/refresh:", type="primary" if samples.target is None else "secondary"):
             _read_again(work, replace(now, **answers))
 
 
-def _target_fields(samples, now):
+def target_fields(samples, now):
+    """Ask for the target with its unit, extract and conversion; what the reader found is the suggestion.
+
+    Parameters
+    ----------
+    samples : SampleSet
+    now : SampleSettings
+        How it was read.
+
+    Returns
+    -------
+    dict
+        Values for `SampleSettings`.
+    """
     places = st.columns(4)
     numeric = [str(name) for name in samples.table.columns if pd.api.types.is_numeric_dtype(samples.table[name])]
     target = samples.target

@@ -119,7 +119,7 @@ def from_model(identifier, model):
     own_folds = model.folds.get("label") or model.folds.get("scheme", "")
     trust = model.trust.get("facts") or {}
     return Scored(
-        f"model.{identifier}", model.name, identifier, model.target["unit"], own_folds, model.scores, _finite(samples), trust, _shared(model.trust)
+        f"model.{identifier}", model.name, identifier, model.target["unit"], own_folds, model.scores, finite(samples), trust, _shared(model.trust)
     )
 
 
@@ -133,10 +133,10 @@ def _samples(predictions, name, intervals):
     columns = {"row": predictions["row"], "observed": predictions["observed"], "predicted": predictions[name]}
     columns |= {key: predictions[key] for key in ("fold", "x", "y") if predictions.get(key) is not None}
     columns |= {key: intervals[key] for key in ("lower", "upper", "di", "inside") if intervals.get(key) is not None}
-    return _finite(pd.DataFrame(columns))
+    return finite(pd.DataFrame(columns))
 
 
-def _finite(samples):
+def finite(samples):
     """Numbers as numbers: what JSON has no word for came as None."""
     for name in set(samples.columns) & {"observed", "predicted", "lower", "upper", "di", "x", "y"}:
         samples[name] = pd.to_numeric(samples[name], errors="coerce")

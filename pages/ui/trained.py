@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.ui import auto_model, cached, charts, details, evidence, jobs, messages, trust_cards
+from pages.ui import auto_model, cached, charts, details, evidence, external, jobs, messages, trust_cards
 from pages.ui.modelling import label, learner_names
 from pages.ui.scored import from_model
 from pages.ui.session import current_work
@@ -64,6 +64,7 @@ def _kept():
     chosen = st.selectbox("Model to look at and to map with", work.models, index=index, key=key, on_change=_choose, args=(key,))
     with messages.shown():
         _one(chosen, cached.model(chosen))
+        external.panel(chosen, cached.model(chosen))
     _all(work)
 
 

@@ -23,7 +23,8 @@ def cards(scored):
     st.caption(" · ".join(_small_print(scored)))
 
 
-def _metric(label, value, under, help=None):
+def metric(label, value, under, help=None):
+    """A card: a number and, in small print, what to compare it with."""
     st.metric(label, value, under, delta_color="off", delta_arrow="off", help=help, border=True, width=WIDTH)
 
 
@@ -32,7 +33,7 @@ def _score(scored):
     label = "R², places not sampled" if scored.is_spatial else "R², between samples"
     error = f"typical error {theme.number(row.get('rmse'), 2)} {scored.unit or ''}".strip()
     help = "Pooled over the folds; no sample was predicted by a model that had seen it. 1 is perfect, 0 is as good as the mean."
-    _metric(label, theme.number(row.get("r2"), 2), error, help)
+    metric(label, theme.number(row.get("r2"), 2), error, help)
 
 
 def _small_print(scored):
@@ -52,11 +53,11 @@ def _coverage(scored):
     facts = scored.interval
     coverage, width = scored.row.get("coverage_90"), scored.row.get("width_90")
     if facts is None or coverage is None:
-        _metric("Interval coverage", "–", "not known", "Train again to get prediction intervals.")
+        metric("Interval coverage", "–", "not known", "Train again to get prediction intervals.")
         return
     unit = f" {scored.unit}" if scored.unit else ""
     help = f"How many of the samples lay inside an interval made without them. Mean width {theme.number(width, 3)}{unit}. {_kept_words(facts)}"
-    _metric("Interval coverage", theme.percent(coverage), f"{theme.percent(facts['level'])} promised", help)
+    metric("Interval coverage", theme.percent(coverage), f"{theme.percent(facts['level'])} promised", help)
 
 
 def _kept_words(facts):
@@ -71,10 +72,10 @@ def _kept_words(facts):
 def _area(scored):
     facts, share = scored.area, scored.row.get("aoa_share")
     if facts is None or share is None:
-        _metric("Area of applicability", "–", "not known", "Train again to learn where the model may be believed.")
+        metric("Area of applicability", "–", "not known", "Train again to learn where the model may be believed.")
         return
     of = "of the map" if facts.get("of") == "pixels" else "of the samples, when tested"
-    _metric(
+    metric(
         "Area of applicability",
         theme.percent(share),
         of,
@@ -85,13 +86,11 @@ def _area(scored):
 def _random(scored):
     random, r2 = scored.row.get("r2_random"), scored.row.get("r2")
     if random is None:
-        _metric("R², random folds", "–", "these folds are random", "Choose folds that keep places apart to see both scores.")
+        metric("R², random folds", "–", "these folds are random", "Choose folds that keep places apart to see both scores.")
         return
     gap = random - (r2 or 0)
     under = f"for contrast: {gap:+.2f}"
-    _metric(
-        "R², random folds", theme.number(random, 2), under, "What a random division of the samples would have claimed. Do not quote it for a map."
-    )
+    metric("R², random folds", theme.number(random, 2), under, "What a random division of the samples would have claimed. Do not quote it for a map.")
 
 
 def sentences(scored, samples=None):

@@ -10,7 +10,7 @@ _MARKS = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross", "h
 _DASHES = ("solid", "dash", "dot")
 
 
-def pairs(samples, unit, level=0.9, log=False):
+def pairs(samples, unit, level=0.9, log=False, predicted="predicted out of fold"):
     """Observed against predicted values with the interval of each sample; those outside their interval have another mark.
 
     Parameters
@@ -22,6 +22,8 @@ def pairs(samples, unit, level=0.9, log=False):
         Promised coverage.
     log : bool
         Logarithmic axes; values at or below 0 are left out.
+    predicted : str
+        What the predictions are, for the axis.
     """
     import plotly.graph_objects as go
 
@@ -55,7 +57,7 @@ def pairs(samples, unit, level=0.9, log=False):
             customdata=np.column_stack([part["row"], part["lower"], part["upper"]]),
             hovertemplate=hover,
         )
-    figure = layout(figure, f"observed ({unit})", f"predicted out of fold ({unit})", 440)
+    figure = layout(figure, f"observed ({unit})", f"{predicted} ({unit})", 440)
     if log:
         figure.update_xaxes(type="log")
         figure.update_yaxes(type="log")
