@@ -86,7 +86,8 @@ def correlation_range(coordinates, values, seed=0):
     if values.min() > 0 and skew(values) > 1:
         values = np.log10(values)
     distance, semivariance, pairs = experimental_variogram(coordinates, values, seed=seed)
-    return _spherical_range(distance, semivariance, pairs) if distance.size >= 5 else np.nan
+    apart = distance > 0  # a class of duplicates alone has no distance to weigh it by
+    return _spherical_range(distance[apart], semivariance[apart], pairs[apart]) if apart.sum() >= 5 else np.nan
 
 
 def _spherical_range(distance, semivariance, pairs):

@@ -8,7 +8,8 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from soilcore.core.errors import SettingsError
-from soilcore.evaluation.variogram import Variogram, fit_variogram, moran_p, variogram_facts
+from soilcore.evaluation.splits import SplitSettings, make_splits
+from soilcore.evaluation.variogram import Variogram, correlation_range, fit_variogram, moran_p, variogram_facts
 
 RATES = {"exponential": 3.0, "matern15": 4.743864518390577}
 
@@ -137,3 +138,11 @@ def test_facts_are_plain_values_with_a_curve_to_draw():
 def test_an_unknown_model_is_refused():
     with pytest.raises(SettingsError, match="'gaussian'"):
         fit_variogram(places(60), np.arange(60.0), models=("gaussian",))
+
+
+def test_horizons_of_a_few_profiles_have_a_range_or_none_but_never_an_error():
+    xy = np.repeat(places(12), 5, axis=0)
+    values = np.random.default_rng(0).lognormal(size=60)
+    assert np.isnan(correlation_range(xy, values)) or correlation_range(xy, values) > 0
+    splits = make_splits(SplitSettings("block", folds=3), 60, coordinates=xy, target=values)
+    assert "m" in splits.label and splits.n_folds == 3
