@@ -90,7 +90,7 @@ def _score(learner, X, y, splits, folds, orders, share, report):
         train = np.sort(order[: _count(order, splits.groups, share)])
         report(number, len(folds), f"{train.size} training samples, fold {number + 1} of {len(folds)}")
         groups = None if splits.groups is None else splits.groups[train]
-        here, there = (None, None) if splits.coordinates is None else (splits.coordinates[train], splits.coordinates[test])
+        here, there = splits.places_of(learner, train), splits.places_of(learner, test)
         if groups is not None and np.unique(groups).size < 2:
             groups = None  # one group cannot be divided by inner folds
         fitted = fit_clone(learner, take(X, train), y[train], groups, coordinates=here)

@@ -110,7 +110,7 @@ def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=Fal
     for step, (repeat, fold, train, test) in enumerate(steps):
         report(step, len(steps), f"{name}: {_place(repeat, fold, splits)}")
         groups = None if splits.groups is None else splits.groups[train]
-        here, there = (None, None) if splits.coordinates is None else (splits.coordinates[train], splits.coordinates[test])
+        here, there = splits.places_of(learner, train), splits.places_of(learner, test)
         fitted = fit_clone(learner, take(X, train), y[train], groups, part(report, step / len(steps), 1 / len(steps)), here)
         predicted[repeat, test] = predict_checked(fitted, take(X, test), name, there)
         folds.append({"repeat": repeat, "fold": fold, "n_train": train.size, "n_test": test.size, **_fold_scores(y[test], predicted[repeat, test])})

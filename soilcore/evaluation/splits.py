@@ -120,6 +120,17 @@ class Splits:
         """
         return [(self._train(self.assignments[repeat] == fold), np.flatnonzero(self.assignments[repeat] == fold)) for fold in range(self.n_folds)]
 
+    def places_of(self, learner, rows):
+        """Coordinates of some samples for a learner: None where there are none, or where any sample lacks them and the learner can do without.
+
+        One answer for all folds: a learner fitted with places cannot predict a sample that has none.
+        """
+        if self.coordinates is None:
+            return None
+        if getattr(learner, "coordinates_optional", False) and not np.isfinite(self.coordinates).all():
+            return None
+        return self.coordinates[rows]
+
     def _train(self, tested):
         train = np.flatnonzero(~tested)
         if not self.buffer:

@@ -169,7 +169,7 @@ def _nested(evaluation, levels, learner, settings, X, area, report):
         mine = part(report, number / len(folds), 1 / len(folds))
         inner = inner_splits(splits, train)
         groups = None if splits.groups is None else splits.groups[train]
-        here, there = (None, None) if splits.coordinates is None else (splits.coordinates[train], splits.coordinates[test])
+        here, there = splits.places_of(learner, train), splits.places_of(learner, test)
         inner_evaluation = evaluate(learner, take(X, train), y[train], inner, part(mine, 0, 0.5), keep_learners=settings.method == "cv+")
         interval = fit_interval(settings, learner, inner_evaluation, take(X, train), report=part(mine, 0.5, 0.3))
         full = fit_clone(learner, take(X, train), y[train], groups, part(mine, 0.8, 0.2), here)

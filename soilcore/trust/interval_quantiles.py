@@ -75,7 +75,7 @@ class CqrInterval(QuantileForestInterval):
     def _bounds(self, X, z, level, coordinates):
         lower, upper = (np.empty(z.size) for _ in range(2))
         for rows, low, high in self._blocks(X, z.size):
-            lower[rows], upper[rows] = _at_level(low, level), _at_level(high, level)
+            lower[rows], upper[rows] = _at_level(low, level, -np.inf), _at_level(high, level, np.inf)
         return lower, upper
 
     def _exceedance(self, X, z, value, coordinates):
@@ -124,15 +124,15 @@ def cqr_corrections(observed, quantiles):
     return np.array([split_quantile(cqr_scores(observed, lower[:, i], upper[:, i]), 1 - level) for i, level in enumerate(LEVELS)])
 
 
-def _at_level(knots, level):
-    """Bounds of one level, linear between `LEVELS`; infinite beyond the highest."""
+def _at_level(knots, level, beyond):
+    """Bounds of one level, linear between `LEVELS`; `beyond` above the highest of them."""
     levels = (0.0, *LEVELS)
     exact = next((number for number, known in enumerate(levels) if math.isclose(level, known, abs_tol=1e-12)), None)
     if exact is not None:
         return knots[:, exact]
     above = int(np.searchsorted(levels, level))
     if above == len(levels):
-        return np.full(len(knots), np.inf) * np.where(knots[:, -1] >= knots[:, 0], 1.0, -1.0)
+        return np.full(len(knots), beyond)
     part = (level - levels[above - 1]) / (levels[above] - levels[above - 1])
     return knots[:, above - 1] * (1 - part) + knots[:, above] * part
 

@@ -154,8 +154,8 @@ class _Data:
         return np.maximum(z, floor_of(self.learner, self.y))
 
     def places(self, rows):
-        """Coordinates of some samples, or None."""
-        return None if self.splits.coordinates is None else self.splits.coordinates[rows]
+        """Coordinates of some samples for the learner, or None."""
+        return self.splits.places_of(self.learner, rows)
 
     def observed(self, rows):
         """The target of some samples on the modelling scale."""
@@ -183,6 +183,12 @@ def _local(data, common):
     if data.splits.coordinates is None:
         raise SampleError(
             "Intervals by 'local' weigh errors by distance, but the samples have no places. Name --x, --y and --crs, or use 'conformal'."
+        )
+    known = np.isfinite(data.splits.coordinates).all(axis=1)
+    if not known.all():
+        raise SampleError(
+            f"Intervals by 'local' weigh errors by distance, but {int((~known).sum())} of {known.size} samples have no coordinates. "
+            "Leave these rows out, or use 'conformal'."
         )
     return LocalInterval(common, data.errors[0], data.splits.coordinates)
 

@@ -118,13 +118,11 @@ def what_is_fitted(learner):
 
 def _fit(learner, X, y, splits, train):
     groups = None if splits.groups is None else splits.groups[train]
-    places = None if splits.coordinates is None else splits.coordinates[train]
-    return fit_clone(learner, take(X, train), y[train], groups, coordinates=places)
+    return fit_clone(learner, take(X, train), y[train], groups, coordinates=splits.places_of(learner, train))
 
 
 def _predictions(fitted, X, splits, rows):
-    places = None if splits.coordinates is None else splits.coordinates[rows]
-    return predict_checked(fitted, take(X, rows), type(fitted).__name__, places)
+    return predict_checked(fitted, take(X, rows), type(fitted).__name__, splits.places_of(fitted, rows))
 
 
 def _altered(X, y, test, generator):

@@ -69,7 +69,7 @@ def permutation_weights(learners, X, y, splits, seed=0, report=silent):
     for fold, (learner, (_, test)) in enumerate(zip(learners, folds, strict=False)):
         report(fold, len(folds), "importance of the predictors")
         test = _some_of(test, len(groups), rng)
-        growth += _growth(learner, _Fold(X, table, np.asarray(y, float), test, splits.coordinates), groups, rng) * test.size
+        growth += _growth(learner, _Fold(X, table, np.asarray(y, float), test, splits.places_of(learner, test)), groups, rng) * test.size
         tested += test.size
     report(len(folds), len(folds), "importance of the predictors")
     growth = np.maximum(growth / tested, 0.0)
@@ -112,7 +112,7 @@ class _Fold:
         blocks = len(rows) // self.test.size
         places = {}
         if getattr(learner, "uses_coordinates", False):
-            places["coordinates"] = None if self.coordinates is None else np.tile(self.coordinates[self.test], (blocks, 1))
+            places["coordinates"] = None if self.coordinates is None else np.tile(self.coordinates, (blocks, 1))
         observed = self.y[self.test]
         if hasattr(learner, "predict_transformed"):
             predicted, observed = learner.predict_transformed(self._as_given(rows), **places), learner.transform_.forward(observed)

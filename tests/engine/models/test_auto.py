@@ -6,12 +6,16 @@ import pytest
 from sklearn.base import clone
 
 from soilcore.core.errors import ModelError, SettingsError
+from soilcore.evaluation.protocol import evaluate
+from soilcore.evaluation.splits import SplitSettings, make_splits
 from soilcore.models import auto as auto_module
 from soilcore.models.archive import FittedModel, load_model, save_model
 from soilcore.models.auto import AutoModel
 from soilcore.models.auto_candidates import KERNEL_ROWS, candidates
 from soilcore.models.auto_features import Views
 from soilcore.models.compiled import compile_learner
+from soilcore.trust.isolation import check_isolation
+from soilcore.trust.weights import permutation_weights
 from tests.engine.models.synthetic import additive, linear, r2, table
 
 
@@ -225,3 +229,15 @@ def test_it_clones_and_keeps_its_settings():
     learner = clone(AutoModel(budget=3.0, random_state=5, jobs=2))
     assert learner.get_params()["budget"] == 3.0
     assert auto_module.BUDGET == 10.0
+
+
+def test_samples_without_a_place_are_scored_without_places_in_every_fold():
+    """A fold that trains on known places alone cannot predict the sample that has none."""
+    X, xy, y = field(40)
+    xy[5] = np.nan
+    splits = make_splits(SplitSettings(folds=4), 40, coordinates=xy)
+    learner = AutoModel(kinds=("pls",))
+    evaluation = evaluate(learner, X, y, splits, keep_learners=True)
+    assert all(one.views_.place_ is None for one in evaluation.learners)
+    assert check_isolation(learner, X, y, splits, evaluation.learners[0]).same
+    assert permutation_weights(evaluation.learners, X, y, splits).values.max() == 1

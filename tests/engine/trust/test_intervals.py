@@ -310,3 +310,19 @@ def test_impossible_settings_are_refused(salt):
         IntervalSettings(level=90)
     with pytest.raises(ModelError, match="do not belong together"):
         fit_interval(IntervalSettings(), learner, evaluation, X.iloc[:10])
+
+
+def test_local_intervals_name_the_samples_without_a_place():
+    X, xy, y = drawn(40, 0)
+    xy[[3, 8]] = np.nan
+    with pytest.raises(SampleError, match="2 of 40 samples have no coordinates"):
+        fit_interval(IntervalSettings("local"), ridge(), evaluated(ridge(), X, y, xy), X)
+
+
+def test_cqr_bounds_beyond_the_highest_level_are_infinite_even_where_quantiles_are_alike():
+    """Half of the target is 0: all lower quantiles are, and the lower bound was not -infinity but the prediction."""
+    X, _, y = drawn(60, 0)
+    y = np.where(np.arange(60) % 2, 0.0, y - y.min())
+    interval = fit_interval(IntervalSettings("cqr", trees=20), ridge(), evaluated(ridge(), X, y), X)
+    lower, upper = interval.bounds(X, np.full(60, 1.0), 0.999)
+    assert np.isneginf(lower).all() and np.isposinf(upper).all()
