@@ -9,6 +9,7 @@ from soilcore.evaluation.variogram import fit_variogram
 
 NEIGHBOURS = 8
 _PLACES = 65_536  # new places computed at a time
+_ROUNDING = 1e-12  # of the mean; values that vary less do not vary
 _BAND_SHARE = 0.5  # of the range of the variogram
 LEVELS = ((0.99, 2.5758293035489004), (0.95, 1.959963984540054), (0.90, 1.6448536269514722))
 CLASSES = ("cold 99 %", "cold 95 %", "cold 90 %", "not significant", "hot 90 %", "hot 95 %", "hot 99 %")
@@ -38,7 +39,7 @@ def gi_star(xy, y, *, k=None, band=None, weights=None, star=True):
     Returns
     -------
     ndarray of float, shape (n_samples,)
-        NaN where a sample has no neighbour beside itself, or all values are its neighbours.
+        NaN where a sample has no neighbour beside itself, all values are its neighbours, or the values do not vary.
 
     Raises
     ------
@@ -300,7 +301,8 @@ def _z(total, weight, squares, n, mean, sd):
     """The z value from sums of w y, w and w^2; NaN without neighbours, or where the denominator is 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = sd * np.sqrt(np.maximum(n * squares - weight**2, 0) / max(n - 1, 1))
-        return np.where((weight > 0) & (scale > 0), (total - mean * weight) / scale, np.nan)
+        varies = sd > _ROUNDING * np.abs(mean)  # the standard deviation of equal values need not be exactly 0
+        return np.where((weight > 0) & (scale > 0) & varies, (total - mean * weight) / scale, np.nan)
 
 
 def _nearest_sums(xy, y, k, star):

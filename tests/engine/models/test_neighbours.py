@@ -174,3 +174,12 @@ def test_many_new_places_give_what_each_gives_alone(settings):
     z = feature.transform(new)
     for rows in ([0], [65_535, 65_536], [69_999]):
         np.testing.assert_array_equal(feature.transform(new[rows]), z[rows])
+
+
+@pytest.mark.parametrize("value", [0.3, 1.7, 3.3])
+def test_values_that_do_not_vary_have_no_hot_spots(value):
+    y = np.full(200, value)
+    assert y.std() > 0  # rounding, from which a z of 2.7 was made
+    assert np.isnan(gi_star(places(200), y, k=8)).all() and np.isnan(gi_star(places(200), y, k=8, star=False)).all()
+    assert set(hot_spots(places(200), y, k=8).label) == {"no neighbours"}
+    assert np.isnan(GiStarFeature().fit(places(200), y).transform(places(20, seed=1))).all()
