@@ -170,7 +170,7 @@ def load_model(folder):
         files = {name: _checked_content(folder, name, facts) for name, facts in document["parts"].items()}
         _check_versions(document)
         return _put_together(document, PartReader(files))
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         raise ModelError(f"{str(folder / MODEL_FILE)!r} lacks or garbles something ({error}). Take an untouched copy of the model folder.") from None
 
 

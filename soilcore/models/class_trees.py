@@ -43,6 +43,7 @@ class ClassTrees:
     n_features: np.ndarray
 
     def __post_init__(self):
+        self._check()
         object.__setattr__(self, "_sums", [self._sum_of(score) for score in range(self.base.size)])
 
     @property
@@ -61,6 +62,32 @@ class ClassTrees:
         if scores.shape[1] == 1:
             return np.column_stack([1 - scores[:, 0], scores[:, 0]])
         return scores / scores.sum(axis=1, keepdims=True)
+
+    def _check(self):
+        """Refuse arrays from which no walk from a root would end at a leaf of its own tree: they may come from a file."""
+        if not (self._is_flat() and self._is_forest()):
+            raise ModelError("The trees of a classifier do not hold together. Take an untouched copy of the model folder, or train again.")
+
+    def _is_flat(self):
+        """Whether every array has its shape and kind of number."""
+        whole = (self.left, self.right, self.feature, self.trees, self.link, self.n_features)
+        numbers = (self.threshold, self.values, self.base)
+        kinds = all(array.dtype.kind == "i" for array in whole) and all(array.dtype.kind == "f" for array in numbers)
+        alike = all(array.shape == (self.left.size,) for array in (self.left, self.right, self.feature, self.threshold, self.values))
+        shapes = self.trees.ndim == 2 and self.trees.shape[1] == 2 and self.base.ndim == 1 and self.link.ndim == self.n_features.ndim == 0
+        return kinds and alike and shapes and self.base.size > 0 and 0 <= int(self.link) < len(LINKS)
+
+    def _is_forest(self):
+        """Whether nodes have one parent each, in their own tree, and ask for columns there are."""
+        bounds = np.append(self.trees[:, 0], self.left.size)
+        if not (len(self.trees) and bounds[0] == 0 and (np.diff(bounds) > 0).all() and np.isin(self.trees[:, 1], np.arange(self.base.size)).all()):
+            return False
+        inner = np.flatnonzero(self.left >= 0)
+        size, start = (np.repeat(values, np.diff(bounds))[inner] for values in (np.diff(bounds), bounds[:-1]))
+        children = np.stack([self.left[inner], self.right[inner]]).astype(np.int64)
+        inside = (children > 0) & (children < size)
+        known = (self.feature[inner] >= 0) & (self.feature[inner] < int(self.n_features))
+        return bool(inside.all() and known.all() and np.unique(children + start).size == children.size)
 
     def _sum_of(self, score):
         """Sum (or mean) of the trees of one score as a function of rows."""

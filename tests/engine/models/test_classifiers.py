@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from soilcore.core.errors import ModelError
 from soilcore.models.calibration import calibrate, calibrated, fit_calibrator
 from soilcore.models.class_forms import FORMS, form_arrays, form_name, rebuilt_form
 from soilcore.models.class_trees import ClassTrees, trees_of_forest, trees_of_histogram_boosting, trees_of_xgboost
@@ -138,3 +139,25 @@ def test_a_part_of_the_rows_keeps_the_share_of_every_class():
     rows = stratified_rows(labels, 400, 0)
     assert rows.size == pytest.approx(400, abs=1)
     assert labels[rows].mean() == pytest.approx(labels.mean(), abs=0.003)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda arrays: arrays["left"].__setitem__(0, 0),  # a walk without an end
+        lambda arrays: arrays["right"].__setitem__(0, arrays["left"][0]),  # two ways to one node: levels double
+        lambda arrays: arrays["right"].__setitem__(0, arrays["left"].size),  # outside its tree
+        lambda arrays: arrays["feature"].__setitem__(0, 200),  # a column there is not
+        lambda arrays: arrays.__setitem__("values", arrays["values"][:-1]),
+        lambda arrays: arrays.__setitem__("link", np.array(7)),
+        lambda arrays: arrays["trees"].__setitem__((0, 1), 5),
+    ],
+)
+def test_trees_that_do_not_hold_together_are_refused(damage):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    arrays = {name: values.copy() for name, values in form_arrays(fit_classifier("rf", X, (X[:, 0] > 0).astype(int), 2)).items()}
+    assert arrays["left"][0] >= 0
+    rebuilt_form("trees", arrays)
+    damage(arrays)
+    with pytest.raises(ModelError, match="do not hold together"):
+        rebuilt_form("trees", arrays)
