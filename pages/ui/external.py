@@ -17,6 +17,7 @@ from soilcore.project.settings import ExternalTask, TrainTask
 _ROLES = ("id", "date", "depth_top", "depth_bottom", "texture", "clay")
 _OF_TARGET = ("unit", "extract", "convert", "detection_limit")
 _MANY = 5
+_WIDTH = 178  # pixels: four cards inside the panel
 _WHAT_FOR = (
     "Samples the model never saw, from another place or another year, are the hardest test. They are predicted from the same imagery and rasters "
     "as the training samples."
@@ -92,12 +93,17 @@ def _choose(identifier, others, done):
 def _ask(name, inputs, model):
     """How the table is to be read; suggested: as the training table was."""
     now = _suggested(name, _sheet(name), inputs, model)
-    table = cached.table(name, now)
-    answers = samples.target_fields(table, now)
+    table, places = cached.table(name, now), st.columns(4)
+    column = samples.ask_column(places[0], table, now, "Column that was measured") or (table.target.column if table.target else None)
+    if column is None:
+        return Asked(name, None)
+    if column != now.target:
+        now = replace(now, target=column, **dict.fromkeys(_OF_TARGET))
+        table = cached.table(name, now)
+    answers = samples.ask_unit(places[1:], table, now)
     if table.has_places and table.crs is None:
         answers["crs"] = st.text_input("Reference system", placeholder="e.g. EPSG:32650", key=f"external.crs.{name}", width=460).strip() or None
-    answers["target"] = answers["target"] or (table.target.column if table.target else None)
-    return Asked(name, replace(now, **answers) if answers["target"] else None)
+    return Asked(name, replace(now, **answers))
 
 
 def _sheet(name):
@@ -166,15 +172,18 @@ def _result(job, model):
 def _cards(facts, model):
     """The scores there, and below each what validation had let expect."""
     unit, before = model.target["unit"] or "", model.scores
+    coverage, share = facts["coverage_90"], facts["aoa_share"]
+    help = "Share of these samples that resembles the training samples closely enough for the scores of validation to hold."
+    error = f"{theme.number(facts['rmse'], 2)} {unit}".strip()
     with st.container(horizontal=True, key="cards.external"):
-        trust_cards.metric("R² on this file", theme.number(facts["r2"], 2), f"{theme.number(before.get('r2'), 2)} in validation")
-        error = f"{theme.number(facts['rmse'], 2)} {unit}".strip()
-        trust_cards.metric("Typical error (RMSE)", error, f"{theme.number(before.get('rmse'), 2)} in validation")
-        known = facts["coverage_90"] is not None
-        trust_cards.metric("Coverage on this file", theme.percent(facts["coverage_90"]), f"{theme.percent(LEVEL)} promised" if known else "not known")
-        known = facts["aoa_share"] is not None
-        help = "Share of these samples that resembles the training samples closely enough for the scores of validation to hold."
-        trust_cards.metric("Inside the area", theme.percent(facts["aoa_share"]), "of these samples" if known else "not known", help)
+        _card("R² on this file", theme.number(facts["r2"], 2), f"{theme.number(before.get('r2'), 2)} in validation")
+        _card("Typical error (RMSE)", error, f"{theme.number(before.get('rmse'), 2)} in validation")
+        _card("Coverage on this file", theme.percent(coverage), "not known" if coverage is None else f"{theme.percent(LEVEL)} promised")
+        _card("Inside the area", theme.percent(share), "not known" if share is None else "of these samples", help)
+
+
+def _card(label, value, under, help=None):
+    trust_cards.metric(label, value, under, help, _WIDTH)
 
 
 def _small_print(facts, table):

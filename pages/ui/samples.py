@@ -60,37 +60,33 @@ def settings_form(samples):
     """How the table is to be read, with what was recognised as the suggestion; a changed answer reads the table again."""
     work, now = current_work(), current_work().sample_settings
     with st.form("samples.form"):
-        answers = target_fields(samples, now)
+        answers = _target_fields(samples, now)
         with st.expander("Coordinates, depth, date and file format"):
             answers |= _place_fields(samples, now) | _depth_fields(samples, now) | _file_fields(now, str(work.samples_file))
         if st.form_submit_button("Read it so", icon=":material/refresh:", type="primary" if samples.target is None else "secondary"):
             _read_again(work, replace(now, **answers))
 
 
-def target_fields(samples, now):
-    """Ask for the target with its unit, extract and conversion; what the reader found is the suggestion.
-
-    Parameters
-    ----------
-    samples : SampleSet
-    now : SampleSettings
-        How it was read.
-
-    Returns
-    -------
-    dict
-        Values for `SampleSettings`.
-    """
+def _target_fields(samples, now):
     places = st.columns(4)
+    return {"target": ask_column(places[0], samples, now), **ask_unit(places[1:], samples, now)}
+
+
+def ask_column(place, samples, now, label="Column to predict"):
+    """Ask for the column of the target; None leaves it to the reader, whose finding is the suggestion."""
     numeric = [str(name) for name in samples.table.columns if pd.api.types.is_numeric_dtype(samples.table[name])]
+    return _ask(place, label, numeric, now.target, samples.target.column if samples.target else None, "choose")
+
+
+def ask_unit(places, samples, now):
+    """Ask for unit, extract and conversion of the target, as values for `SampleSettings`; what the reader found is the suggestion."""
     target = samples.target
     measured = target.measured or target if target else None
-    found = {"target": target.column if target else None, "unit": getattr(measured, "unit", None), "extract": getattr(measured, "extract", None)}
+    found = {"unit": getattr(measured, "unit", None), "extract": getattr(measured, "extract", None)}
     return {
-        "target": _ask(places[0], "Column to predict", numeric, now.target, found["target"], "choose"),
-        "unit": _ask(places[1], "Its unit", _units(), now.unit, found["unit"], "not known"),
-        "extract": _ask(places[2], "Extract (for EC)", _extracts(), now.extract, found["extract"], "not known"),
-        "convert": _conversion(places[3], now, found["extract"]),
+        "unit": _ask(places[0], "Its unit", _units(), now.unit, found["unit"], "not known"),
+        "extract": _ask(places[1], "Extract (for EC)", _extracts(), now.extract, found["extract"], "not known"),
+        "convert": _conversion(places[2], now, found["extract"]),
     }
 
 

@@ -23,9 +23,9 @@ def cards(scored):
     st.caption(" · ".join(_small_print(scored)))
 
 
-def metric(label, value, under, help=None):
+def metric(label, value, under, help=None, width=WIDTH):
     """A card: a number and, in small print, what to compare it with."""
-    st.metric(label, value, under, delta_color="off", delta_arrow="off", help=help, border=True, width=WIDTH)
+    st.metric(label, value, under, delta_color="off", delta_arrow="off", help=help, border=True, width=width)
 
 
 def _score(scored):

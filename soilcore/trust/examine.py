@@ -76,16 +76,21 @@ def _mean(values):
 
 
 def _met_before(model, y, di):
-    """Samples of the training table tell nothing new: the same value where all predictors are the same."""
+    """What tells little new: samples where all predictors are those of a training sample, with the same value or measured again."""
     if di is None or model.out_of_fold is None:
         return ()
     trained = np.sort(np.asarray(model.out_of_fold["observed"], float))
     place = np.searchsorted(trained, y).clip(1, len(trained) - 1)
     nearest = np.minimum(np.abs(trained[place] - y), np.abs(trained[place - 1] - y))
-    met = int(((di <= _SAME) & (nearest <= 1e-9 * np.abs(y))).sum())
-    if not met:
-        return ()
-    return (f"{met} of the {len(y)} samples were in the training table: the model has seen them, so these scores flatter it.",)
+    there = di <= _SAME
+    seen = there & (nearest <= 1e-9 * np.abs(y))
+    known, again = int(seen.sum()), int((there & ~seen).sum())
+    said = []
+    if known:
+        said.append(f"{known} of the {len(y)} samples were in the training table: the model has seen them, so these scores flatter it.")
+    if again:
+        said.append(f"{again} of the {len(y)} samples have all predictors of a training sample: they tell of places it knows, not of new ones.")
+    return tuple(said)
 
 
 def _warnings(row, n):

@@ -78,7 +78,8 @@ def test_the_button_scores_the_other_table_with_the_images_of_the_training(front
 
 def test_a_column_of_another_name_can_be_chosen_with_its_unit(front_door, add):
     test = trained_tab(front_door, add(target="lab_value"))
-    field(test, "Column to predict").set_value("lab_value").run()
+    field(test, "Column that was measured").set_value("lab_value").run()
+    assert field(test, "Its unit").options[0] == "not known"  # nothing is taken over from another column
     field(test, "Its unit").set_value("dS/m").run()
     assert not test.exception
     assert not test.error
@@ -111,6 +112,13 @@ def test_each_sample_is_drawn_with_its_interval_and_can_be_taken_along(front_doo
     behind = next(frame.value for frame in test.dataframe if list(frame.value.columns) == list(each))
     assert behind["row"].tolist() == each["row"]
     assert labels(test, "download_button").count("CSV") >= 2
+
+
+def test_the_same_places_measured_again_are_no_new_places(front_door, add):
+    project = add()
+    facts = score(project)
+    assert f"{facts['n']} of the {facts['n']} samples have all predictors of a training sample" in facts["warnings"][0]
+    assert "they tell of places it knows" in words(front_door("model", project=project.id))
 
 
 def test_warnings_are_said_in_words(front_door, add):
