@@ -34,6 +34,11 @@ def settings(table, args):
     )
 
 
+def number(value):
+    """A score, or a dash where it is not defined: no logarithm of a prediction of 0."""
+    return "-" if value is None else f"{value:.3f}"
+
+
 class Progress:
     """Prints a line when the message changes its first words, with the seconds so far."""
 
@@ -79,7 +84,7 @@ def main():
         )
     for row in facts["models"]:
         print(
-            f"  {row['name']:18s} R2 {row['r2']:.3f} RMSE {row['rmse']:.3f} MAE {row['mae']:.3f} R2 log10 {row['r2_log10']:.3f} {row['seconds']:.0f} s"
+            f"  {row['name']:18s} R2 {row['r2']:.3f} RMSE {row['rmse']:.3f} MAE {row['mae']:.3f} R2 log10 {number(row['r2_log10'])} {row['seconds']:.0f} s"
         )
     print(facts["verdict"])
     if args.json:
