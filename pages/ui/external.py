@@ -103,7 +103,15 @@ def _ask(name, inputs, model):
     answers = samples.ask_unit(places[1:], table, now)
     if table.has_places and table.crs is None:
         answers["crs"] = st.text_input("Reference system", placeholder="e.g. EPSG:32650", key=f"external.crs.{name}", width=460).strip() or None
+    st.caption(f"{messages.plain(_predicts(model.target))} Unit, extract and conversion must make this column the same quantity.")
     return Asked(name, replace(now, **answers))
+
+
+def _predicts(target):
+    """What the model predicts, as far as it is known."""
+    form = "" if target["form"] in (None, "as-measured") else f" as {target['form']}"
+    extract = f" (extract: {target['extract']})" if target["extract"] else ""
+    return f"The model predicts {target['column']}{form}{extract} in {target['unit'] or 'an unknown unit'}."
 
 
 def _sheet(name):

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui import messages
 from pages.ui.session import current_work
+from pages.ui.words import in_page
 from soilcore.core.errors import SoilcoreError
 from soilcore.project import jobs
 
@@ -145,7 +146,7 @@ def _ending(work, pages):
         elif status.state == "stopped":
             words.markdown(f":material/stop_circle: **{label}** was stopped after {lasted}; nothing was changed.")
         else:
-            words.markdown(f":material/error: **{label}** failed after {lasted}: {messages.plain(status.message)}")
+            words.markdown(f":material/error: **{label}** failed after {lasted}: {messages.plain(in_page(status.message))}")
             messages.findings(status.findings)
         button.button("Close", on_click=_dismiss, key="job.close", width="stretch")
 

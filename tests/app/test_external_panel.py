@@ -13,7 +13,7 @@ from soilcore.models.archive import load_model
 from soilcore.project import jobs
 from soilcore.project.settings import ExternalTask, TrainTask
 from tests.app.field import charts, field, finished_job, labels, shown, words
-from tests.app.helpers import button
+from tests.app.helpers import button, until_over
 
 SECOND = "second.csv"
 
@@ -74,6 +74,19 @@ def test_the_button_scores_the_other_table_with_the_images_of_the_training(front
     inputs = spec["settings"]["inputs"]
     assert (inputs["samples"], inputs["table"]["target"]) == (f"samples/{SECOND}", "ece_dS_m")
     assert inputs["scene"]["paths"] == ["scenes/scene.tif"]
+    assert "The model predicts ece_dS_m as ECe (extract: paste) in dS/m." in words(test).replace("\\", "")
+
+
+def test_another_quantity_is_refused_in_the_words_of_the_page(front_door, add):
+    project = add(target="lab_value")
+    test = trained_tab(front_door, project)
+    field(test, "Column that was measured").set_value("lab_value").run()
+    button(test, "Score it there").click().run()
+    assert until_over(test.session_state[session.KEY].job).state == "failed"
+    test.run()
+    assert not test.exception
+    assert "this table holds 'as-measured'" in words(test)
+    assert "“Convert to”" in words(test)
 
 
 def test_a_column_of_another_name_can_be_chosen_with_its_unit(front_door, add):
