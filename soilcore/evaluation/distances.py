@@ -31,7 +31,7 @@ def distance_curves(xy, splits, prediction_points=None):
     Raises
     ------
     SampleError
-        If fewer than two places are known, or the coordinates and the folds are not of the same samples.
+        If fewer than two places are known, no fold has known places on both sides, or the coordinates and the folds are not of the same samples.
     """
     xy = np.asarray(xy, dtype=float)
     if xy.shape != (splits.n_samples, 2):
@@ -61,6 +61,8 @@ def _test_to_training(xy, splits, known):
     for train, test in splits.folds():
         train, test = train[known[train]], test[known[test]]
         distances += [to_nearest(xy[test], xy[train])] if train.size and test.size else []
+    if not distances:
+        raise SampleError(f"All {known.sum()} samples with coordinates lie in one fold, so no distance from test to training is known.")
     return np.concatenate(distances)
 
 

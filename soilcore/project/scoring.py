@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from soilcore.core.errors import SettingsError
+from soilcore.core.errors import SampleError, SettingsError
 from soilcore.core.files import check_output, write_json
 from soilcore.core.progress import part, silent
 from soilcore.core.settings import to_plain
@@ -183,7 +183,7 @@ def _leakage(assessed):
 
 
 def _places_facts(prepared):
-    """Sampling design, distances and variogram of the target; None without places."""
+    """Sampling design, distances and variogram of the target; None without places, and where they are too few to speak of distances."""
     coordinates = prepared.splits.coordinates
     if coordinates is None:
         return {"design": None, "distances": None, "variogram": None}
@@ -191,9 +191,13 @@ def _places_facts(prepared):
     from soilcore.evaluation.sampling_design import detect_design
     from soilcore.evaluation.variogram import variogram_facts
 
+    try:
+        distances = distance_curves(coordinates, prepared.splits, prepared.places)
+    except SampleError:  # one place for all, or hardly any known: the scores stand without
+        distances = None
     return {
         "design": detect_design(coordinates, prepared.places),
-        "distances": distance_curves(coordinates, prepared.splits, prepared.places),
+        "distances": distances,
         "variogram": variogram_facts(coordinates, prepared.table.y),
     }
 

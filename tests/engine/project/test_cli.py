@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from soilcore.project.cli import LATER, main
@@ -397,3 +399,22 @@ def test_a_command_told_to_end_leaves_nothing_behind(tmp_path):
     assert process.returncode == 130
     assert "Stopped" in said
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("known", "scheme"),
+    [(0, "random"), (1, "random"), (15, "group:campaign")],
+    ids=["all samples in one place", "a single known place", "places of one campaign alone"],
+)
+def test_learners_are_scored_where_places_are_too_few_to_speak_of_distances(ask, tmp_path, known, scheme):
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame(generator.normal(size=(60, 2)), columns=["b1", "b2"]).assign(EC=lambda t: np.exp(t.b1), campaign=np.arange(60) // 15)
+    table["lon"], table["lat"] = (120.0, 33.0) if not known else generator.uniform([[119], [33]], [[120], [34]], (2, 60))
+    if known:
+        table.loc[known:, ["lon", "lat"]] = np.nan
+    table.to_csv(tmp_path / "table.csv", index=False)
+    named = ["--target", "EC", "--unit", "dS/m", "--extract", "1:5", "--x", "lon", "--y", "lat", "--crs", "EPSG:4326", "--columns", "b1,b2"]
+    learner = ["--models", "ridge", "--trials", "0", "--permutations", "0", "--cv", scheme, "--folds", "4"]
+    code, facts, _ = ask("compare", str(tmp_path / "table.csv"), *named, *learner)
+    assert code == 0 and facts["models"][0]["r2"] > 0.3
+    assert facts["distances"] is None and facts["design"]["kind"] in (None, "random", "clustered")
