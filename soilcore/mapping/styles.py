@@ -70,7 +70,8 @@ class Style:
             return "no value here"
         if self.kind == "classes":
             return self.labels[int(value)] if 0 <= int(value) < len(self.labels) else "no class here"
-        return f"{_short(value)} {self.unit}".strip()
+        unit = "sample" if self.unit == "samples" and value == 1 else self.unit
+        return f"{_short(value)} {unit}".strip()
 
 
 def class_style(scheme):
