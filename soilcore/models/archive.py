@@ -176,6 +176,8 @@ def load_model(folder):
 
 def _put_together(document, reader):
     facts = {name: document.get(name, _LATER_FACTS[name]) if name in _LATER_FACTS else document[name] for name in _FACTS}
+    if not isinstance(facts["trust"], dict):
+        raise TypeError("trust")
     if "arrays" in facts["folds"]:
         named = facts["folds"]
         facts["folds"] = {**{key: value for key, value in named.items() if key != "arrays"}, **reader.arrays(named["arrays"])}

@@ -15,6 +15,7 @@ import numpy as np
 
 from soilcore.core.errors import ModelError
 from soilcore.models.inputs import check_finite, column_names
+from soilcore.trust.rebuilt import numbers, put_together
 from soilcore.trust.weights import Weights, permutation_weights
 
 __all__ = ["AreaOfApplicability", "Weights", "applicability_of", "outlier_limit", "permutation_weights"]
@@ -163,7 +164,10 @@ class AreaOfApplicability:
         area, own = cls(), facts[FACTS]
         area.threshold_, area.mean_distance_, area.note_ = float(own["threshold"]), float(own["mean_distance"]), own["note"]
         area.weights_ = dict(zip(own["names"], own["weights"], strict=True))
-        area.centre_, area.scale_, area.train_, area.train_di_ = (np.asarray(arrays[name], float) for name in (CENTRE, SCALE, TRAIN, TRAIN_DI))
+        predictors, samples = len(own["names"]), len(arrays[TRAIN])
+        area.centre_, area.scale_ = (numbers(arrays[name], (predictors,), name) for name in (CENTRE, SCALE))
+        area.train_ = numbers(arrays[TRAIN], (samples, int((area.scale_ > 0).sum())), TRAIN)
+        area.train_di_ = numbers(arrays[TRAIN_DI], (samples,), TRAIN_DI)
         return area
 
     def _search(self, X, radius):
@@ -208,8 +212,16 @@ def applicability_of(model):
     Returns
     -------
     AreaOfApplicability or None
+
+    Raises
+    ------
+    ModelError
+        If what was stored does not belong together.
     """
-    return AreaOfApplicability.rebuilt(model.trust, model.trust_arrays) if FACTS in model.trust else None
+    if FACTS not in model.trust:
+        return None
+    with put_together("area of applicability"):
+        return AreaOfApplicability.rebuilt(model.trust, model.trust_arrays)
 
 
 def outlier_limit(dissimilarity):

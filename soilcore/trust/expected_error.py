@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from soilcore.core.errors import ModelError
+from soilcore.trust.rebuilt import numbers, put_together
 
 FACTS, KNOTS, ERRORS = "aoa.error", "aoa.error_di", "aoa.error_rmse"
 _SMALLEST_WINDOW = 10
@@ -95,7 +96,7 @@ class ExpectedError:
         """The object that gave these JSON values and arrays."""
         expected = cls()
         expected.largest_, expected.window_ = float(facts[FACTS]["largest"]), int(facts[FACTS]["window"])
-        expected.di_, expected.rmse_ = np.asarray(arrays[KNOTS], float), np.asarray(arrays[ERRORS], float)
+        expected.di_, expected.rmse_ = (numbers(arrays[name], (len(arrays[KNOTS]),), name) for name in (KNOTS, ERRORS))
         return expected
 
 
@@ -109,8 +110,16 @@ def expected_error_of(model):
     Returns
     -------
     ExpectedError or None
+
+    Raises
+    ------
+    ModelError
+        If what was stored does not belong together.
     """
-    return ExpectedError.rebuilt(model.trust, model.trust_arrays) if FACTS in model.trust else None
+    if FACTS not in model.trust:
+        return None
+    with put_together("expected errors"):
+        return ExpectedError.rebuilt(model.trust, model.trust_arrays)
 
 
 def _moving_mean(values, width):

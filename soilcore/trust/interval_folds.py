@@ -4,6 +4,7 @@ import numpy as np
 
 from soilcore.trust.conformal import conformal_rank, cv_plus_bounds, lower_rank
 from soilcore.trust.interval_base import Interval, OnModellingScale, look_at_places
+from soilcore.trust.rebuilt import numbers
 
 _VALUES = 4_000_000  # held at a time
 _PARTITION = 2000  # samples; beyond, bisection over the sorted errors of the folds is faster than sorting all of them for every pixel
@@ -95,4 +96,8 @@ class CvPlusInterval(Interval):
 
     @classmethod
     def _rebuilt(cls, common, facts, arrays, learners):
-        return cls(common, arrays["residuals"], arrays["folds"], [learners[f"fold{number}"] for number in range(facts["folds"])])
+        learners = [learners[f"fold{number}"] for number in range(facts["folds"])]
+        residuals, folds = (numbers(arrays[name], (common.n,), name) for name in ("residuals", "folds"))
+        if not np.isin(folds, np.arange(len(learners))).all():
+            raise ValueError(f"folds name others than the {len(learners)} there are")
+        return cls(common, residuals, folds, learners)

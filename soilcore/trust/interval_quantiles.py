@@ -7,6 +7,7 @@ import numpy as np
 from soilcore.trust.conformal import cqr_scores, split_quantile
 from soilcore.trust.interval_base import Interval
 from soilcore.trust.quantile_forest import QuantileForest
+from soilcore.trust.rebuilt import numbers
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99, 0.995)  # corrected each by itself; between them linear
 
@@ -97,7 +98,9 @@ class CqrInterval(QuantileForestInterval):
 
     @classmethod
     def _rebuilt(cls, common, facts, arrays, learners):
-        return cls(common, QuantileForest(learners["forest"], arrays["leaves"], arrays["z"]), arrays["corrections"])
+        return cls(
+            common, QuantileForest(learners["forest"], arrays["leaves"], arrays["z"]), numbers(arrays["corrections"], (len(LEVELS),), "corrections")
+        )
 
 
 def all_probabilities():

@@ -4,6 +4,7 @@ import numpy as np
 
 from soilcore.trust.conformal import conformal_rank, weighted_quantile
 from soilcore.trust.interval_base import Interval, OnModellingScale, look_at_places
+from soilcore.trust.rebuilt import numbers
 
 BANDWIDTH_NEIGHBOURS = 50
 MOST_NEIGHBOURS = 500  # at three times the distance of the 50th in the plane a sample weighs 1 %
@@ -50,7 +51,7 @@ class ConformalInterval(Interval):
 
     @classmethod
     def _rebuilt(cls, common, facts, arrays, learners):
-        return cls(common, arrays["scores"], facts["repeats"])
+        return cls(common, numbers(arrays["scores"], (facts["repeats"] * common.n,), "scores"), facts["repeats"])
 
 
 class SplitInterval(ConformalInterval):
@@ -82,7 +83,7 @@ class SplitInterval(ConformalInterval):
 
     @classmethod
     def _rebuilt(cls, common, facts, arrays, learners):
-        return cls(common, arrays["scores"], learners["centre"])
+        return cls(common, numbers(arrays["scores"], (common.n,), "scores"), learners["centre"])
 
 
 class LocalInterval(Interval):
@@ -142,7 +143,7 @@ class LocalInterval(Interval):
 
     @classmethod
     def _rebuilt(cls, common, facts, arrays, learners):
-        return cls(common, arrays["scores"], arrays["places"])
+        return cls(common, numbers(arrays["scores"], (common.n,), "scores"), numbers(arrays["places"], (common.n, 2), "places"))
 
 
 def _one_side(away, height):

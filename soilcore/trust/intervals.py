@@ -23,6 +23,7 @@ from soilcore.trust.interval_folds import CvPlusInterval
 from soilcore.trust.interval_quantiles import CqrInterval, QuantileForestInterval, all_probabilities, cqr_corrections
 from soilcore.trust.interval_residuals import ConformalInterval, LocalInterval, SplitInterval
 from soilcore.trust.quantile_forest import QuantileForest
+from soilcore.trust.rebuilt import put_together
 
 __all__ = ["METHODS", "Interval", "IntervalSettings", "fit_interval", "interval_of"]
 
@@ -94,17 +95,18 @@ def interval_of(model):
     Raises
     ------
     ModelError
-        If it is of a method this version does not know.
+        If it is of a method this version does not know, or what was stored does not belong together.
     """
     facts = model.trust.get(FACTS)
     if facts is None:
         return None
     kinds = {kind.method: kind for kind in _classes()}
-    if facts["method"] not in kinds:
-        raise ModelError(f"The model's intervals are made by {facts['method']!r}, which this version does not know. Known: {', '.join(kinds)}.")
-    floor = -np.inf if facts["floor"] is None else float(facts["floor"])
-    common = Common(float(facts["level"]), int(facts["n"]), floor, float(facts["outside_factor"]), facts["note"])
-    return kinds[facts["method"]]._rebuilt(common, facts, _own(model.trust_arrays), _own(model.trust_learners))
+    with put_together("intervals"):
+        if facts["method"] not in kinds:
+            raise ModelError(f"The model's intervals are made by {facts['method']!r}, which this version does not know. Known: {', '.join(kinds)}.")
+        floor = -np.inf if facts["floor"] is None else float(facts["floor"])
+        common = Common(float(facts["level"]), int(facts["n"]), floor, float(facts["outside_factor"]), facts["note"])
+        return kinds[facts["method"]]._rebuilt(common, facts, _own(model.trust_arrays), _own(model.trust_learners))
 
 
 def out_of_fold_errors(learner, evaluation):

@@ -221,3 +221,13 @@ def test_several_threads_may_ask_at_once(fitted):
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: area.dissimilarity(new), range(8)))
     assert all((answer == answers[0]).all() for answer in answers)
+
+
+def test_what_a_folder_holds_of_an_area_is_checked_before_it_is_used():
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    facts, arrays, _ = AreaOfApplicability().fit(X, np.arange(30) % 3).stored()
+    assert np.array_equal(applicability_of(FittedModel(None, "", {}, {}, {}, {}, {}, trust=facts, trust_arrays=arrays)).train_, arrays["aoa.train"])
+    damaged = [arrays | {name: array[..., :-1]} for name, array in arrays.items()] + [{}, arrays | {"aoa.scale": np.full(3, np.nan)}]
+    for stored in damaged:
+        with pytest.raises(ModelError, match="area of applicability cannot be put together"):
+            applicability_of(FittedModel(None, "", {}, {}, {}, {}, {}, trust=facts, trust_arrays=stored))

@@ -86,3 +86,10 @@ def test_it_comes_back_from_a_model_folder_as_it_was(tmp_path):
 def test_what_cannot_be_learnt_from_is_refused(di, error, words):
     with pytest.raises(ModelError, match=words):
         ExpectedError().fit(di, error)
+
+
+def test_what_a_folder_holds_of_expected_errors_is_checked_before_it_is_used():
+    facts, arrays, _ = ExpectedError().fit(np.arange(40.0), np.arange(40.0)).stored()
+    model = FittedModel(None, "", {}, {}, {}, {}, {}, trust=facts, trust_arrays=arrays | {"aoa.error_rmse": arrays["aoa.error_rmse"][:-1]})
+    with pytest.raises(ModelError, match="expected errors cannot be put together"):
+        expected_error_of(model)

@@ -326,3 +326,16 @@ def test_cqr_bounds_beyond_the_highest_level_are_infinite_even_where_quantiles_a
     interval = fit_interval(IntervalSettings("cqr", trees=20), ridge(), evaluated(ridge(), X, y), X)
     lower, upper = interval.bounds(X, np.full(60, 1.0), 0.999)
     assert np.isneginf(lower).all() and np.isposinf(upper).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_folder_holds_of_an_interval_is_checked_before_it_is_used(method, salt, made):
+    facts, arrays, learners = made[method].stored()
+    model = FittedModel(salt[0], "ridge", {}, {}, {}, {}, {}, trust=facts, trust_arrays=arrays, trust_learners=learners)
+    for name, array in arrays.items():
+        for damaged in (array[:-1], np.stack([array, array])):
+            with pytest.raises(ModelError, match=r"intervals cannot be put together|do not belong to"):
+                interval_of(replace(model, trust_arrays=arrays | {name: damaged}))
+    for facts in ({"interval": {"method": method}}, {"interval": 5}):
+        with pytest.raises(ModelError, match="intervals cannot be put together"):
+            interval_of(replace(model, trust=facts))
