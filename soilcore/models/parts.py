@@ -119,7 +119,7 @@ class PartReader:
         try:
             with np.load(io.BytesIO(self.content(name)), allow_pickle=False) as stored:
                 return {key: stored[key] for key in stored.files}
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
+        except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:  # a header may promise more than any memory holds
             raise ModelError(f"{name} is not a file of plain arrays ({error}).") from None
 
 

@@ -15,6 +15,7 @@ from soilcore.core.fingerprint import of_settings
 from soilcore.models import archive
 from soilcore.models.archive import FittedModel, load_model, save_model, training_envelope
 from soilcore.models.baselines import BestIndexModel, MeanModel
+from soilcore.models.parts import PartReader
 from soilcore.models.pipelines import TunedRegressor
 from soilcore.models.stacking import StackingModel
 from tests.engine.models.synthetic import SMALL, STACK, salinity, table
@@ -326,3 +327,12 @@ def test_a_forged_document_is_refused_in_words(stored, change):
     edit(stored, change)
     with pytest.raises((ModelError, SettingsError)):
         load_model(stored)
+
+
+def test_an_array_whose_header_promises_more_than_there_is_is_refused():
+    stream, content = io.BytesIO(), io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "<f8", "fortran_order": False, "shape": (10**14,)})
+    with zipfile.ZipFile(content, "w") as packed:
+        packed.writestr("a.npy", stream.getvalue() + bytes(8))
+    with pytest.raises(ModelError, match="not a file of plain arrays"):
+        PartReader({"a.npz": content.getvalue()}).arrays("a.npz")
