@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from soilcore.core.errors import SampleError
 from soilcore.core.progress import part, silent
 from soilcore.evaluation.metrics import interval_scores
 from soilcore.evaluation.protocol import evaluate, fit_clone, take
-from soilcore.evaluation.splits import Splits
+from soilcore.evaluation.splits import FEWEST_TRAINING, Splits
 from soilcore.trust.interval_base import IntervalSettings, OnModellingScale, check_level, floor_of, in_own_unit, on_modelling_scale, transform_of
 from soilcore.trust.interval_residuals import ConformalInterval
 from soilcore.trust.intervals import Common, fit_interval, out_of_fold_errors, outside_factor
@@ -198,6 +199,11 @@ def inner_splits(splits, train):
     -------
     Splits
         5 folds, fewer with fewer groups.
+
+    Raises
+    ------
+    SampleError
+        If the buffer leaves too few samples to train on.
     """
     from soilcore.evaluation.blocks import deal
 
@@ -208,7 +214,14 @@ def inner_splits(splits, train):
     dealt = deal(labels, folds, np.random.default_rng([splits.seed, train.size]))
     places = None if splits.coordinates is None else splits.coordinates[train]
     groups = None if splits.groups is None else labels
-    return Splits(splits.name, dealt[None, :], groups, f"{splits.label}, inside", seed=splits.seed, buffer=splits.buffer, coordinates=places)
+    inner = Splits(splits.name, dealt[None, :], groups, f"{splits.label}, inside", seed=splits.seed, buffer=splits.buffer, coordinates=places)
+    left = min(rows.size for rows, _ in inner.folds())
+    if splits.buffer and left < FEWEST_TRAINING:
+        raise SampleError(
+            f"These intervals are calibrated inside the training samples of each fold, where a buffer of {splits.buffer:g} m leaves {left} to train on; "
+            f"at least {FEWEST_TRAINING} are needed. Give a smaller --buffer, or use the intervals 'conformal'."
+        )
+    return inner
 
 
 def _distance_classes(splits):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from soilcore.core.errors import SettingsError
+from soilcore.core.errors import SampleError, SettingsError
 from soilcore.core.files import plain
 from soilcore.evaluation.metrics import interval_scores
 from soilcore.evaluation.protocol import evaluate
@@ -126,3 +126,11 @@ def test_infinite_intervals_are_counted_and_leave_no_width():
     assert facts["levels"][0]["infinite"] == 0
     with pytest.raises(SettingsError, match="between 0 and 1"):
         oof_bounds(evaluation, 1.0, learner=ridge())
+
+
+def test_a_buffer_that_leaves_nothing_inside_a_fold_is_said():
+    xy = np.random.default_rng(0).uniform(0, 10_000, (60, 2))
+    splits = make_splits(SplitSettings("block", folds=5, block_size=2500.0, buffer=3500.0), 60, coordinates=xy)
+    with pytest.raises(SampleError, match="smaller --buffer, or use the intervals 'conformal'"):
+        for train, _ in splits.folds():
+            inner_splits(splits, train)
