@@ -36,7 +36,7 @@ class AutoModel(Learner):
         Seconds after which no further member is fitted. If not given, 10 seconds of processor time, so that a busy machine changes nothing;
         for some thousand samples all members fit in, and then the result depends on the seed alone.
     jobs : int
-        Threads of members that run side by side. The result does not depend on it.
+        Threads of members that run side by side. The result does not depend on it, unless the time runs out (see `note_`).
     kinds : tuple of {"pls", "gp", "svr", "trees", "boosted"}
         What members there may be; all by default.
     least_weight : float
