@@ -4,6 +4,7 @@ from soilcore.models.auto_gp import Term
 from soilcore.models.auto_members import BoostedMember, GpMember, PlsMember, SvrMember, TreesMember
 
 KERNEL_ROWS = 2000  # above, nothing that needs a matrix of samples by samples
+PROCESS_ROWS = 300  # above, support vectors come first: the time of a Gaussian process grows with the cube, and not all would be reached
 
 
 def candidates(views, rows, grouped):
@@ -31,7 +32,10 @@ def candidates(views, rows, grouped):
     if views["trees"].shape[1]:
         members += [TreesMember("random forest", "trees", not grouped), BoostedMember("boosted trees", "trees")]
     if kernels:
-        members += _table_kernels(views) + [member for how in spectra for member in _spectral_kernels(views, how)]
+        of_spectra = [member for how in spectra for member in _spectral_kernels(views, how)]
+        if rows > PROCESS_ROWS:
+            of_spectra.sort(key=lambda member: isinstance(member, GpMember))
+        members += _table_kernels(views) + of_spectra
     note = "" if kernels else f"Gaussian processes and support vectors are left out above {KERNEL_ROWS} samples."
     return members, note
 

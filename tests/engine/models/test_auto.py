@@ -130,6 +130,15 @@ def test_targets_of_an_inner_fold_do_not_reach_its_own_predictions_by_the_models
             np.testing.assert_array_equal(after.predict({name: values[folds == 2] for name, values in views.items()}), first)
 
 
+def test_gaussian_processes_of_many_spectra_wait_for_what_is_quicker():
+    X, _ = spectra(30)
+    views = Views(list(X.columns)).fit(X.to_numpy())(X.to_numpy())
+    few, many = ([member.name for member in candidates(views, rows, False)[0]] for rows in (300, 301))
+    assert sorted(few) == sorted(many)
+    last_vectors = max(i for i, name in enumerate(many) if name.startswith("support vectors"))
+    assert last_vectors < min(i for i, name in enumerate(many) if name.startswith("Gaussian process"))
+
+
 def test_noise_shows_no_skill():
     scores = []
     for seed in range(3):
