@@ -81,6 +81,11 @@ class WithNeighbours(Learner):
         """What the learner inside can map beside its prediction."""
         return getattr(getattr(self, "learner_", self.learner), "extra_layers_", ())
 
+    @property
+    def edges_(self):
+        """Limits between the classes of a two-step learner inside; none for others. Maps name classes and probabilities by them."""
+        return getattr(self.learner_, "edges_", ())
+
     def _fit(self, X, z, y, groups, report, coordinates):
         if not self.kinds or (unknown := [kind for kind in self.kinds if kind not in KINDS]):
             given = ", ".join(map(repr, unknown)) if self.kinds else "none at all"

@@ -21,6 +21,7 @@ from soilcore.mapping.predict import MapSettings, predict_map
 from soilcore.mapping.tiles import style_of
 from soilcore.models.archive import FittedModel
 from soilcore.models.learner import Learner
+from soilcore.models.neighbour_learner import WithNeighbours
 from soilcore.models.pipelines import TunedRegressor
 from soilcore.models.two_step import TwoStepModel
 from soilcore.trust.applicability import AreaOfApplicability, applicability_of, permutation_weights
@@ -445,3 +446,15 @@ def test_two_steps_map_their_own_probabilities_classes_and_entropy(tmp_path, edg
     assert (classes.ravel()[~complete] == 255).all()
     assert set(np.unique(classes)) <= {*range(len(edges) + 1), 255}
     assert style_of(layer_path(out, "step_class")).labels[0] == f"up to {edges[0]:g} dS/m"
+
+
+def test_two_steps_that_know_their_neighbours_map_classes_and_their_own_probabilities(tmp_path):
+    places, X, y = samples(300)
+    two_steps = TwoStepModel(edges=(3.0,), classifier="logistic", regressor="ridge", trials=0)
+    learner = WithNeighbours(two_steps, kinds=("gi-star",)).fit(X, y, coordinates=places)
+    recipe = FeatureRecipe(columns=NAMES).to_dict()
+    model = FittedModel(learner, "dual-step", recipe, {"column": "ec", "unit": "dS/m"}, {}, {}, {}, plane="EPSG:32639")
+    out = tmp_path / "m.tif"
+    predict_map(model, scene(), MapSettings(str(out), thresholds=(3.0,)))
+    assert style_of(layer_path(out, "step_class")).labels[0] == "up to 3 dS/m"
+    np.testing.assert_allclose(read(out, threshold_key(3.0)), read(out, "p_high"), atol=1e-6)
