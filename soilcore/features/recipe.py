@@ -42,6 +42,26 @@ class FeatureSettings:
         Scaling of those columns: a name of the sensor table, or "reflectance".
     scale, offset : float, optional
         Their scaling where the sensor's does not apply.
+    terrain : tuple of str
+        Attributes of the elevation model that are predictors, or ``("all",)``; see `soilcore.features.terrain.ATTRIBUTES`.
+    terrain_slope, terrain_convention, terrain_smooth
+        How they are computed; see `soilcore.features.terrain.TerrainSettings`.
+    distances : tuple of str
+        Vector files: the distance to what they hold, in metres, each a predictor ``distance_FILE``.
+    climate : str, optional
+        Monthly climate: a folder, table or NetCDF file.
+    climate_months : int
+        Months before the date that are summarised.
+    series : str, optional
+        Vegetation series: start of season, start of peak and green-up speed become predictors.
+    series_index : str
+        Index computed where the series holds scenes.
+    season_start : int or "auto", optional
+        Day of the year a season may start; see `soilcore.features.phenology.PhenologySettings`.
+    max_days : int
+        How far in time imagery or a covariate may lie from a sample's date.
+    units : tuple of str
+        ``COVARIATE=UNIT``.
     """
 
     bands: bool = False
@@ -56,6 +76,18 @@ class FeatureSettings:
     sensor: str | None = None
     scale: float | None = None
     offset: float | None = None
+    terrain: tuple[str, ...] = ()
+    terrain_slope: str = "horn"
+    terrain_convention: str = "zt"
+    terrain_smooth: float = 0.0
+    distances: tuple[str, ...] = ()
+    climate: str | None = None
+    climate_months: int = 12
+    series: str | None = None
+    series_index: str = "NDVI"
+    season_start: int | str | None = None
+    max_days: int = 30
+    units: tuple[str, ...] = ()
 
     @property
     def names_nothing(self):
