@@ -72,14 +72,46 @@ def add_features(parser):
     )
     group.add_argument("--formula", action="append", default=[], metavar="NAME=EXPRESSION")
     add_covariates(group)
+    add_covariate_rules(group)
 
 
 def add_covariates(group):
-    """Rasters other than the scene."""
-    group.add_argument("--dem", metavar="FILE")
-    group.add_argument("--covariate", action="append", default=[], metavar="FILE[:categorical]")
-    group.add_argument("--climate", metavar="DIR")
-    group.add_argument("--series", metavar="DIR")
+    """Where predictors other than the scene's come from."""
+    group.add_argument("--dem", metavar="FILE", help="elevation model")
+    group.add_argument(
+        "--covariate",
+        action="append",
+        default=[],
+        metavar="FILE[:categorical]",
+        help="raster; a folder of rasters named by date or year is one covariate that changes",
+    )
+    group.add_argument("--distance", action="append", default=[], metavar="FILE", help="vector file: metres to what it holds")
+    group.add_argument("--climate", metavar="DIR", help="monthly climate: folder of tables, one table, or NetCDF")
+    group.add_argument("--series", metavar="DIR", help="vegetation series: start of season, start of peak and green-up speed")
+    group.add_argument("--max-days", type=int, metavar="N", help="how far in time imagery or covariates may lie from a date (default 30)")
+
+
+def add_covariate_rules(group):
+    """How predictors are derived from them; a map takes this from its model."""
+    group.add_argument("--terrain", metavar="A,B|all", help="attributes of the elevation model: slope_deg, aspect_deg, profile_curvature, twi ...")
+    group.add_argument("--terrain-slope", choices=("horn", "zt"), default="horn")
+    group.add_argument("--terrain-convention", choices=("zt", "arcgis", "geometric"), default="zt")
+    group.add_argument("--terrain-smooth", type=float, default=0.0, metavar="PX")
+    group.add_argument("--climate-months", type=int, default=12, metavar="N", help="months before the date that are summarised (default 12)")
+    group.add_argument("--series-index", default="NDVI", metavar="ID", help="index computed where the series holds scenes (default NDVI)")
+    group.add_argument("--season-start", metavar="DAY|auto", help="day of the year from which a season is looked for")
+    group.add_argument("--unit-of", action="append", default=[], metavar="COVARIATE=UNIT", help="unit of a covariate, for legends")
+
+
+def add_terrain(parser):
+    """How slope and curvatures are computed."""
+    parser.add_argument("--slope", choices=("horn", "zt"), default="horn", help="horn as GDAL (default), or Zevenbergen and Thorne")
+    parser.add_argument(
+        "--convention", choices=("zt", "arcgis", "geometric"), default="zt", help="form and sign of the curvatures (default zt: 1/m, convex positive)"
+    )
+    parser.add_argument(
+        "--smooth", type=float, default=0.0, metavar="PX", help="Gaussian smoothing before the curvatures, standard deviation in pixels"
+    )
 
 
 def add_folds(parser):
@@ -142,14 +174,9 @@ def input_settings(args):
     """Settings of the inputs, from parsed options."""
     from soilcore.project.settings import InputSettings
 
-    for option in ("climate", "series"):
-        if getattr(args, option, None):
-            from soilcore.core.errors import NotAvailableError
-
-            raise NotAvailableError(f"--{option} is not available yet. Use --covariate for rasters and --columns for table columns.")
     samples = getattr(args, "samples", None)
-    scene = _scene(args)
-    return InputSettings(samples, _table(args), scene, _features(args, scene), getattr(args, "aoi", None), getattr(args, "mask", None))
+    scene = scene_settings(args)
+    return InputSettings(samples, table_settings(args), scene, _features(args, scene), getattr(args, "aoi", None), getattr(args, "mask", None))
 
 
 def fit_settings(args):
@@ -208,12 +235,48 @@ def split_settings(args):
     return SplitSettings(args.cv, args.folds, args.repeats, args.block_size, args.buffer, args.seed)
 
 
+def season_start(text):
+    """Day of the year, "auto", or None where nothing was said."""
+    if text in (None, "auto"):
+        return text
+    if not text.isdigit() or not 1 <= int(text) <= 366:
+        raise SettingsError(f"--season-start must be a day of the year from 1 to 366, or auto; got {text!r}.")
+    return int(text)
+
+
+def dates_between(text):
+    """``"2025-01-01/2025-03-31"`` as two days of ISO form, or None."""
+    import datetime
+
+    if text is None:
+        return None
+    parts = text.split("/")
+    try:
+        first, last = (datetime.date.fromisoformat(part.strip()) for part in (parts if len(parts) == 2 else parts * 2))
+    except ValueError:
+        raise SettingsError(f"--dates must be two days such as 2025-01-01/2025-03-31; got {text!r}.") from None
+    if last < first:
+        raise SettingsError(f"--dates ends before it begins: {text!r}. Write the earlier day first.")
+    return str(first), str(last)
+
+
+def bbox(text):
+    """``"W,S,E,N"`` in degrees as four numbers, or None."""
+    if text is None:
+        return None
+    sides = tuple(_number(part, "--bbox", ", four of them: west,south,east,north") for part in words(text))
+    if len(sides) != 4 or not (-180 <= sides[0] < sides[2] <= 180 and -90 <= sides[1] < sides[3] <= 90):
+        raise SettingsError(f"--bbox must be west,south,east,north in degrees, west below east and south below north; got {text!r}.")
+    return sides
+
+
 def words(text):
     """``"A, B"`` as ``("A", "B")``."""
     return tuple(word.strip() for word in (text or "").split(",") if word.strip())
 
 
-def _table(args):
+def table_settings(args):
+    """How the table is to be read, from parsed options."""
     from dataclasses import fields
 
     from soilcore.data.samples import SampleSettings
@@ -221,7 +284,8 @@ def _table(args):
     return SampleSettings(**{field.name: getattr(args, field.name, None) for field in fields(SampleSettings)})
 
 
-def _scene(args):
+def scene_settings(args):
+    """Which imagery, from parsed options; None where there is none."""
     paths = tuple(getattr(args, "scene", ()) or ())
     if not paths:
         return None
@@ -236,9 +300,27 @@ def _features(args, scene):
 
     if not hasattr(args, "covariate"):
         return FeatureSettings()
-    rasters = FeatureSettings(covariates=tuple(args.covariate), dem=args.dem)
+    rasters = FeatureSettings(
+        covariates=tuple(args.covariate),
+        dem=args.dem,
+        distances=tuple(args.distance),
+        climate=args.climate,
+        series=args.series,
+        max_days=FeatureSettings.max_days if args.max_days is None else args.max_days,
+    )
     if not hasattr(args, "columns"):
         return rasters
+    rasters = replace(
+        rasters,
+        terrain=words(args.terrain),
+        terrain_slope=args.terrain_slope,
+        terrain_convention=args.terrain_convention,
+        terrain_smooth=args.terrain_smooth,
+        climate_months=args.climate_months,
+        series_index=args.series_index,
+        season_start=season_start(args.season_start),
+        units=tuple(args.unit_of),
+    )
     if args.columns and args.predictors:
         raise SettingsError("--columns and --predictors all exclude each other: name the columns, or take all.")
     sets = tuple(args.index_set) + ((f"existing17_{args.variant}", "novel4_lan2025") if args.variant else ())

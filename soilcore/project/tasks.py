@@ -4,7 +4,7 @@ from soilcore.core.errors import SettingsError
 from soilcore.core.files import plain
 from soilcore.core.progress import silent
 from soilcore.core.settings import from_plain
-from soilcore.project import demo, dual_step, hot_spots, scoring, steps
+from soilcore.project import demo, dual_step, hot_spots, imagery_tasks, scoring, steps
 from soilcore.project.settings import TASKS
 
 _RUNNERS = {
@@ -21,6 +21,11 @@ _RUNNERS = {
     "hot-spots": hot_spots.hot_spots,
     "external": steps.external,
     "map": steps.map_model,
+    "terrain": imagery_tasks.terrain,
+    "distance": imagery_tasks.distance,
+    "phenology": imagery_tasks.phenology,
+    "composite": imagery_tasks.composite,
+    "fetch": imagery_tasks.fetch,
 }
 
 

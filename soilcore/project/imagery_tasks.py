@@ -1,0 +1,122 @@
+"""Tasks that bring imagery and covariates into shape: settings in, facts out, as in `soilcore.project.steps`."""
+
+from pathlib import Path
+
+from soilcore.core.errors import SettingsError
+from soilcore.core.files import write_json
+from soilcore.core.progress import part, silent
+from soilcore.project.steps import run_file
+
+
+def terrain(task, report=silent):
+    """Derive slope, aspect, curvatures, wetness and position from an elevation model."""
+    from soilcore.features.terrain import ATTRIBUTES, TerrainSettings, write_terrain
+
+    settings = TerrainSettings(
+        slope=task.slope,
+        convention=task.convention,
+        smooth=task.smooth,
+        attributes=task.attributes or ATTRIBUTES,
+        flat=task.flat,
+        window=task.window,
+        overwrite=task.overwrite,
+        **({} if task.tpi_radius is None else {"tpi_radius": task.tpi_radius}),
+    )
+    grid = None if task.like is None else grid_like(task.like, task.trusted)
+    return _recorded("terrain", task, write_terrain(task.dem, task.out, settings, grid=grid, trusted=task.trusted, report=report))
+
+
+def distance(task, report=silent):
+    """Measure how far pixels are from the features of a vector file."""
+    from soilcore.features.distance import write_distance
+
+    grid = grid_like(task.like, task.trusted)
+    return _recorded("distance", task, write_distance(task.vector, grid, task.out, overwrite=task.overwrite, report=report))
+
+
+def phenology(task, report=silent):
+    """Find seasons in a vegetation series."""
+    from soilcore.data.index_series import open_index_series
+    from soilcore.features.phenology import PhenologySettings, write_phenology
+
+    names = ("index", "season_start", "sos", "sdps", "gus", "min_dates", "min_amplitude", "year", "window", "overwrite")
+    settings = PhenologySettings(**{name: getattr(task, name) for name in names})
+    series = open_index_series(task.series, index=task.index, crs=task.crs, scale=task.scale, trusted=task.trusted, report=part(report, 0, 0.1))
+    return _recorded("phenology", task, write_phenology(series, task.out, settings, report=part(report, 0.1, 0.9)))
+
+
+def composite(task, report=silent):
+    """Make one image of many dates, or one for each sampling campaign."""
+    from soilcore.data.scene_series import SceneSeries, open_scenes
+    from soilcore.features.composites import CompositeSettings, campaign_composites, make_composite
+
+    series = open_scenes(task.scene, part(report, 0, 0.1))
+    if not isinstance(series, SceneSeries):
+        raise SettingsError("Only one date was given, so there is nothing to combine. Name a folder of dated scenes with --scene, or several files.")
+    settings = CompositeSettings(method=task.method, dates=task.dates, min_valid=task.min_valid, window=task.window, overwrite=task.overwrite)
+    rest = part(report, 0.1, 0.9)
+    if task.samples is None:
+        facts = make_composite(series, task.out, settings, rest)
+    else:
+        facts = campaign_composites(series, _days(task), task.out, settings, task.max_days, rest)
+    return _recorded("composite", task, {**facts, "assumed": (*series.assumed, *facts.get("assumed", ()))})
+
+
+def _days(task):
+    from soilcore.data.dates import sample_dates
+    from soilcore.data.samples import read_samples
+
+    samples = read_samples(task.samples, task.table)
+    days = sample_dates(samples)
+    if days is None:
+        raise SettingsError(f"{task.samples!r} has no column of dates that is known, so there are no campaigns. Name it with --date.")
+    return days
+
+
+def fetch(task, report=silent):
+    """Search a STAC catalogue and fetch what it has."""
+    from soilcore.data.fetch import FetchSettings, fetch_scenes
+    from soilcore.data.stac import StacSettings, search_scenes
+
+    bbox, assumed = task.bbox, ()
+    if bbox is None:
+        bbox, assumed = _bbox_of_samples(task)
+    settings = StacSettings(task.url, task.collection, bbox, task.dates, task.cloud, task.limit)
+    found = search_scenes(settings, part(report, 0, 0.05))
+    hits = [hit.to_json() for hit in found.hits]
+    told = {"hits": hits, "bbox": bbox, "assumed": (*assumed, *found.assumed)}
+    if task.only_list:
+        return {"dir": None, "files": [], "skipped": [], "failed": [], **told}
+    to = FetchSettings(task.out, bands=task.bands or None, resolution=task.resolution, workers=task.workers, overwrite=task.overwrite)
+    facts = fetch_scenes(found, to, part(report, 0.05, 0.95))
+    return {**facts, **told, "assumed": (*told["assumed"], *facts.get("assumed", ()))}
+
+
+def _bbox_of_samples(task):
+    from soilcore.data.samples import read_samples
+    from soilcore.data.stac import samples_bbox
+
+    if task.samples is None:
+        raise SettingsError("It is not said where. Give --bbox west,south,east,north in degrees, or a table with --samples.")
+    bbox = samples_bbox(read_samples(task.samples, task.table), task.margin_m)
+    sides = ", ".join(f"{side:.4f}" for side in bbox)
+    return bbox, (f"area: the samples and {task.margin_m:g} m round them ({sides})",)
+
+
+def grid_like(path, trusted=False):
+    """Grid of a raster or product."""
+    from soilcore.data.imagery import SceneSettings
+    from soilcore.data.rasters import grid_of, opened_raster
+
+    if Path(path).is_dir():
+        from soilcore.data.scene_series import open_scenes
+
+        return open_scenes(SceneSettings((path,), trusted=trusted)).grid
+    with opened_raster(path, trusted) as dataset:
+        return grid_of(dataset, path)
+
+
+def _recorded(kind, task, facts):
+    """The facts, and a run file beside the result."""
+    write_json(Path(task.out).with_suffix(".run.json"), {**run_file(kind, task), "result": facts})
+    return facts
