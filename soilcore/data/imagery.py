@@ -140,13 +140,15 @@ class Scene:
         return preview(self, roles, size)
 
 
-def open_scene(settings, report=silent):
+def open_scene(settings, report=silent, glance=False):
     """Open imagery and decide what its values mean.
 
     Parameters
     ----------
     settings : SceneSettings
     report : Report
+    glance : bool
+        Look at four blocks of pixels only, as one of many scenes is opened whose files say how they store reflectance.
 
     Returns
     -------
@@ -180,7 +182,7 @@ def open_scene(settings, report=silent):
     sources = tuple(_file_source(file, differs, settings) for file, differs in zip(files, resampled, strict=True))
     bands = tuple(_band_source(band, role, settings) for band, role in kept)
     report(1, 2, "finding out how reflectance is stored")
-    pixels, missing = stored_facts(grid, sources, bands)
+    pixels, missing = stored_facts(grid, sources, bands, glance)
     reflective = {role: band for band, role in kept if is_reflective(role)}
     scaling, scaled, findings = decide_scaling(_scaling_inputs(settings, reflective, pixels, recognised.family, tags, grid))
     bands = tuple(_scaled(band, fact, scaling) for band, (fact, _) in zip(bands, kept, strict=True))

@@ -16,6 +16,7 @@ from soilcore.data.scaling_checks import (
     DN,
     LARGEST_REFLECTANCE,
     OFFSET_DN,
+    EmptySceneError,
     PixelFacts,
     Scaling,
     ScalingInputs,
@@ -25,7 +26,7 @@ from soilcore.data.scaling_checks import (
 )
 from soilcore.data.sensors import scaling_of_sensor, sensor_by_name
 
-__all__ = ["PixelFacts", "Scaling", "ScalingInputs", "decide_scaling"]
+__all__ = ["EmptySceneError", "PixelFacts", "Scaling", "ScalingInputs", "decide_scaling"]
 
 _LANDSAT_FLOOR_DN = 6500  # reflectance 0 is DN 7273 in Collection 2; deep shadow goes a little below
 
@@ -53,7 +54,7 @@ def decide_scaling(inputs):
         If the sensor is not known.
     """
     if not any(np.isfinite(facts.median) for facts in inputs.pixels.values()):
-        raise SceneError(
+        raise EmptySceneError(
             f"{inputs.source} holds no valid pixel in any band: all are no data. Check --nodata, and that the file was downloaded whole."
         )
     scale, offset, sensor, evidence, inferred = _decided(inputs)

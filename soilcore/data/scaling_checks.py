@@ -14,6 +14,10 @@ _NEGATIVE_FLOOR = -0.03  # noise around zero stays above this
 _TOP_OF_ATMOSPHERE_BLUE = 0.06  # the clear sky alone adds about 0.07-0.10 to blue
 
 
+class EmptySceneError(SceneError):
+    """No pixel of a scene holds a value: all are cloud, fill, or outside the scene."""
+
+
 @dataclass(frozen=True)
 class Scaling:
     """Reflectance = stored value * scale + offset.

@@ -8,14 +8,17 @@ from soilcore.data.scaling import PixelFacts
 
 WHOLE_PIXELS = 1 << 22  # up to 2048 x 2048 everything is looked at
 _BLOCKS_ASIDE, _BLOCK = 4, 256
+_GLANCE_ASIDE = 2  # blocks along a side when a glance is enough
+_FEW_PIXELS = 10_000  # fewer of them without cloud tell too little
 
 
-def sample_windows(grid):
-    """Windows that stand for a grid: all of a small one, else 16 blocks spread over it."""
-    if grid.height * grid.width <= WHOLE_PIXELS:
+def sample_windows(grid, glance=False):
+    """Windows that stand for a grid: all of a small one, else 16 blocks spread over it, or 4 for a glance."""
+    if grid.height * grid.width <= (_GLANCE_ASIDE**2 * _BLOCK**2 if glance else WHOLE_PIXELS):
         return tuple(grid.windows(512))
-    rows = np.linspace(0, max(0, grid.height - _BLOCK), _BLOCKS_ASIDE + 2)[1:-1].astype(int) // _BLOCK * _BLOCK
-    cols = np.linspace(0, max(0, grid.width - _BLOCK), _BLOCKS_ASIDE + 2)[1:-1].astype(int) // _BLOCK * _BLOCK
+    aside = _GLANCE_ASIDE if glance else _BLOCKS_ASIDE
+    rows = np.linspace(0, max(0, grid.height - _BLOCK), aside + 2)[1:-1].astype(int) // _BLOCK * _BLOCK
+    cols = np.linspace(0, max(0, grid.width - _BLOCK), aside + 2)[1:-1].astype(int) // _BLOCK * _BLOCK
     return tuple(
         Window(int(row), int(col), min(_BLOCK, grid.height - row), min(_BLOCK, grid.width - col))
         for row in np.unique(rows)
@@ -23,7 +26,7 @@ def sample_windows(grid):
     )
 
 
-def stored_facts(grid, files, bands):
+def stored_facts(grid, files, bands, glance=False):
     """Facts of every band's stored values.
 
     Parameters
@@ -31,6 +34,8 @@ def stored_facts(grid, files, bands):
     grid : Grid
     files : sequence of FileSource
     bands : sequence of BandSource
+    glance : bool
+        Look at four blocks only, unless clouds or the scene's edge hide all of them.
 
     Returns
     -------
@@ -39,16 +44,18 @@ def stored_facts(grid, files, bands):
     assumed : tuple of str
         What is taken as no data, in words with shares.
     """
-    values, causes = stored_values(grid, files, bands)
+    values, causes = stored_values(grid, files, bands, glance)
+    if glance and any(np.count_nonzero(np.isfinite(array)) < _FEW_PIXELS for array in values.values()):
+        values, causes = stored_values(grid, files, bands)
     return {name: PixelFacts.of(array) for name, array in values.items()}, _in_words(bands, causes, sum(map(np.size, values.values())))
 
 
-def stored_values(grid, files, bands):
+def stored_values(grid, files, bands, glance=False):
     """Stored values of the sampled windows, float64 with NaN where missing, and how many are missing for which cause."""
     parts = {band.name: [] for band in bands}
     causes = dict.fromkeys(("nodata", "zero", "infinite", "mask"), 0)
     with PixelReader(grid, files, bands) as reader:
-        for window in sample_windows(grid):
+        for window in sample_windows(grid, glance):
             for number in range(len(files)):
                 ours = [band for band in bands if band.file == number]
                 if not ours:
