@@ -35,7 +35,7 @@ class Derived:
     assumed: tuple[str, ...] = ()
 
 
-def derive(features, grid=None, trusted=True, report=silent):
+def derive(features, grid=None, report=silent):
     """Make every derived predictor that the settings ask for, or take it from the cache.
 
     Parameters
@@ -43,8 +43,6 @@ def derive(features, grid=None, trusted=True, report=silent):
     features : FeatureSettings
     grid : Grid, optional
         Of the map; distances need it. Terrain and seasons are computed on their own pixels first and laid onto it then.
-    trusted : bool
-        See `soilcore.data.imagery.SceneSettings`.
     report : Report
 
     Returns
@@ -60,7 +58,7 @@ def derive(features, grid=None, trusted=True, report=silent):
     wanted = [make for make, asked in makers if asked]
     specs, assumed = [], []
     for number, make in enumerate(wanted):
-        made, said = make(features, grid, trusted, part(report, number / len(wanted), 1 / len(wanted)))
+        made, said = make(features, grid, part(report, number / len(wanted), 1 / len(wanted)))
         specs += made
         assumed += said
     return Derived(tuple(specs), tuple(assumed))
@@ -127,7 +125,7 @@ def cache_folder():
     raise SettingsError(f"No folder for intermediate rasters can be written. Name one in the environment variable {CACHE_VARIABLE}.")
 
 
-def _terrain(features, grid, trusted, report):
+def _terrain(features, grid, report):
     from soilcore.features.terrain import ATTRIBUTES, TerrainSettings, write_terrain
 
     if features.dem is None:
@@ -144,11 +142,11 @@ def _terrain(features, grid, trusted, report):
         "smooth": features.terrain_smooth,
     }
     key = [how, list(wanted), content_of(features.dem), _grid_key(grid)]
-    path, said = _cached(key, lambda out: write_terrain(features.dem, out, settings, grid=grid, trusted=trusted, report=report))
+    path, said = _cached(key, lambda out: write_terrain(features.dem, out, settings, grid=grid, report=report))
     return _specs(path, how, wanted), said
 
 
-def _distances(features, grid, trusted, report):
+def _distances(features, grid, report):
     from soilcore.features.distance import write_distance
 
     if grid is None:
@@ -168,7 +166,7 @@ def _distance_name(vector):
     return f"distance_{stem}"
 
 
-def _seasons(features, grid, trusted, report):
+def _seasons(features, grid, report):
     from soilcore.data.index_series import open_index_series
     from soilcore.features.phenology import PhenologySettings, write_phenology
 
@@ -176,7 +174,7 @@ def _seasons(features, grid, trusted, report):
     settings = PhenologySettings(index=features.series_index, season_start=features.season_start, overwrite=True)
 
     def make(out):
-        series = open_index_series(features.series, index=features.series_index, trusted=trusted, report=part(report, 0, 0.2))
+        series = open_index_series(features.series, index=features.series_index, report=part(report, 0, 0.2))
         return write_phenology(series, out, settings, grid=grid, report=part(report, 0.2, 0.8))
 
     path, said = _cached([how, content_of(features.series), _grid_key(grid)], make)

@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from soilcore.core.errors import SampleError, SettingsError
-from soilcore.core.progress import silent
+from soilcore.core.progress import part, silent
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,9 @@ class Opened:
     Parameters
     ----------
     samples : SampleSet or None
-    scene : Scene or None
+    scene : Scene, SceneSeries or None
     covariates : CovariateStack or None
+    climate : Climate or None
     assumed : tuple of str
         What was inferred on the way.
     """
@@ -23,6 +24,7 @@ class Opened:
     samples: object = None
     scene: object = None
     covariates: object = None
+    climate: object = None
     assumed: tuple[str, ...] = ()
 
 
@@ -38,27 +40,54 @@ def open_inputs(inputs, report=silent):
     -------
     Opened
     """
-    samples = scene = covariates = None
+    samples = scene = None
     assumed = []
     if inputs.scene is not None:
-        from soilcore.data.imagery import open_scene
-
-        report(0, 3, "opening the scene")
-        scene = open_scene(inputs.scene)
+        scene = _scene(inputs, part(report, 0, 0.1))
         assumed += [*scene.assumed, *(f"{finding.message} {finding.fix}" for finding in scene.findings)]
-    if specs := covariate_specs(inputs.features):
-        from soilcore.data.covariates import open_covariates
-
-        report(1, 3, "opening the covariates")
-        covariates = open_covariates(specs, grid=scene.grid if scene is not None else None)
-        assumed += covariates.assumed
+    covariates, said = _covariates(inputs, scene, part(report, 0.1, 0.7))
+    climate = _climate(inputs.features, part(report, 0.8, 0.1))
+    assumed += [*said, *(climate.assumed if climate is not None else ())]
     if inputs.samples is not None:
         from soilcore.data.samples import read_samples
 
-        report(2, 3, "reading the samples")
+        report(0.9, 1, "reading the samples")
         samples = read_samples(inputs.samples, inputs.table)
         assumed += samples.assumed
-    return Opened(samples, scene, covariates, tuple(assumed))
+    return Opened(samples, scene, covariates, climate, tuple(assumed))
+
+
+def _scene(inputs, report):
+    """One scene, or scenes of several dates."""
+    from soilcore.data.imagery import open_scene
+
+    report(0, 1, "opening the scene")
+    return open_scene(inputs.scene)
+
+
+def _covariates(inputs, scene, report):
+    """Rasters as given, and those derived from them; a stack, or None, and what was decided."""
+    from soilcore.data.covariates import open_covariates
+    from soilcore.features.derived import derive
+
+    specs = covariate_specs(inputs.features)
+    grid = scene.grid if scene is not None else None
+    if grid is None and specs:
+        grid = open_covariates(specs).grid
+    derived = derive(inputs.features, grid, part(report, 0, 0.9))
+    if not (specs or derived.specs):
+        return None, ()
+    report(0.9, 1, "opening the covariates")
+    stack = open_covariates((*specs, *derived.specs), grid=grid)
+    return stack, (*derived.assumed, *stack.assumed)
+
+
+def _climate(features, report):
+    if features.climate is None:
+        return None
+    from soilcore.data.climate import open_climate
+
+    return open_climate(features.climate, report)
 
 
 def covariate_specs(features):
