@@ -70,7 +70,7 @@ def as_trained(features, recipe):
     Parameters
     ----------
     features : FeatureSettings
-        Of the map: which files there are.
+        Which files there are.
     recipe : FeatureRecipe
 
     Returns
