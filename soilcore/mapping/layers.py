@@ -62,6 +62,11 @@ class LayerKind:
         """Whether its values are class numbers."""
         return self.id in ("class", STEP_CLASS) or bool(self.labels)
 
+    @property
+    def is_share(self):
+        """Whether the values are probabilities, shown in percent."""
+        return self.id in (_P_GT, _P_CLASS, "p_high")
+
     def unit_of(self, target_unit):
         """Unit of the values, given that of the target."""
         return (target_unit or "") if self.unit == "target" else self.unit

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -94,7 +95,7 @@ class MapRasters:
             return Style("classes", colors=kind.colors or ramp_stops(CLASSES, len(labels)), labels=labels)
         unit = kind.unit_of(self.model.target.get("unit"))
         limits = kind.limits or self._limits(key)
-        return value_style(*limits, unit, kind.ramp)
+        return replace(value_style(*limits, unit, kind.ramp), percent=kind.is_share)
 
     def title(self, key):
         """What a layer shows, in words, with level, threshold and unit filled in."""

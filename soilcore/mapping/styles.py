@@ -31,6 +31,8 @@ class Style:
         Of the values; empty when there is none.
     bands : tuple of int
         Bands shown, from 1: one, or three for rgb.
+    percent : bool
+        Whether values from 0 to 1 are told in percent.
     """
 
     kind: str = "continuous"
@@ -41,6 +43,7 @@ class Style:
     labels: tuple[str, ...] = ()
     unit: str = ""
     bands: tuple[int, ...] = (1,)
+    percent: bool = False
 
     def __post_init__(self):
         if self.kind not in KINDS:
@@ -57,7 +60,7 @@ class Style:
             return tuple(zip(self.colors, self.labels, strict=True))
         if self.kind == "rgb":
             return ()
-        return tuple((color, f"{_short(value)} {self.unit}".strip()) for value, color in self.stops(5))
+        return tuple((color, self.number_of(value)) for value, color in self.stops(5))
 
     def stops(self, count=_STOPS):
         """`count` pairs of value and colour along a continuous ramp."""
@@ -70,6 +73,12 @@ class Style:
             return "no value here"
         if self.kind == "classes":
             return self.labels[int(value)] if 0 <= int(value) < len(self.labels) else "no class here"
+        return self.number_of(value)
+
+    def number_of(self, value):
+        """A value with its unit, or in percent."""
+        if self.percent:
+            return f"{100 * value:.0f} %"
         unit = "sample" if self.unit == "samples" and value == 1 else self.unit
         return f"{_short(value)} {unit}".strip()
 
@@ -147,7 +156,7 @@ def qgis_style(style):
         ElementTree.SubElement(renderer, "rasterTransparency")
         shader = ElementTree.SubElement(ElementTree.SubElement(renderer, "rastershader"), "colorrampshader", _shader(style))
         for value, color in style.stops():
-            ElementTree.SubElement(shader, "item", value=_exact(value), color=color, alpha="255", label=f"{_short(value)} {style.unit}".strip())
+            ElementTree.SubElement(shader, "item", value=_exact(value), color=color, alpha="255", label=style.number_of(value))
     for name in ("brightnesscontrast", "huesaturation", "rasterresampler"):
         ElementTree.SubElement(pipe, name)
     ElementTree.SubElement(root, "blendMode").text = "0"
@@ -169,7 +178,7 @@ def layer_descriptor(style, name):
         entries = [(str(number), color, label) for number, (color, label) in enumerate(style.entries)]
     else:
         colors = ElementTree.SubElement(symbolizer, "ColorMap", type="ramp")
-        entries = [(_exact(value), color, f"{_short(value)} {style.unit}".strip()) for value, color in style.stops()]
+        entries = [(_exact(value), color, style.number_of(value)) for value, color in style.stops()]
     for quantity, color, label in entries:
         ElementTree.SubElement(colors, "ColorMapEntry", color=color, quantity=quantity, label=label, opacity="1")
     return root

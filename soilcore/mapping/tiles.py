@@ -14,6 +14,7 @@ from pyproj import CRS, Transformer
 
 from soilcore.core.errors import SettingsError
 from soilcore.data.rasters import opened_raster, reading
+from soilcore.mapping.layers import layer_kind
 from soilcore.mapping.ramps import rgb_of
 from soilcore.mapping.styles import Style, class_style, value_style
 
@@ -168,7 +169,8 @@ def _said_style(raster, band, ramp):
         colors = raster.colormap(1)
         return Style("classes", colors=tuple("#{:02x}{:02x}{:02x}".format(*colors[number][:3]) for number in range(len(labels))), labels=labels)
     low, high = float(tags["SOILCORE_STYLE_LOW"]), float(tags["SOILCORE_STYLE_HIGH"])
-    return Style("continuous", low, high, ramp or tags["SOILCORE_STYLE_RAMP"], unit=raster.units[band - 1] or "", bands=(band,))
+    percent = layer_kind(tags["SOILCORE_LAYER"]).is_share
+    return Style("continuous", low, high, ramp or tags["SOILCORE_STYLE_RAMP"], unit=raster.units[band - 1] or "", bands=(band,), percent=percent)
 
 
 def _warped(raster, style, bounds, northing):

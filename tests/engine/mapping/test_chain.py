@@ -9,9 +9,10 @@ from soilcore.data.covariates import open_covariates, parse_covariate
 from soilcore.data.imagery import SceneSettings, open_scene
 from soilcore.data.regions import Region
 from soilcore.data.samples import SampleSettings, read_samples
-from soilcore.features.recipe import FeatureSettings, make_table
+from soilcore.features.recipe import FeatureSettings
 from soilcore.features.selection import choose_features
 from soilcore.features.source import FeatureSource
+from soilcore.features.table import make_table
 from soilcore.mapping.predict import MapSettings, predict_map
 from soilcore.mapping.tiles import style_of, value_at
 from soilcore.models.archive import FittedModel

@@ -457,4 +457,6 @@ def test_two_steps_that_know_their_neighbours_map_classes_and_their_own_probabil
     out = tmp_path / "m.tif"
     predict_map(model, scene(), MapSettings(str(out), thresholds=(3.0,)))
     assert style_of(layer_path(out, "step_class")).labels[0] == "up to 3 dS/m"
+    assert style_of(layer_path(out, "p_high")).text_of(0.25) == "25 %"
+    assert not style_of(layer_path(out, "entropy")).percent
     np.testing.assert_allclose(read(out, threshold_key(3.0)), read(out, "p_high"), atol=1e-6)
