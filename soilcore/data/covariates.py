@@ -1,4 +1,7 @@
-"""Covariates: any raster laid onto the reference grid, continuous ones by bilinear interpolation, categories by nearest neighbour."""
+"""Covariates: any raster laid onto the reference grid, continuous ones by bilinear interpolation, categories by nearest neighbour.
+
+A folder of rasters named by date or year is one covariate that changes: samples read the raster of their own date, a map that of a stated one.
+"""
 
 import re
 from contextlib import contextmanager
@@ -12,6 +15,7 @@ from soilcore.core import fingerprint
 from soilcore.core.errors import SceneError, SettingsError
 from soilcore.core.grids import Grid
 from soilcore.core.progress import silent
+from soilcore.data.dynamic import MAX_DAYS, Timeline, dated_files
 from soilcore.data.pixels import BandSource, FileSource, PixelReader, laid_onto, sample_places
 from soilcore.data.rasters import check_complete, grid_of, opened_raster, same_crs, same_grid
 
@@ -22,7 +26,7 @@ _SUFFIX = re.compile(r":([A-Za-z]+)$")
 
 @dataclass(frozen=True)
 class CovariateSpec:
-    """One raster that serves as predictor.
+    """One raster, or one folder of dated rasters, that serves as predictor.
 
     Parameters
     ----------
@@ -33,12 +37,60 @@ class CovariateSpec:
         Codes of classes rather than amounts: nearest neighbour, one 0/1 predictor per class.
     band : int, optional
         Only this band, from 1; all if not given.
+    unit : str, optional
+        Of its values; what the file says of itself if not given.
+    made : dict, optional
+        How the raster was computed, where it was: the quantity and its settings, as JSON values.
+    when : {"static", "date", "year"}
+        Whether it changes with time; found out when it is opened.
     """
 
     path: str
     name: str
     categorical: bool = False
     band: int | None = None
+    unit: str | None = None
+    made: dict | None = field(default=None, hash=False)
+    when: str = "static"
+
+
+@dataclass(frozen=True)
+class DatedRasters:
+    """Rasters of one covariate, or of several where they have several bands, one raster per date.
+
+    Parameters
+    ----------
+    source : str
+        Folder.
+    timeline : Timeline
+    names : tuple of str
+        Of the covariates.
+    files : tuple of FileSource
+        One per date.
+    bands : tuple of tuple of BandSource
+        Per date, those of its file.
+    """
+
+    source: str
+    timeline: Timeline
+    names: tuple[str, ...]
+    files: tuple[FileSource, ...] = field(repr=False)
+    bands: tuple[tuple[BandSource, ...], ...] = field(repr=False)
+
+    @property
+    def what(self):
+        """What changes, for messages."""
+        return f"The covariate {self.names[0]!r}" if len(self.names) == 1 else f"The folder {Path(self.source).name!r}"
+
+    def sample(self, grid, x, y, crs, days):
+        """Values under points, each of the raster of its own date: float64 of shape (n, n_names), NaN where there is none."""
+        out = np.full((len(x), len(self.names)), np.nan)
+        picked = self.timeline.pick(days)
+        for index in np.unique(picked[picked >= 0]):
+            ours = picked == index
+            with PixelReader(grid, (self.files[index],), self.bands[index]) as reader:
+                out[ours] = sample_places(reader, x[ours], y[ours], crs)
+        return out
 
 
 @dataclass(frozen=True)
@@ -54,7 +106,9 @@ class CovariateStack:
     assumed : tuple of str
         Which rasters were laid onto the grid, and how.
     files, bands : tuple
-        Where the pixels are.
+        Where the pixels are of what does not change.
+    dynamic : tuple of DatedRasters
+        What changes with time. Windows are read from the stack of one date, see `at`.
     """
 
     grid: Grid
@@ -62,16 +116,48 @@ class CovariateStack:
     assumed: tuple[str, ...] = ()
     files: tuple[FileSource, ...] = field(default=(), repr=False)
     bands: tuple[BandSource, ...] = field(default=(), repr=False)
+    dynamic: tuple[DatedRasters, ...] = field(default=(), repr=False)
 
     @property
     def names(self):
         """Names of the covariates, in the order of the first axis of a window."""
         return tuple(spec.name for spec in self.specs)
 
+    @property
+    def changing(self):
+        """Names of the covariates that change with time."""
+        return tuple(name for each in self.dynamic for name in each.names)
+
+    def at(self, date):
+        """The covariates of one date, none of which changes any more.
+
+        Parameters
+        ----------
+        date : str or datetime.date
+            A day, or a year alone.
+
+        Returns
+        -------
+        CovariateStack
+
+        Raises
+        ------
+        SceneError
+            If a covariate has no raster near enough, naming the dates it has.
+        """
+        files, found, said = list(self.files), {band.name: band for band in self.bands}, []
+        for each in self.dynamic:
+            index = each.timeline.at(date, each.what)
+            found |= {band.name: replace(band, file=len(files)) for band in each.bands[index]}
+            files.append(each.files[index])
+            said.append(f"{', '.join(each.names)} of {Path(each.files[index].path).name}")
+        return replace(self, assumed=(*self.assumed, *said), files=tuple(files), bands=tuple(found[name] for name in self.names), dynamic=())
+
     @cached_property
     def fingerprint(self):
         """sha256 of the files' bytes, the specs and the grid; computed when first asked for."""
-        content = [fingerprint.of_file(file.path) for file in self.files]
+        dated = [file for each in self.dynamic for file in each.files]
+        content = [fingerprint.of_file(file.path) for file in (*self.files, *dated)]
         specs = [(spec.name, spec.categorical, spec.band) for spec in self.specs]
         return fingerprint.of_settings(content, specs, self.grid.shape, tuple(self.grid.transform), self.grid.crs.to_wkt())
 
@@ -83,7 +169,16 @@ class CovariateStack:
         ------
         PixelReader
             ``.read(window)`` gives float32 of shape (covariate, row, column), NaN where missing.
+
+        Raises
+        ------
+        SettingsError
+            If a covariate changes with time, so that a date must be chosen first.
         """
+        if self.dynamic:
+            raise SettingsError(
+                f"{self.dynamic[0].what} changes with time. State the date of the map with --date; {_days_there_are(self.dynamic[0])}."
+            )
         with PixelReader(self.grid, self.files, self.bands) as reader:
             yield reader
 
@@ -92,10 +187,36 @@ class CovariateStack:
         with self.reader() as reader:
             return reader.read(window, names)
 
-    def sample(self, x, y, crs=None):
-        """Values under points, float64 of shape (n, n_covariates): exactly what `read` gives at their pixels; NaN outside."""
-        with self.reader() as reader:
-            return sample_places(reader, x, y, crs)
+    def sample(self, x, y, crs=None, days=None):
+        """Values under points: exactly what `read` gives at their pixels, on their dates.
+
+        Parameters
+        ----------
+        x, y : array-like of shape (n,)
+        crs : pyproj.CRS, optional
+            Of the points; the grid's own if not given.
+        days : array-like of datetime64[D], shape (n,), optional
+            Needed where a covariate changes with time.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, n_covariates)
+            NaN outside, where missing, and where a covariate has no raster near enough to the day.
+
+        Raises
+        ------
+        SettingsError
+            If a covariate changes with time and no days are given.
+        """
+        x, y = np.asarray(x, float), np.asarray(y, float)
+        if self.dynamic and days is None:
+            raise SettingsError(f"{self.dynamic[0].what} changes with time, so every place needs a date; {_days_there_are(self.dynamic[0])}.")
+        found = {}
+        with PixelReader(self.grid, self.files, self.bands) as reader:
+            found |= dict(zip((band.name for band in self.bands), sample_places(reader, x, y, crs).T, strict=True))
+        for each in self.dynamic:
+            found |= dict(zip(each.names, each.sample(self.grid, x, y, crs, days).T, strict=True))
+        return np.stack([found[name] for name in self.names], axis=1)
 
     def categories(self, name, report=silent):
         """Codes that a categorical covariate holds on the grid, for one-hot predictors.
@@ -116,18 +237,21 @@ class CovariateStack:
             If it holds more than 256 different values, or values that are no whole numbers.
         """
         found = set()
+        sources = [((self.files), self.bands), *((each.files[k : k + 1], bands) for each in self.dynamic for k, bands in enumerate(each.bands))]
+        sources = [(files, bands) for files, bands in sources if name in (band.name for band in bands)]
         windows = list(self.grid.windows())
-        with self.reader() as reader:
-            for done, window in enumerate(windows):
-                report(done, len(windows), f"listing the classes of {name}")
-                values = reader.read(window, (name,))
-                found.update(np.unique(values[np.isfinite(values)]).tolist())
-                _check_codes(found, name)
+        for number, (files, bands) in enumerate(sources):
+            with PixelReader(self.grid, files, bands) as reader:
+                for done, window in enumerate(windows, start=number * len(windows)):
+                    report(done, len(windows) * len(sources), f"listing the classes of {name}")
+                    values = reader.read(window, (name,))
+                    found.update(np.unique(values[np.isfinite(values)]).tolist())
+                    _check_codes(found, name)
         return tuple(sorted(int(code) for code in found))
 
 
 def parse_covariate(text):
-    """``"FILE"`` or ``"FILE:categorical"`` as a `CovariateSpec` named after the file.
+    """``"FILE"`` or ``"FILE:categorical"`` as a `CovariateSpec` named after the file; a folder of dated rasters likewise.
 
     Raises
     ------
@@ -142,10 +266,11 @@ def parse_covariate(text):
         path, categorical = path[: suffix.start()], True
     if not path:
         raise SettingsError("A covariate needs a file: --covariate FILE, or FILE:categorical.")
-    return CovariateSpec(path, _plain(Path(path).stem), categorical)
+    name = Path(path).resolve().name if Path(path).is_dir() else Path(path).stem
+    return CovariateSpec(path, _plain(name), categorical)
 
 
-def open_covariates(specs, grid=None, report=silent):
+def open_covariates(specs, grid=None, report=silent, max_days=MAX_DAYS):
     """Open covariates on one grid.
 
     Parameters
@@ -154,6 +279,8 @@ def open_covariates(specs, grid=None, report=silent):
     grid : Grid, optional
         That of the scene. Without one the first covariate's grid is the reference, whatever its reference system.
     report : Report
+    max_days : int
+        How far the raster of a covariate that changes by date may lie from a day.
 
     Returns
     -------
@@ -164,29 +291,76 @@ def open_covariates(specs, grid=None, report=silent):
     UnreadableError
         If a file is missing, no raster, damaged or cut off.
     SceneError
-        If a raster lies nowhere on earth, or nowhere on the grid.
+        If a raster lies nowhere on earth, or nowhere on the grid, or a folder's rasters cannot be dated.
     SettingsError
         If two covariates have one name.
     """
     specs = tuple(specs)
     if not specs:
         raise SettingsError("No covariate was given. Name a raster with --covariate.")
-    expanded, files, bands, assumed = [], [], [], []
+    if max_days < 0:
+        raise SettingsError(f"--max-days {max_days} is not possible. Give 0 or more days.")
+    expanded, files, bands, dynamic, assumed = [], [], [], [], []
     for number, spec in enumerate(specs):
         report(number, len(specs), f"opening {Path(spec.path).name}")
-        with opened_raster(spec.path, what="covariate") as dataset:
-            check_complete(dataset)
-            own = grid_of(dataset, spec.path)
-            grid = grid or own
-            file = _file(spec, dataset, own, grid)
-            if file.resampling:
+        if Path(spec.path).is_dir():
+            grid, ours, dated, said = _opened_folder(spec, grid, max_days)
+            dynamic.append(dated)
+            assumed += said
+        else:
+            grid, ours, file, its_bands = _opened_file(spec, grid)
+            if file.resampling and file not in files:
                 assumed.append(f"{Path(spec.path).name} laid onto the grid of the map ({file.resampling})")
-            ours = _expanded(spec, dataset)
-            expanded += ours
-            bands += [_band(each, number, dataset) for each in ours]
-            files.append(file)
+            if file not in files:
+                files.append(file)
+            bands += [replace(band, file=files.index(file)) for band in its_bands]
+        expanded += ours
     _check_names(expanded)
-    return CovariateStack(grid, tuple(expanded), tuple(assumed), tuple(files), tuple(bands))
+    return CovariateStack(grid, tuple(expanded), tuple(assumed), tuple(files), tuple(bands), tuple(dynamic))
+
+
+def _opened_file(spec, grid):
+    """Grid of the stack, one spec per band, the file, and its bands."""
+    with opened_raster(spec.path, what="covariate") as dataset:
+        check_complete(dataset)
+        own = grid_of(dataset, spec.path)
+        grid = grid or own
+        file = _file(spec, dataset, own, grid)
+        ours = _expanded(spec, dataset)
+        return grid, ours, file, tuple(_band(each, 0, dataset) for each in ours)
+
+
+def _opened_folder(spec, grid, max_days):
+    """Like `_opened_file` for a folder of dated rasters; their grids may differ."""
+    paths, days, when, said = dated_files(spec.path)
+    first, files, bands = None, [], []
+    for path in paths:
+        grid, ours, file, its_bands = _opened_file(replace(spec, path=str(path)), grid)
+        first = first or (path, ours)
+        _check_alike(first, path, ours)
+        files.append(file)
+        bands.append(its_bands)
+    timeline = Timeline(days, when, max_days)
+    specs = [replace(each, path=spec.path, when=when) for each in first[1]]
+    dated = DatedRasters(spec.path, timeline, tuple(each.name for each in specs), tuple(files), tuple(bands))
+    assumed = [f"{', '.join(dated.names)}: {len(paths)} rasters {said}, {timeline.listed()}"]
+    if laid := [file for file in files if file.resampling]:
+        assumed.append(f"{len(laid)} of the {len(files)} rasters in {Path(spec.path).name} laid onto the grid of the map ({laid[0].resampling})")
+    return grid, specs, dated, assumed
+
+
+def _check_alike(first, path, ours):
+    path_0, specs_0 = first
+    if [(each.name, each.unit) for each in specs_0] != [(each.name, each.unit) for each in ours]:
+        there, here = (", ".join(f"{each.name} ({each.unit})" if each.unit else each.name for each in specs) for specs in (specs_0, ours))
+        raise SceneError(
+            f"The rasters in {str(path.parent)!r} are not of one kind: {path_0.name!r} holds {there}; {path.name!r} holds {here}. "
+            "Every date needs the same bands and units."
+        )
+
+
+def _days_there_are(dated):
+    return f"there are {dated.timeline.listed()}"
 
 
 def _file(spec, dataset, own, grid):
@@ -237,12 +411,18 @@ def _expanded(spec, dataset):
     if spec.band is not None:
         if not 1 <= spec.band <= dataset.count:
             raise SettingsError(f"The covariate {str(spec.path)!r} has {dataset.count} bands, not a band {spec.band}.")
-        return [spec]
+        return [_with_unit(spec, dataset)]
     if dataset.count == 1:
-        return [replace(spec, band=1)]
+        return [_with_unit(replace(spec, band=1), dataset)]
     described = [_plain(text or "") for text in dataset.descriptions]
     usable = all(described) and len(set(described)) == len(described)
-    return [replace(spec, name=described[number - 1] if usable else f"{spec.name}_{number}", band=number) for number in dataset.indexes]
+    named = [replace(spec, name=described[number - 1] if usable else f"{spec.name}_{number}", band=number) for number in dataset.indexes]
+    return [_with_unit(each, dataset) for each in named]
+
+
+def _with_unit(spec, dataset):
+    """The spec with the unit the file states of its band, unless somebody stated one."""
+    return spec if spec.unit else replace(spec, unit=(dataset.units[spec.band - 1] or "").strip() or None)
 
 
 def _band(spec, file, dataset):

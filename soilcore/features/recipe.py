@@ -4,16 +4,16 @@ Bands become float32 reflectance before anything is computed from them, in a tab
 pixel under it to the last bit, and a tree sends both the same way.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 import pandas as pd
 
 from soilcore.core import fingerprint
-from soilcore.core.errors import FeatureError, ModelError
-from soilcore.core.findings import Finding
+from soilcore.core.errors import ModelError
 from soilcore.features.formula import parse_named_formula
 from soilcore.features.indices import check_bands, compute_indices, index_by_id
+from soilcore.features.joining import Joined, numbers_of
 
 DEFAULT_INDEX_SETS = ("existing17_literature", "novel4_lan2025")
 
@@ -105,10 +105,19 @@ class CovariateUse:
         Name of the covariate.
     categories : tuple of int
         Codes met in training, one 0/1 column each; empty for a continuous covariate.
+    when : {"static", "date", "year"}
+        Whether it changed with time in training.
+    made : dict, optional
+        How its raster was computed, where it was: the quantity and its settings.
+    unit : str, optional
+        Of its values.
     """
 
     name: str
     categories: tuple[int, ...] = ()
+    when: str = "static"
+    made: dict | None = field(default=None, hash=False)
+    unit: str | None = None
 
     @property
     def columns(self):
@@ -136,6 +145,16 @@ class FeatureRecipe:
     sensor : str or None
     scale, offset : float
         Reflectance = stored value * scale + offset.
+    scene_when : {"static", "date", "year"}
+        Whether every sample had the scene of its own date or year.
+    climate : tuple of str
+        Summaries of monthly climate.
+    climate_when : {"static", "date"}
+        Whether they are of the months before a date, or of all months there are.
+    climate_months : int
+        How many months before the date.
+    max_days : int
+        How far in time imagery or a covariate could lie from a sample's date.
     """
 
     bands: tuple[str, ...] = ()
@@ -147,12 +166,17 @@ class FeatureRecipe:
     sensor: str | None = None
     scale: float = 1.0
     offset: float = 0.0
+    scene_when: str = "static"
+    climate: tuple[str, ...] = ()
+    climate_when: str = "static"
+    climate_months: int = 12
+    max_days: int = 30
 
     @property
     def names(self):
         """Names of the predictors, in order."""
         spectral = (*self.bands, *self.indices, *(name for name, _ in self.formulas))
-        return (*spectral, *(column for use in self.covariates for column in use.columns), *self.columns)
+        return (*spectral, *(column for use in self.covariates for column in use.columns), *self.climate, *self.columns)
 
     @property
     def index_columns(self):
@@ -185,13 +209,14 @@ class FeatureRecipe:
 
     @classmethod
     def from_dict(cls, values):
-        """The recipe that `to_dict` gave."""
-        values = dict(values)
-        values["covariates"] = tuple(CovariateUse(use["name"], tuple(use["categories"])) for use in values["covariates"])
-        values["formulas"] = tuple(tuple(pair) for pair in values["formulas"])
-        values["table_roles"] = tuple(tuple(pair) for pair in values["table_roles"])
-        for name in ("bands", "indices", "columns"):
-            values[name] = tuple(values[name])
+        """The recipe that `to_dict` gave, of this version or an older one that recorded less."""
+        known = {each.name for each in fields(cls)}
+        values = {name: value for name, value in values.items() if name in known}
+        values["covariates"] = tuple(_use_of(use) for use in values.get("covariates", ()))
+        values["formulas"] = tuple(tuple(pair) for pair in values.get("formulas", ()))
+        values["table_roles"] = tuple(tuple(pair) for pair in values.get("table_roles", ()))
+        for name in ("bands", "indices", "columns", "climate"):
+            values[name] = tuple(values.get(name, ()))
         return cls(**values)
 
     def spectral(self, reflectance):
@@ -239,156 +264,45 @@ class FeatureRecipe:
             values += [np.where(unknown, np.float32(np.nan), (layer == code).astype(np.float32)) for code in use.categories]
         return values
 
-    def at_samples(self, samples, scene=None, covariates=None):
-        """Predictors at the samples.
+    def at_samples(self, samples, scene=None, covariates=None, climate=None):
+        """Predictors at the samples, of imagery, covariates and climate of each sample's own date where these change with time.
 
         Parameters
         ----------
         samples : SampleSet of n_samples
-        scene : Scene, optional
+        scene : Scene or SceneSeries, optional
             Needed when bands come from imagery.
         covariates : CovariateStack, optional
+        climate : Climate, optional
 
         Returns
         -------
         pandas.DataFrame of float64, shape (n_samples, n_features)
             NaN where a predictor cannot be made; indexed like `samples.table`.
+
+        Raises
+        ------
+        FeatureError
+            If samples have no places, or no dates where something changes with time, or none of them has imagery or a raster
+            near enough in time.
         """
+        joined = Joined(self, samples, scene, covariates, climate)
         columns = []
         if self.needs_scene:
-            columns += self.spectral(self._reflectance_at(samples, scene))
+            columns += self.spectral(joined.reflectance())
         if self.covariates:
-            _check_places(samples)
-            stack = covariates.sample(samples.x, samples.y, samples.crs)
-            layers = dict(zip(covariates.names, np.asarray(stack, np.float32).T, strict=True))
-            columns += self.spatial(layers)
+            columns += self.spatial(joined.layers())
+        if self.climate:
+            columns += joined.climate_columns()
         columns += [numbers_of(samples, column) for column in self.columns]
         values = np.column_stack([np.asarray(column, float) for column in columns])
         return pd.DataFrame(values, index=samples.table.index, columns=list(self.names))
 
-    def _reflectance_at(self, samples, scene):
-        if self.table_roles:
-            scaled = {role: numbers_of(samples, column) * self.scale + self.offset for column, role in self.table_roles}
-            return {role: values.astype(np.float32) for role, values in scaled.items()}
-        _check_places(samples)
-        values = scene.sample(samples.x, samples.y, samples.crs)
-        return dict(zip(scene.roles, np.asarray(values, np.float32).T, strict=True))
 
-
-@dataclass(frozen=True)
-class FeatureTable:
-    """Predictors and target of the samples that have both.
-
-    Parameters
-    ----------
-    X : pandas.DataFrame of float64, shape (n_samples, n_features)
-        No missing values; the index is the spreadsheet row.
-    y : ndarray of float, shape (n_samples,)
-    recipe : FeatureRecipe
-    table : pandas.DataFrame
-        The samples' own columns, the same rows.
-    places : ndarray of float, shape (n_samples, 2), or None
-        Coordinates as in `crs`.
-    crs : pyproj.CRS or None
-    dropped : tuple of Finding
-        Samples left out, and why.
-    """
-
-    X: pd.DataFrame
-    y: np.ndarray
-    recipe: FeatureRecipe
-    table: pd.DataFrame
-    places: np.ndarray | None = None
-    crs: object = None
-    dropped: tuple[Finding, ...] = field(default=())
-
-    def __len__(self):
-        return len(self.X)
-
-
-def make_table(recipe, samples, scene=None, covariates=None, need_target=True):
-    """Predictors and target of every sample that has both.
-
-    Parameters
-    ----------
-    recipe : FeatureRecipe
-    samples : SampleSet
-    scene, covariates : optional
-        Where bands and covariates come from.
-    need_target : bool
-        Whether rows without a target are left out.
-
-    Returns
-    -------
-    FeatureTable
-
-    Raises
-    ------
-    FeatureError
-        If no sample has all predictors and the target.
-    """
-    X = recipe.at_samples(samples, scene, covariates)
-    y = samples.target.values if samples.target is not None else np.full(len(samples), np.nan)
-    complete = np.isfinite(X.to_numpy()).all(axis=1)
-    keep = complete & (np.isfinite(y) if need_target else True)
-    if not keep.any():
-        emptiest = X.isna().mean().idxmax()
-        raise FeatureError(
-            f"No sample has the target and all {X.shape[1]} predictors: {np.isfinite(y).sum()} have a target, "
-            f"{complete.sum()} have every predictor ({emptiest!r} is missing most often). "
-            "Check that the samples lie inside the imagery, and leave out columns that are mostly empty with --exclude."
-        )
-    places = np.column_stack([samples.x, samples.y])[keep] if samples.has_places else None
-    dropped = _dropped(X, y, keep, need_target)
-    return FeatureTable(X[keep], np.asarray(y)[keep], recipe, samples.table[keep], places, samples.crs, dropped)
-
-
-def _dropped(X, y, keep, need_target):
-    findings = []
-    for row, kept in zip(X.index, keep, strict=True):
-        if kept:
-            continue
-        missing = [name for name in X.columns if not np.isfinite(X.at[row, name])]
-        if need_target and not np.isfinite(y[X.index.get_loc(row)]):
-            missing.insert(0, "the target")
-        listed = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
-        findings.append(
-            Finding(
-                "sample-left-out",
-                "warning",
-                f"Row {row} is left out: {listed} missing or invalid there.",
-                "Fill the gap or accept the loss.",
-                int(row),
-            )
-        )
-    return tuple(findings)
-
-
-def numbers_of(samples, column):
-    """A table column as float64.
-
-    Raises
-    ------
-    FeatureError
-        If the table has no such column, or it holds text.
-    """
-    if column not in samples.table.columns:
-        raise FeatureError(f"{samples.source} has no column {column!r}. Its columns: {', '.join(map(str, samples.table.columns[:40]))}.")
-    values = samples.table[column]
-    if not pd.api.types.is_numeric_dtype(values):
-        example = next((str(value) for value in values if pd.notna(value)), "")
-        raise FeatureError(
-            f"Column {column!r} of {samples.source} holds text such as {example!r}, so it cannot be a predictor. Leave it out with --exclude."
-        )
-    return values.to_numpy(float, na_value=np.nan)
-
-
-def _check_places(samples):
-    if not samples.has_places:
-        raise FeatureError(
-            f"{samples.source} has no coordinates, so nothing can be read from imagery at its samples. "
-            "Name them with --x and --y, or use table columns as predictors (--columns, --roles)."
-        )
+def _use_of(values):
+    known = {each.name for each in fields(CovariateUse)}
+    values = {name: value for name, value in values.items() if name in known}
+    return CovariateUse(**values | {"categories": tuple(values.get("categories", ()))})
 
 
 def check_same_scaling(recipe, scene):

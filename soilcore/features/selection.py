@@ -4,9 +4,11 @@ import numpy as np
 
 from soilcore.core.errors import FeatureError, SettingsError
 from soilcore.data.columns import predictor_choice
+from soilcore.data.dates import sample_dates
 from soilcore.data.sensors import scaling_of_sensor
 from soilcore.features.formula import parse_named_formula
 from soilcore.features.indices import available_indices, index_by_id, index_set
+from soilcore.features.joining import check_places, is_series
 from soilcore.features.recipe import DEFAULT_INDEX_SETS, CovariateUse, FeatureRecipe, FeatureSettings
 
 MAXIMUM_CATEGORIES = 60
@@ -32,7 +34,7 @@ def parse_roles(pairs):
     return tuple(roles)
 
 
-def choose_features(settings, samples=None, scene=None, covariates=None):
+def choose_features(settings, samples=None, scene=None, covariates=None, climate=None):
     """Turn settings into a recipe.
 
     Parameters
@@ -40,8 +42,9 @@ def choose_features(settings, samples=None, scene=None, covariates=None):
     settings : FeatureSettings
     samples : SampleSet, optional
         Needed for table columns, and for the categories of categorical covariates.
-    scene : Scene, optional
+    scene : Scene or SceneSeries, optional
     covariates : CovariateStack, optional
+    climate : Climate, optional
 
     Returns
     -------
@@ -56,20 +59,23 @@ def choose_features(settings, samples=None, scene=None, covariates=None):
     """
     roles, origin = _roles(settings, samples, scene)
     columns, not_taken = _columns(settings, samples, origin["table_roles"])
-    settings, assumed = _defaults(settings, roles, covariates, columns)
+    settings, assumed = _defaults(settings, roles, covariates if covariates is not None else climate, columns)
     indices, left_out = _indices(settings, roles)
     formulas = tuple(_formula(text, roles) for text in settings.formulas)
     bands = tuple(roles) if settings.bands else ()
-    recipe = FeatureRecipe(bands, indices, formulas, _covariates(covariates, samples), columns, **origin)
+    uses = _covariates(covariates, samples, parse_units(settings.units))
+    monthly, said = _climate(settings, climate, samples)
+    recipe = FeatureRecipe(bands, indices, formulas, uses, columns, **origin, **monthly, max_days=settings.max_days)
     _check_names(recipe)
-    return recipe, (*assumed, *not_taken, *left_out)
+    return recipe, (*assumed, *not_taken, *left_out, *said)
 
 
 def _roles(settings, samples, scene):
     """Roles at hand, and where they come from."""
     if scene is not None:
         scaling = scene.scaling
-        return scene.roles, {"table_roles": (), "sensor": scene.sensor, "scale": scaling.scale, "offset": scaling.offset}
+        when = scene.when if is_series(scene) else "static"
+        return scene.roles, {"table_roles": (), "sensor": scene.sensor, "scale": scaling.scale, "offset": scaling.offset, "scene_when": when}
     table_roles = parse_roles(settings.roles)
     if not table_roles:
         return (), {"table_roles": ()}
@@ -148,24 +154,60 @@ def _formula(text, roles):
     return formula.name, formula.text
 
 
-def _covariates(covariates, samples):
-    if covariates is None:
-        return ()
+def parse_units(pairs):
+    """``("elevation=m",)`` as ``{"elevation": "m"}``.
+
+    Raises
+    ------
+    SettingsError
+        If an item is not ``COVARIATE=UNIT``.
+    """
+    units = {}
+    for pair in pairs:
+        name, equals, unit = (part.strip() for part in pair.partition("="))
+        if not (name and equals and unit):
+            raise SettingsError(f"{pair!r} does not state the unit of a covariate. Write COVARIATE=UNIT, for example elevation=m.")
+        units[name] = unit
+    return units
+
+
+def _covariates(covariates, samples, units):
+    names = covariates.names if covariates is not None else ()
+    if unknown := [name for name in units if name not in names]:
+        raise SettingsError(f"A unit is stated for {unknown[0]!r}, but no covariate has that name. Covariates: {', '.join(names) or 'none'}.")
     uses = []
-    for spec in covariates.specs:
-        uses.append(CovariateUse(spec.name, _categories(covariates, spec.name, samples) if spec.categorical else ()))
+    for spec in covariates.specs if covariates is not None else ():
+        categories = _categories(covariates, spec.name, samples) if spec.categorical else ()
+        uses.append(CovariateUse(spec.name, categories, spec.when, spec.made, units.get(spec.name, spec.unit)))
     return tuple(uses)
+
+
+def _climate(settings, climate, samples):
+    """What the recipe records of the climate, and sentences on it."""
+    if climate is None:
+        return {}, ()
+    days = sample_dates(samples) if samples is not None else None
+    dated = days is not None and not np.isnat(days).all() and settings.climate_months > 0
+    monthly = {"climate": tuple(climate.names), "climate_when": "date" if dated else "static", "climate_months": settings.climate_months}
+    period = f"the {settings.climate_months} months before each sample's date" if dated else "all its months, because the samples have no dates"
+    return monthly, (f"climate: mean and standard deviation over {period}",)
 
 
 def _categories(covariates, name, samples):
     """Codes of a categorical covariate at the samples: only these can be learnt from."""
-    values = covariates.sample(samples.x, samples.y, samples.crs)[:, covariates.names.index(name)]
+    check_places(samples)
+    values = covariates.sample(samples.x, samples.y, samples.crs, _days_of(samples, covariates))[:, covariates.names.index(name)]
     codes = np.unique(values[np.isfinite(values)])
     if codes.size > MAXIMUM_CATEGORIES or not np.array_equal(codes, np.round(codes)):
         raise FeatureError(
             f"The covariate {name!r} is called categorical, but holds {codes.size} different values at the samples. Use it without ':categorical'."
         )
     return tuple(int(code) for code in codes)
+
+
+def _days_of(samples, covariates):
+    """Dates of the samples where a covariate changes with time; the stack refuses it where there are none."""
+    return sample_dates(samples) if covariates.dynamic else None
 
 
 def _check_names(recipe):

@@ -1,11 +1,13 @@
-"""Predictors as windows of pixels: the recipe applied to a scene and covariates on one grid."""
+"""Predictors as windows of pixels: the recipe applied to a scene, covariates and climate on one grid, for one date."""
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
-from soilcore.core.errors import FeatureError
+from soilcore.core.errors import FeatureError, SettingsError
+from soilcore.data.dynamic import day_of
+from soilcore.features.joining import is_series, timelines
 from soilcore.features.recipe import FeatureRecipe
 
 
@@ -16,28 +18,73 @@ class FeatureSource:
     Parameters
     ----------
     recipe : FeatureRecipe
-    scene : Scene or None
+    scene : Scene, SceneSeries or None
+        Of a series, the scene of `date` is kept.
     covariates : CovariateStack or None
-        On the scene's grid when there is a scene.
+        On the scene's grid when there is a scene; those that change with time become those of `date`.
+    climate : Climate or None
+    date : str, datetime.date or None
+        Day of the map, or a year, which stands for its 1 July as in a sample table. Needed where something changes with time.
+
+    Raises
+    ------
+    FeatureError
+        If an input is missing, or was made in another way than in training.
+    SettingsError
+        If something changes with time and no date is stated.
+    SceneError
+        If nothing lies near enough to the date.
     """
 
     recipe: FeatureRecipe
     scene: object = None
     covariates: object = None
+    climate: object = None
+    date: object = None
 
     def __post_init__(self):
-        recipe = self.recipe
-        if recipe.needs_scene and self.scene is None:
+        if self.recipe.needs_scene and self.scene is None:
             raise FeatureError("The model needs the bands of a scene. Give one with --scene.")
-        have = self.covariates.names if self.covariates is not None else ()
-        needed = [*(use.name for use in recipe.covariates), *recipe.columns]
-        if missing := [name for name in needed if name not in have]:
-            raise FeatureError(
-                f"The model needs {missing[0]!r} at every pixel, and no covariate of that name is given. "
-                f"Give the raster with --covariate (its file name is its name). Given: {', '.join(have) or 'none'}."
-            )
+        self._check_covariates()
+        self._check_climate()
         if self.scene is None and self.covariates is None:
             raise FeatureError("There is no raster to map over. Give a scene with --scene or covariates with --covariate.")
+        self._settle_date()
+
+    def _check_covariates(self):
+        recipe = self.recipe
+        specs = {spec.name: spec for spec in self.covariates.specs} if self.covariates is not None else {}
+        needed = [*(use.name for use in recipe.covariates), *recipe.columns]
+        if missing := [name for name in needed if name not in specs]:
+            raise FeatureError(
+                f"The model needs {missing[0]!r} at every pixel, and no covariate of that name is given. "
+                f"Give the raster with --covariate (its file name is its name). Given: {', '.join(specs) or 'none'}."
+            )
+        for use in recipe.covariates:
+            _check_same_quantity(use, specs[use.name])
+
+    def _check_climate(self):
+        if not self.recipe.climate:
+            return
+        if self.climate is None:
+            raise FeatureError("The model needs monthly climate. Give it with --climate.")
+        if missing := [name for name in self.recipe.climate if name not in self.climate.names]:
+            raise FeatureError(f"The model needs {missing[0]!r} of the climate, which has: {', '.join(self.climate.names)}.")
+
+    def _settle_date(self):
+        """Choose what belongs to the date, once for all windows."""
+        changing = [f"{what} ({timeline.listed()})" for what, timeline in timelines(self.recipe, self.scene, self.covariates, mapping=True)]
+        if self.recipe.climate and self.recipe.climate_when == "date":
+            changing.append(f"The climate of the {self.recipe.climate_months} months before a date")
+        if changing and self.date is None:
+            more = f" (and {len(changing) - 1} more)" if len(changing) > 1 else ""
+            raise SettingsError(f"{changing[0]}{more} changes with time. State the day or year of the map with --date.")
+        settle = object.__setattr__  # the one place where a frozen value is completed
+        settle(self, "date", None if self.date is None else day_of(self.date))
+        if self.scene is not None and is_series(self.scene):
+            settle(self, "scene", self.scene.at(self.date) if self.date is not None else self.scene.scenes[0])
+        if self.covariates is not None and self.covariates.dynamic and self._reads_covariates:
+            settle(self, "covariates", self.covariates.at(self.date))
 
     @property
     def grid(self):
@@ -49,13 +96,38 @@ class FeatureSource:
         """Names of the predictors, in the order of the first axis of a window."""
         return self.recipe.names
 
+    @property
+    def _reads_covariates(self):
+        return bool(self.recipe.covariates or self.recipe.columns)
+
     @contextmanager
     def reader(self):
         """Open the files once for many windows; a reader belongs to one thread."""
         with ExitStack() as stack:
             scene = stack.enter_context(self.scene.reader()) if self.recipe.needs_scene else None
-            covariates = stack.enter_context(self.covariates.reader()) if self.covariates is not None else None
-            yield _Reader(self, scene, covariates)
+            covariates = stack.enter_context(self.covariates.reader()) if self._reads_covariates else None
+            climate = stack.enter_context(self._climate_layers().reader()) if self.recipe.climate else None
+            yield _Reader(self, scene, covariates, climate)
+
+    def _climate_layers(self):
+        day = np.datetime64(self.date, "D") if self.recipe.climate_when == "date" else None
+        return self.climate.layers(self.grid, day)
+
+
+def _check_same_quantity(use, spec):
+    """Refuse a covariate whose unit, or the way it was computed, is not that of training."""
+    if use.unit and spec.unit and use.unit != spec.unit:
+        raise FeatureError(
+            f"The model was trained on {use.name} in {use.unit}, the covariate given is in {spec.unit}. Convert the raster, "
+            f"or correct its unit with --unit-of {use.name}={use.unit} if it is stated wrongly."
+        )
+    ours, theirs = use.made or {}, spec.made or {}
+    differs = [key for key in ours if key != "source" and key in theirs and ours[key] != theirs[key]]
+    if differs:
+        key = differs[0]
+        raise FeatureError(
+            f"The model was trained on {use.name} made with {key} {ours[key]!r}, here it is made with {theirs[key]!r}. Use the settings of training."
+        )
 
 
 @dataclass(frozen=True)
@@ -63,15 +135,19 @@ class _Reader:
     source: FeatureSource
     scene: object
     covariates: object
+    climate: object = None
 
     def read(self, window):
         """Predictors of one window, float32 of shape (n_features, rows, columns), NaN where one cannot be made."""
-        recipe, layers = self.source.recipe, []
+        recipe, layers, rasters = self.source.recipe, [], {}
         if self.scene is not None:
             roles = recipe.roles_needed
             layers += recipe.spectral(dict(zip(roles, self.scene.read(window, roles), strict=True)))
-        if self.covariates is not None:
-            values = dict(zip(self.source.covariates.names, self.covariates.read(window), strict=True))
-            layers += recipe.spatial(values)
-            layers += [values[name] for name in recipe.columns]
+        if self.covariates is not None:  # the reader, which is there only where it is needed
+            rasters = dict(zip(self.source.covariates.names, self.covariates.read(window), strict=True))
+            layers += recipe.spatial(rasters)
+        if self.climate is not None:
+            names, values = list(self.source.climate.names), self.climate.read(window)
+            layers += [values[names.index(name)] for name in recipe.climate]
+        layers += [rasters[name] for name in recipe.columns]
         return np.stack(layers).astype(np.float32, copy=False)

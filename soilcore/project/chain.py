@@ -132,8 +132,8 @@ def feature_table(inputs, report=silent):
     SoilcoreError
         If any input cannot be used; the message says which and why.
     """
-    from soilcore.features.recipe import make_table
     from soilcore.features.selection import choose_features
+    from soilcore.features.table import make_table
 
     opened = open_inputs(inputs, report)
     if opened.samples is None:

@@ -125,7 +125,8 @@ def search(task, report=silent):
 def external(task, report=silent):
     """Score a saved model on another table."""
     from soilcore.evaluation.metrics import regression_scores
-    from soilcore.features.recipe import FeatureRecipe, check_same_scaling, make_table
+    from soilcore.features.recipe import FeatureRecipe, check_same_scaling
+    from soilcore.features.table import make_table
     from soilcore.models.archive import load_model
     from soilcore.trust.examine import examine
 
@@ -233,8 +234,8 @@ def spectral_table(inputs, report=silent):
 
 def _table_with_gaps(inputs, report):
     """Like `feature_table`, but a sample stays when only some predictors are invalid: correlation counts them one by one."""
-    from soilcore.features.recipe import FeatureTable
     from soilcore.features.selection import choose_features
+    from soilcore.features.table import FeatureTable
 
     opened = open_inputs(inputs, report)
     if opened.samples is None or opened.samples.target is None:

@@ -7,9 +7,10 @@ from soilcore.core.errors import FeatureError, ModelError
 from soilcore.data.covariates import open_covariates, parse_covariate
 from soilcore.data.imagery import SceneSettings, open_scene
 from soilcore.data.samples import SampleSettings, read_samples
-from soilcore.features.recipe import FeatureRecipe, FeatureSettings, check_same_scaling, make_table
+from soilcore.features.recipe import FeatureRecipe, FeatureSettings, check_same_scaling
 from soilcore.features.selection import choose_features, parse_roles
 from soilcore.features.source import FeatureSource
+from soilcore.features.table import make_table
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,212 @@
+"""What changes with time: rasters dated by their names, and which of them belongs to a day."""
+
+import datetime
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from soilcore.core.errors import SceneError, SettingsError
+
+MAX_DAYS = 30
+RASTER_ENDINGS = (".tif", ".tiff", ".jp2")
+_DAY = re.compile(r"(?<!\d)((?:19|20)\d{2})([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+_MONTH = re.compile(r"(?<!\d)((?:19|20)\d{2})[-_.]?(0[1-9]|1[0-2])(?![\dA-Za-z])")
+_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?![\dA-Za-z])")
+_DATE_TAGS = ("acquisition_date", "datetime", "date", "time", "soilcore_date", "date_acquired")
+_KINDS = {"day": "by date", "month": "by month", "year": "by year"}
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Days that something is known for.
+
+    Parameters
+    ----------
+    days : tuple of datetime.date
+        Ascending; 1 July for a year alone, the 15th for a month alone.
+    when : {"date", "year"}
+        Whether a day belongs to the nearest of them, or to that of its own year.
+    max_days : int
+        How far the nearest may lie; without meaning for years.
+    """
+
+    days: tuple[datetime.date, ...]
+    when: str
+    max_days: int = MAX_DAYS
+
+    def pick(self, days):
+        """Which entry belongs to each day.
+
+        Parameters
+        ----------
+        days : array-like of datetime64[D], shape (n,)
+            NaT where unknown.
+
+        Returns
+        -------
+        ndarray of int, shape (n,)
+            -1 where the day is unknown or no entry is near enough. Of two entries equally near, the earlier.
+        """
+        days = np.asarray(days, "datetime64[D]")
+        ours = np.array(self.days, "datetime64[D]")
+        if self.when == "year":
+            same = days.astype("datetime64[Y]")[:, None] == ours.astype("datetime64[Y]")[None]
+            return np.where(same.any(axis=1), same.argmax(axis=1), -1)
+        known = ~np.isnat(days)
+        apart = np.abs((np.where(known, days, ours[0])[:, None] - ours[None]).astype(int))
+        nearest = apart.argmin(axis=1)
+        near = apart[np.arange(len(days)), nearest] <= self.max_days
+        return np.where(known & near, nearest, -1)
+
+    def at(self, day, what):
+        """The entry of one day.
+
+        Parameters
+        ----------
+        day : str, datetime.date or datetime64
+            See `day_of`.
+        what : str
+            What changes, for messages.
+
+        Raises
+        ------
+        SceneError
+            If there is none, naming the days there are.
+        """
+        day = day_of(day)
+        index = int(self.pick([day])[0])
+        if index < 0:
+            raise SceneError(f"{what} has no raster {self.reach(day)}. It has {self.listed()}. State one of these with --date{self._remedy}.")
+        return index
+
+    @property
+    def _remedy(self):
+        return "" if self.when == "year" else ", or allow more days with --max-days"
+
+    def reach(self, day):
+        """Where an entry for `day` would have to lie, in words."""
+        return f"of the year {day.year}" if self.when == "year" else f"within {self.max_days} days of {day}"
+
+    def listed(self, most=8):
+        """The days, in words, the middle left out where there are many."""
+        names = [str(day.year) if self.when == "year" else str(day) for day in self.days]
+        return ", ".join(names if len(names) <= most else [*names[: most - 2], "...", names[-1]])
+
+
+def day_of(value):
+    """A day that somebody stated, as datetime.date.
+
+    Parameters
+    ----------
+    value : str, int, datetime.date or datetime64
+        ``"2024-05-01"``, or a year alone, which stands for its 1 July as in a sample table.
+
+    Raises
+    ------
+    SettingsError
+        If it is neither.
+    """
+    if isinstance(value, datetime.datetime):
+        return value.date()
+    if isinstance(value, datetime.date):
+        return value
+    text = str(np.datetime64(value, "D")) if isinstance(value, np.datetime64) else str(value).strip()
+    if re.fullmatch(r"(19|20)\d{2}", text):
+        return datetime.date(int(text), 7, 1)
+    with suppress(ValueError):
+        return datetime.date.fromisoformat(text)
+    raise SettingsError(f"--date {text!r} is no day. Write a day such as 2024-05-01, or a year such as 2024.")
+
+
+def day_in_name(name):
+    """The day, month or year that a file's name states.
+
+    Returns
+    -------
+    (datetime.date, {"day", "month", "year"}) or None
+        None where it states none, or several different ones.
+
+    Examples
+    --------
+    >>> day_in_name("ndvi_2019")
+    (datetime.date(2019, 7, 1), 'year')
+    >>> day_in_name("S2_20190501")
+    (datetime.date(2019, 5, 1), 'day')
+    """
+    found = set()
+    for year, _, month, day in _DAY.findall(name):
+        with suppress(ValueError):
+            found.add((datetime.date(int(year), int(month), int(day)), "day"))
+    found = found or {(datetime.date(int(year), int(month), 15), "month") for year, month in _MONTH.findall(name)}
+    found = found or {(datetime.date(int(year), 7, 1), "year") for year in _YEAR.findall(name)}
+    return found.pop() if len(found) == 1 else None
+
+
+def dated_files(folder, what="covariate"):
+    """Rasters of a folder in the order of time.
+
+    Parameters
+    ----------
+    folder : path
+    what : str
+        What the folder is called in messages.
+
+    Returns
+    -------
+    files : tuple of pathlib.Path
+    days : tuple of datetime.date
+    when : {"date", "year"}
+    said : str
+        How they are dated, in words.
+
+    Raises
+    ------
+    SceneError
+        If a raster states no date, two state the same, or some state days and others years.
+    """
+    folder = Path(folder)
+    rasters = sorted(path for path in folder.iterdir() if path.suffix.lower() in RASTER_ENDINGS and not path.name.startswith("."))
+    if not rasters:
+        raise SceneError(
+            f"The {what} {str(folder)!r} is a folder without rasters. Put GeoTIFFs named by date or year into it, such as 2019.tif or 2019-05-01.tif."
+        )
+    known = {path: day_in_name(path.stem) or _tagged_day(path) for path in rasters}
+    if undated := [path.name for path, told in known.items() if told is None]:
+        raise SceneError(
+            f"{len(undated)} of the {len(rasters)} rasters in {str(folder)!r} state no date, or several, for example {undated[0]!r}. "
+            "Name each by its date or year, such as 2019-05-01.tif or ndvi_2019.tif."
+        )
+    kinds = {kind for _, kind in known.values()}
+    if len(kinds) > 1:
+        examples = " and ".join(next(repr(path.name) for path, (_, its) in known.items() if its == kind) for kind in sorted(kinds))
+        raise SceneError(f"The rasters in {str(folder)!r} are dated in several ways ({examples}). Name all of them by year, or all by date.")
+    _check_once(known, folder)
+    files = tuple(sorted(rasters, key=lambda path: known[path][0]))
+    kind = kinds.pop()
+    days = tuple(known[path][0] for path in files)
+    return files, days, "year" if kind == "year" else "date", _KINDS[kind]
+
+
+def _check_once(known, folder):
+    seen = {}
+    for path, (day, _) in known.items():
+        if day in seen:
+            raise SceneError(
+                f"Two rasters in {str(folder)!r} are of the same date: {seen[day].name!r} and {path.name!r}. "
+                "A covariate has one raster per date: mosaic tiles first, and keep other quantities in folders of their own."
+            )
+        seen[day] = path
+
+
+def _tagged_day(path):
+    from soilcore.data.rasters import opened_raster
+
+    with opened_raster(path, what="covariate") as dataset:
+        tags = {name.lower(): str(value) for name, value in dataset.tags().items()}
+    for name in _DATE_TAGS:
+        if found := day_in_name(tags.get(name, "").replace(":", "-")[:10]):
+            return found
+    return None
