@@ -1,7 +1,6 @@
 """Scenes of many dates as one thing: opened one by one, on one grid, with the bands all of them have, and found by date."""
 
 import datetime
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +14,12 @@ from soilcore.core.grids import Grid
 from soilcore.core.progress import silent
 from soilcore.data.campaigns import GAP_DAYS, campaigns_of
 from soilcore.data.imagery import CHEAP_FINGERPRINT_BYTES, Scene, SceneSettings, open_scene, sampled_content
-from soilcore.data.laid_scene import lay, same_lattice, union
-from soilcore.data.rasters import same_grid
+from soilcore.data.laid_scene import lay
 from soilcore.data.scaling import EmptySceneError, Scaling
+from soilcore.data.scene_agreement import common_findings, common_grid, common_roles, common_sensor, listed, said_dates, said_of_each
 from soilcore.data.scene_groups import groups_of_files, groups_of_folder, holds_several_scenes
-from soilcore.data.sensors import is_reflective, sensor_by_name
 
 MAX_DAYS = 30
-_LISTED = 6
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,7 @@ class SceneSeries:
             raise SceneError(f"There is no imagery of {str(day)[:4]}. Years at hand: {', '.join(str(there.year) for there in self.dates)}.")
         gap = int(np.abs(self.days - day).astype(int).min())
         raise SceneError(
-            f"No scene lies within {self.max_days} days of {day}; the nearest is {gap} days away. Dates at hand: {_listed(self.dates)}. "
+            f"No scene lies within {self.max_days} days of {day}; the nearest is {gap} days away. Dates at hand: {listed(self.dates)}. "
             "Choose one of them, or allow more days with --max-days."
         )
 
@@ -287,113 +284,19 @@ def _says_scaling(group, settings):
 
 
 def _series(opened, empty, when, settings, max_days):
-    sensor = _common_sensor(opened)
-    roles, without = _common_roles(opened)
-    grid, laid = _common_grid(opened)
+    sensor = common_sensor(opened)
+    roles, without = common_roles(opened)
+    grid, laid = common_grid(opened)
     dates = tuple(sorted({group.date for group, _ in opened}))
     scenes = tuple(replace(lay([scene for group, scene in opened if group.date == day], grid, roles), date=day) for day in dates)
-    assumed = (*_said_dates(dates, when), *_said_days(opened), *laid, *without, *_said_empty(empty), *_said_scalings(opened), *_common_text(opened))
-    assumed += tuple(group.doubt for group, _ in opened if group.doubt)
-    return SceneSeries(scenes, dates, when, grid, roles, sensor, scenes[0].scaling, assumed, _common_findings(opened), settings=settings).within(
+    assumed = (*said_dates(opened, when), *laid, *without, *_said_empty(empty), *said_of_each(opened))
+    return SceneSeries(scenes, dates, when, grid, roles, sensor, scenes[0].scaling, assumed, common_findings(opened), settings=settings).within(
         max_days
     )
 
 
-def _common_sensor(opened):
-    known = {scene.sensor: group.name for group, scene in reversed(opened) if scene.sensor}
-    families = {sensor_by_name(sensor)["family"] or sensor for sensor in known}
-    if len(families) > 1:
-        (one, first), (other, second) = list(known.items())[:2]
-        raise SceneError(
-            f"The scenes come from different sensors: {first} from {one}, {second} from {other}. Their bands differ, so keep each sensor in a series of its own."
-        )
-    return next((scene.sensor for _, scene in opened if scene.sensor), None)
-
-
-def _common_roles(opened):
-    first = opened[0][1].roles
-    common = tuple(role for role in first if all(role in scene.roles for _, scene in opened))
-    if not any(is_reflective(role) for role in common):
-        raise SceneError(
-            f"No band is common to all {len(opened)} scenes. The first has {', '.join(first)}, another {', '.join(opened[-1][1].roles)}."
-        )
-    some = {role: group.name for group, scene in opened for role in scene.roles if role not in common}
-    if not some:
-        return common, ()
-    lacking = {role: sum(role not in scene.roles for _, scene in opened) for role in some}
-    listed = ", ".join(f"{role} (missing in {number} of {len(opened)})" for role, number in lacking.items())
-    return common, (f"left out, because not all scenes have them: {listed}",)
-
-
-def _common_grid(opened):
-    """The commonest grid, tiles of one day joined first; what lies otherwise is said."""
-    per_day = {}
-    for group, scene in opened:
-        per_day.setdefault(group.date, []).append(scene.grid)
-    candidates = [_joined(grids) for grids in per_day.values()]
-    kinds = []
-    for grid in candidates:
-        if not any(same_grid(grid, kind) for kind in kinds):
-            kinds.append(grid)
-    counts = [sum(same_grid(grid, kind) for grid in candidates) for kind in kinds]
-    grid = kinds[int(np.argmax(counts))]
-    cut = [group.name for group, scene in opened if not same_grid(scene.grid, grid) and same_lattice(grid, scene.grid)]
-    laid = [group.name for group, scene in opened if not same_lattice(grid, scene.grid)]
-    said = [f"on the grid of most scenes, {grid.height} x {grid.width} pixels in {grid.crs.name}"] if cut or laid else []
-    said += [f"of another extent, pixels as they are: {_listed(cut)}"] if cut else []
-    said += [f"of another grid, laid onto it by bilinear interpolation: {_listed(laid)}"] if laid else []
-    return grid, tuple(said)
-
-
-def _joined(grids):
-    joinable = [grid for grid in grids if same_lattice(grids[0], grid)]
-    return union(joinable) if len(joinable) > 1 else grids[0]
-
-
-def _said_dates(dates, when):
-    if when == "year":
-        return (f"scenes by year: {', '.join(str(day.year) for day in dates)}",)
-    return (f"scenes of {len(dates)} date{'s' if len(dates) > 1 else ''}: {_listed(dates)}",)
-
-
-def _said_days(opened):
-    counts = Counter(group.date for group, _ in opened)
-    twice = [f"{number} of {day}" for day, number in sorted(counts.items()) if number > 1]
-    return (f"several scenes of one day, the first valid value counts: {_listed(twice)}",) if twice else ()
-
-
 def _said_empty(empty):
-    return (f"left out, no valid pixel: {_listed([group.name for group in empty])}",) if empty else ()
-
-
-def _said_scalings(opened):
-    used = {}
-    for group, scene in opened:
-        used.setdefault((scene.scaling.scale, scene.scaling.offset), []).append(group.date.isoformat())
-    if len(used) < 2:
-        return ()
-    parts = [f"x {scale:g} {'-' if offset < 0 else '+'} {abs(offset):g} ({_listed(days)})" for (scale, offset), days in used.items()]
-    return (f"reflectance is stored differently, each scene is read in its own way: {'; '.join(parts)}",)
-
-
-def _common_text(opened):
-    """What was assumed of the scenes one by one: once where it is the same for all."""
-    texts = {}
-    for group, scene in opened:
-        for text in scene.assumed:
-            texts.setdefault(text, []).append(group.name)
-    return tuple(text if len(names) == len(opened) else f"{_listed(names)}: {text}" for text, names in texts.items())
-
-
-def _common_findings(opened):
-    found = {}
-    for _, scene in opened:
-        for finding in scene.findings:
-            found.setdefault((finding.code, finding.column), []).append(finding)
-    return tuple(
-        same[0] if len(same) == 1 else replace(same[0], message=f"{same[0].message} (And {len(same) - 1} more of the scenes.)")
-        for same in found.values()
-    )
+    return (f"left out, no valid pixel: {listed([group.name for group in empty])}",) if empty else ()
 
 
 def _matches(wanted, there):
@@ -408,8 +311,3 @@ def _files_of(path):
     if path.is_dir():
         return [file for file in sorted(path.rglob("*")) if file.is_file()]
     return [path] if path.is_file() else []
-
-
-def _listed(values):
-    values = [str(value) for value in values]
-    return ", ".join(values[:_LISTED]) + (f" and {len(values) - _LISTED} more" if len(values) > _LISTED else "")
