@@ -3,12 +3,13 @@
 import datetime
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from soilcore.core.errors import SceneError, SettingsError
+from soilcore.data.pixels import BandSource, FileSource, PixelReader, sample_places
 
 MAX_DAYS = 30
 RASTER_ENDINGS = (".tif", ".tiff", ".jp2")
@@ -94,6 +95,45 @@ class Timeline:
         """The days, in words, the middle left out where there are many."""
         names = [str(day.year) if self.when == "year" else str(day) for day in self.days]
         return ", ".join(names if len(names) <= most else [*names[: most - 2], "...", names[-1]])
+
+
+@dataclass(frozen=True)
+class DatedRasters:
+    """Rasters of one covariate, or of several where they have several bands, one raster per date.
+
+    Parameters
+    ----------
+    source : str
+        Folder.
+    timeline : Timeline
+    names : tuple of str
+        Of the covariates.
+    files : tuple of FileSource
+        One per date.
+    bands : tuple of tuple of BandSource
+        Per date, those of its file.
+    """
+
+    source: str
+    timeline: Timeline
+    names: tuple[str, ...]
+    files: tuple[FileSource, ...] = field(repr=False)
+    bands: tuple[tuple[BandSource, ...], ...] = field(repr=False)
+
+    @property
+    def what(self):
+        """What changes, for messages."""
+        return f"The covariate {self.names[0]!r}" if len(self.names) == 1 else f"The folder {Path(self.source).name!r}"
+
+    def sample(self, grid, x, y, crs, days):
+        """Values under points, each of the raster of its own date: float64 of shape (n, n_names), NaN where there is none."""
+        out = np.full((len(x), len(self.names)), np.nan)
+        picked = self.timeline.pick(days)
+        for index in np.unique(picked[picked >= 0]):
+            ours = picked == index
+            with PixelReader(grid, (self.files[index],), self.bands[index]) as reader:
+                out[ours] = sample_places(reader, x[ours], y[ours], crs)
+        return out
 
 
 def day_of(value):

@@ -1,0 +1,124 @@
+"""Opening the files of covariates: what they hold, and how they are laid onto the grid of the map."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from soilcore.core.errors import SceneError, SettingsError
+from soilcore.data.dynamic import DatedRasters, Timeline, dated_files
+from soilcore.data.pixels import BandSource, FileSource, laid_onto
+from soilcore.data.rasters import check_complete, grid_of, opened_raster, same_crs, same_grid
+
+
+def opened_file(spec, grid):
+    """Grid of the stack, one spec per band, the file, and its bands."""
+    with opened_raster(spec.path, what="covariate") as dataset:
+        check_complete(dataset)
+        own = grid_of(dataset, spec.path)
+        grid = grid or own
+        file = _file(spec, dataset, own, grid)
+        ours = _expanded(spec, dataset)
+        return grid, ours, file, tuple(_band(each, 0, dataset) for each in ours)
+
+
+def opened_folder(spec, grid, max_days):
+    """Like `opened_file` for a folder of dated rasters; their grids may differ."""
+    paths, days, when, said = dated_files(spec.path)
+    first, files, bands = None, [], []
+    for path in paths:
+        grid, ours, file, its_bands = opened_file(replace(spec, path=str(path)), grid)
+        first = first or (path, ours)
+        _check_alike(first, path, ours)
+        files.append(file)
+        bands.append(its_bands)
+    timeline = Timeline(days, when, max_days)
+    specs = [replace(each, path=spec.path, when=when) for each in first[1]]
+    dated = DatedRasters(spec.path, timeline, tuple(each.name for each in specs), tuple(files), tuple(bands))
+    assumed = [f"{', '.join(dated.names)}: {len(paths)} rasters {said}, {timeline.listed()}"]
+    if laid := [file for file in files if file.resampling]:
+        assumed.append(f"{len(laid)} of the {len(files)} rasters in {Path(spec.path).name} laid onto the grid of the map ({laid[0].resampling})")
+    return grid, specs, dated, assumed
+
+
+def _check_alike(first, path, ours):
+    path_0, specs_0 = first
+    if [(each.name, each.unit) for each in specs_0] != [(each.name, each.unit) for each in ours]:
+        there, here = (", ".join(f"{each.name} ({each.unit})" if each.unit else each.name for each in specs) for specs in (specs_0, ours))
+        raise SceneError(
+            f"The rasters in {str(path.parent)!r} are not of one kind: {path_0.name!r} holds {there}; {path.name!r} holds {here}. "
+            "Every date needs the same bands and units."
+        )
+
+
+def _file(spec, dataset, own, grid):
+    from rasterio.enums import MaskFlags
+
+    nodata = dataset.nodatavals[(spec.band or 1) - 1] if (spec.band or 1) <= dataset.count else None
+    has_mask = any(MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums)
+    if same_grid(own, grid):
+        return FileSource(str(spec.path), False, None, has_mask, nodata)
+    file = FileSource(str(spec.path), False, "nearest" if spec.categorical else "bilinear", has_mask, nodata)
+    _check_overlap(spec, own, grid)
+    laid_onto(dataset, grid, file).close()
+    return file
+
+
+def _check_overlap(spec, own, grid):
+    left, bottom, right, top = _bounds_in(own, grid.crs, spec)
+    a_left, a_bottom, a_right, a_top = grid.bounds
+    if left < a_right and right > a_left and bottom < a_top and top > a_bottom:
+        return
+    hint = ""
+    o_left, o_bottom, o_right, o_top = own.bounds
+    if not same_crs(own.crs, grid.crs) and o_left < a_right and o_right > a_left and o_bottom < a_top and o_top > a_bottom:
+        hint = f" Its coordinates would fit if its reference system were the map's ({grid.crs.name}) instead of {own.crs.name}."
+    raise SceneError(
+        f"The covariate {str(spec.path)!r} does not overlap the area of the map: it covers x {left:.6g} to {right:.6g}, y {bottom:.6g} to {top:.6g}, "
+        f"the map x {a_left:.6g} to {a_right:.6g}, y {a_bottom:.6g} to {a_top:.6g} ({grid.crs.name}).{hint} Give a raster of the same area."
+    )
+
+
+def _bounds_in(own, crs, spec):
+    from pyproj import Transformer
+    from pyproj.exceptions import ProjError
+
+    if same_crs(own.crs, crs):
+        return own.bounds
+    try:
+        return Transformer.from_crs(own.crs, crs, always_xy=True).transform_bounds(*own.bounds, densify_pts=21)
+    except ProjError:
+        raise SceneError(
+            f"The covariate {str(spec.path)!r} is in a local reference system ({own.crs.name}) that is tied to no place on earth. "
+            "Assign the real one (gdal_edit.py -a_srs EPSG:NUMBER FILE)."
+        ) from None
+
+
+def _expanded(spec, dataset):
+    """One spec per band."""
+    if spec.band is not None:
+        if not 1 <= spec.band <= dataset.count:
+            raise SettingsError(f"The covariate {str(spec.path)!r} has {dataset.count} bands, not a band {spec.band}.")
+        return [_with_unit(spec, dataset)]
+    if dataset.count == 1:
+        return [_with_unit(replace(spec, band=1), dataset)]
+    described = [plain_name(text or "") for text in dataset.descriptions]
+    usable = all(described) and len(set(described)) == len(described)
+    named = [replace(spec, name=described[number - 1] if usable else f"{spec.name}_{number}", band=number) for number in dataset.indexes]
+    return [_with_unit(each, dataset) for each in named]
+
+
+def _with_unit(spec, dataset):
+    """The spec with the unit the file states of its band, unless somebody stated one."""
+    return spec if spec.unit else replace(spec, unit=(dataset.units[spec.band - 1] or "").strip() or None)
+
+
+def _band(spec, file, dataset):
+    """Physical values: the file's own scale and offset apply, except to codes."""
+    index = spec.band - 1
+    scale, offset = (1.0, 0.0) if spec.categorical else (float(dataset.scales[index]), float(dataset.offsets[index]))
+    return BandSource(spec.name, file, spec.band, dataset.nodatavals[index], False, scale, offset)
+
+
+def plain_name(text):
+    """A name that a formula and a file can carry."""
+    return re.sub(r"\W+", "_", text).strip("_")
