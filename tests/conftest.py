@@ -27,6 +27,12 @@ def shared_data():
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Derived rasters of tests go to a folder of their own."""
+    os.environ["SOILCORE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def oracle():
     """Read one file of reference numbers: ``oracle("metrics")``."""

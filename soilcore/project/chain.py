@@ -59,10 +59,10 @@ def open_inputs(inputs, report=silent):
 
 def _scene(inputs, report):
     """One scene, or scenes of several dates."""
-    from soilcore.data.imagery import open_scene
+    from soilcore.data.scene_series import open_scenes
 
     report(0, 1, "opening the scene")
-    return open_scene(inputs.scene)
+    return open_scenes(inputs.scene, report, inputs.features.max_days)
 
 
 def _covariates(inputs, scene, report):
@@ -141,9 +141,9 @@ def feature_table(inputs, report=silent):
     if opened.samples.target is None:
         raise SettingsError("No target was given. Name the column to predict with --target.")
     check_usable(opened)
-    recipe, chosen = choose_features(inputs.features, opened.samples, opened.scene, opened.covariates)
+    recipe, chosen = choose_features(inputs.features, opened.samples, opened.scene, opened.covariates, opened.climate)
     report(3, 3, "making the predictors")
-    table = make_table(recipe, opened.samples, opened.scene, opened.covariates)
+    table = make_table(recipe, opened.samples, opened.scene, opened.covariates, climate=opened.climate)
     return table, opened, (*opened.assumed, *chosen, *left_out(table, opened.samples))
 
 
@@ -164,7 +164,7 @@ def projected_places(table):
 
 
 def places_to_map(inputs, table, opened, report=silent):
-    """Pixels a map of this model would have, as far as imagery and covariates are at hand.
+    """Pixels a map of this model would have, as far as imagery and covariates are at hand; of the samples' latest day where these change with time.
 
     Returns
     -------
@@ -181,14 +181,42 @@ def places_to_map(inputs, table, opened, report=silent):
     if lacks_scene or (opened.scene is None and not have) or any(name not in have for name in recipe.columns):
         return None, None
     report(0, 1, "looking at the places to map")
-    source = FeatureSource(recipe, opened.scene, opened.covariates)
-    inputs, _ = without_water(inputs, opened.scene)
-    points = map_points(source, region_of(inputs, source.grid, opened.scene))
+    source = FeatureSource(recipe, opened.scene, opened.covariates, opened.climate, _latest_day(opened.samples))
+    inputs, _ = without_water(inputs, source.scene)
+    points = map_points(source, region_of(inputs, source.grid, source.scene))
     if points is None or table.places is None:
         return points, None
     from soilcore.core.projection import in_plane, metric_plane
 
     return points, in_plane(points.x, points.y, points.crs, metric_plane(table.places[:, 0], table.places[:, 1], table.crs))
+
+
+def _latest_day(samples):
+    """The last day a sample was taken, or None."""
+    import numpy as np
+
+    from soilcore.data.dates import sample_dates
+
+    days = sample_dates(samples)
+    known = [] if days is None else days[~np.isnat(days)]
+    return str(max(known)) if len(known) else None
+
+
+def scene_of(scene, date=None):
+    """The scene of a date, where there are several.
+
+    Raises
+    ------
+    SettingsError
+        If there are several and no date is stated.
+    """
+    from soilcore.data.scene_series import SceneSeries
+
+    if not isinstance(scene, SceneSeries):
+        return scene
+    if date is None:
+        raise SettingsError(f"There are {len(scene)} scenes of different dates. State which with --date, or combine them with `composite`.")
+    return scene.at(date)
 
 
 def without_water(inputs, scene):

@@ -62,6 +62,7 @@ def _indices(commands):
     parser = command(commands, "indices", "write spectral index rasters of a scene", _run_indices)
     options.add_scene(parser, required=True)
     options.add_features(parser)
+    parser.add_argument("--date", metavar="D", help="which of several dated scenes")
     parser.add_argument("--out", required=True, metavar="TIF")
     parser.add_argument("--window", type=int, default=512)
 
@@ -69,7 +70,7 @@ def _indices(commands):
 def _run_indices(args):
     from soilcore.project.settings import IndicesTask
 
-    return do("indices", IndicesTask(options.input_settings(args), args.out, args.window, args.overwrite), args)
+    return do("indices", IndicesTask(options.input_settings(args), args.out, args.window, args.overwrite, args.date), args)
 
 
 def _correlate(commands):
@@ -253,7 +254,7 @@ def _map(commands):
     parser.add_argument("model_dir", metavar="MODEL_DIR")
     options.add_scene(parser)
     options.add_covariates(parser)
-    parser.add_argument("--date", metavar="D")
+    parser.add_argument("--date", metavar="D", help="day or year of the map, where imagery, covariates or climate change with time")
     parser.add_argument("--out", required=True, metavar="TIF")
     parser.add_argument("--interval", type=float, metavar="LEVEL")
     parser.add_argument("--threshold", type=float, action="append", default=[], metavar="V")

@@ -83,6 +83,8 @@ def fetch(task, report=silent):
         bbox, assumed = _bbox_of_samples(task)
     settings = StacSettings(task.url, task.collection, bbox, task.dates, task.cloud, task.limit)
     found = search_scenes(settings, part(report, 0, 0.05))
+    if task.days:
+        found = found.choose(task.days)
     hits = [hit.to_json() for hit in found.hits]
     told = {"hits": hits, "bbox": bbox, "assumed": (*assumed, *found.assumed)}
     if task.only_list:

@@ -55,12 +55,13 @@ class CheckTask:
 
 @dataclass(frozen=True)
 class IndicesTask:
-    """Write index rasters of a scene."""
+    """Write index rasters of a scene; of several dates, that of `date`."""
 
     inputs: InputSettings
     out: str
     window: int = 512
     overwrite: bool = False
+    date: str | None = None
 
 
 @dataclass(frozen=True)
@@ -289,6 +290,8 @@ class FetchTask:
         First and last day.
     cloud : float
         Largest share of clouds, %.
+    days : tuple of str
+        Fetch only these days of what is found; all if empty.
     """
 
     url: str
@@ -306,6 +309,7 @@ class FetchTask:
     workers: int = 2
     only_list: bool = False
     overwrite: bool = False
+    days: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from soilcore.project.chain import (
     open_inputs,
     projected_places,
     region_of,
+    scene_of,
     versions,
     without_water,
 )
@@ -69,12 +70,13 @@ def indices(task, report=silent):
     opened = open_inputs(replace(task.inputs, samples=None), report)
     if opened.scene is None:
         raise SettingsError("No scene was given. Name the image with --scene.")
+    scene = scene_of(opened.scene, task.date)
     features = task.inputs.features
     if features.names_nothing:
         features = replace(features, index_sets=("existing17_literature", "novel4_lan2025"))
-    recipe, chosen = choose_features(replace(features, bands=False), scene=opened.scene)
-    region = region_of(task.inputs, opened.scene.grid, opened.scene)
-    facts = write_indices(opened.scene, recipe.indices, recipe.formulas, out, window=task.window, region=region, report=report)
+    recipe, chosen = choose_features(replace(features, bands=False), scene=scene)
+    region = region_of(task.inputs, scene.grid, scene)
+    facts = write_indices(scene, recipe.indices, recipe.formulas, out, window=task.window, region=region, report=report)
     return {**facts, "assumed": (*opened.assumed, *chosen)}
 
 
@@ -125,6 +127,7 @@ def search(task, report=silent):
 def external(task, report=silent):
     """Score a saved model on another table."""
     from soilcore.evaluation.metrics import regression_scores
+    from soilcore.features.derived import as_trained
     from soilcore.features.recipe import FeatureRecipe, check_same_scaling
     from soilcore.features.table import make_table
     from soilcore.models.archive import load_model
@@ -135,13 +138,13 @@ def external(task, report=silent):
     table_settings = task.inputs.table
     if table_settings.target is None:
         table_settings = replace(table_settings, target=model.target["column"])
-    opened = open_inputs(replace(task.inputs, table=table_settings), report)
+    opened = open_inputs(replace(task.inputs, table=table_settings, features=as_trained(task.inputs.features, recipe)), report)
     _check_same_target(model, opened.samples.target)
     check_usable(opened)
     if recipe.needs_scene and opened.scene is not None:
         check_same_scaling(recipe, opened.scene)
         recipe = replace(recipe, table_roles=())
-    table = make_table(recipe, opened.samples, opened.scene, opened.covariates)
+    table = make_table(recipe, opened.samples, opened.scene, opened.covariates, climate=opened.climate)
     examined = examine(model, table.X, table.y, _places_in_plane(model, table))
     scores = _score_keys(regression_scores(table.y, examined.predicted)) | examined.row
     return {
@@ -166,6 +169,7 @@ def _each_sample(table, examined):
 
 def map_model(task, report=silent):
     """Map a saved model."""
+    from soilcore.features.derived import as_trained
     from soilcore.features.recipe import FeatureRecipe, check_same_scaling
     from soilcore.features.source import FeatureSource
     from soilcore.mapping.predict import MapSettings, predict_map
@@ -174,12 +178,12 @@ def map_model(task, report=silent):
     _refuse_unavailable(task)
     model = load_model(task.model_dir)
     recipe = FeatureRecipe.from_dict(model.recipe)
-    opened = open_inputs(replace(task.inputs, samples=None), part(report, 0, 0.02))
-    if recipe.needs_scene and opened.scene is not None:
-        check_same_scaling(recipe, opened.scene)
-    source = FeatureSource(recipe, opened.scene, opened.covariates)
-    inputs, said = without_water(task.inputs, opened.scene)
-    region = region_of(inputs, source.grid, opened.scene)
+    opened = open_inputs(replace(task.inputs, samples=None, features=as_trained(task.inputs.features, recipe)), part(report, 0, 0.1))
+    source = FeatureSource(recipe, opened.scene, opened.covariates, opened.climate, task.date)
+    if recipe.needs_scene and source.scene is not None:
+        check_same_scaling(recipe, source.scene)
+    inputs, said = without_water(task.inputs, source.scene)
+    region = region_of(inputs, source.grid, source.scene)
     settings = MapSettings(
         out=task.out,
         window=task.window,
@@ -189,27 +193,34 @@ def map_model(task, report=silent):
         thresholds=task.thresholds,
         aoa=task.aoa,
     )
-    facts = predict_map(model, source, settings, region=region, report=part(report, 0.02, 0.98))
+    facts = predict_map(model, source, settings, region=region, report=part(report, 0.1, 0.9))
+    facts = {**facts, "date": str(source.date) if source.date else None}
     write_json(Path(task.out).with_suffix(".run.json"), {**run_file("map", task), "result": facts})
     return {**facts, "assumed": (*opened.assumed, *said)}
 
 
 def run_file(kind, task):
     """What re-creates a result: the task, its settings, the inputs' hashes, and the versions."""
-    inputs = {path: fingerprint.of_file(path) for path in _input_files(task) if Path(path).is_file()}
+    inputs = {path: fingerprint.of_file(path) for path in _input_files(task)}
     return {"schema": RUN_SCHEMA, "versions": versions(), "inputs": inputs, "steps": [{"task": kind, "settings": to_plain(task)}]}
 
 
 def _input_files(task):
-    inputs = getattr(task, "inputs", None)
-    files = []
+    """Every file a task reads; of a folder, the files in it."""
+    inputs, named = getattr(task, "inputs", None), [getattr(task, name, None) for name in ("dem", "vector", "series", "samples", "like")]
+    scene = getattr(task, "scene", None) if inputs is None else inputs.scene
+    named += scene.paths if scene else ()
     if inputs is not None:
-        files += [inputs.samples, *(inputs.scene.paths if inputs.scene else ()), inputs.aoi, inputs.features.dem]
-        files += [spec.path for spec in covariate_specs(inputs.features)]
-        files += [inputs.mask] if inputs.mask not in ("water", "none") else []
+        features = inputs.features
+        named += [inputs.samples, inputs.aoi, *features.distances, features.climate, features.series]
+        named += [spec.path for spec in covariate_specs(features)]
+        named += [inputs.mask] if inputs.mask not in ("water", "none") else []
     if model_dir := getattr(task, "model_dir", None):
-        files.append(str(Path(model_dir) / "model.json"))
-    return [str(path) for path in files if path]
+        named.append(str(Path(model_dir) / "model.json"))
+    files = []
+    for path in map(Path, filter(None, named)):
+        files += sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path] if path.is_file() else []
+    return list(dict.fromkeys(map(str, files)))
 
 
 def spectral_table(inputs, report=silent):
@@ -241,8 +252,8 @@ def _table_with_gaps(inputs, report):
     if opened.samples is None or opened.samples.target is None:
         raise SettingsError("A sample table and its --target are needed.")
     check_usable(opened)
-    recipe, chosen = choose_features(inputs.features, opened.samples, opened.scene, opened.covariates)
-    X = recipe.at_samples(opened.samples, opened.scene, opened.covariates)
+    recipe, chosen = choose_features(inputs.features, opened.samples, opened.scene, opened.covariates, opened.climate)
+    X = recipe.at_samples(opened.samples, opened.scene, opened.covariates, opened.climate)
     y = opened.samples.target.values
     keep = (y == y) & X.notna().any(axis=1).to_numpy()
     table = FeatureTable(X[keep], y[keep], recipe, opened.samples.table[keep])
@@ -297,7 +308,6 @@ def _refuse_unavailable(task):
     later = {
         "--cluster": task.cluster is not None,
         "--stride": task.stride != 1,
-        "--date": task.date is not None,
     }
     for option, wanted in later.items():
         if wanted:

@@ -276,7 +276,7 @@ def test_layers_of_trust_lie_beside_the_map(ask, model, demo, tmp_path):
     assert facts["interval"]["coverage"] is not None
 
 
-@pytest.mark.parametrize("option", [["--cluster", "tcp://127.0.0.1:1"], ["--stride", "4"], ["--date", "2025-03-17"]])
+@pytest.mark.parametrize("option", [["--cluster", "tcp://127.0.0.1:1"], ["--stride", "4"]])
 def test_what_maps_cannot_do_yet_is_said_before_anything_is_written(ask, model, demo, tmp_path, option):
     code, facts, _ = ask("map", model, "--scene", demo / "scene.tif", "--out", tmp_path / "m.tif", *option)
     assert code == 2

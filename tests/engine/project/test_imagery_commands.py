@@ -1,0 +1,142 @@
+"""The commands that bring imagery and covariates into shape keep their contract."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+
+from soilcore.project.cli import main
+
+TERRAIN = ("slope_deg", "aspect_deg", "profile_curvature", "plan_curvature", "tangential_curvature", "twi", "tpi")
+
+
+@pytest.fixture
+def ask(capsys):
+    """Run a command with --json; give its exit code and its one document."""
+
+    def run(*arguments):
+        code = main([*map(str, arguments), "--json", "--quiet"])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def coast(tmp_path_factory):
+    """A coast with enough dates for a season."""
+    from soilcore.data.landscape_files import make_coast
+
+    folder = tmp_path_factory.mktemp("dated") / "coast"
+    make_coast(folder, size=64, cell=20.0, samples=60, dates=14, seed=3)
+    return folder
+
+
+def bands(path):
+    with rasterio.open(path) as raster:
+        return dict(zip(raster.descriptions, raster.read(masked=True).astype(float).filled(np.nan), strict=True))
+
+
+def test_terrain_writes_the_seven_bands_of_the_contract(ask, coast, tmp_path):
+    code, facts = ask("terrain", "--dem", coast / "dem.tif", "--out", tmp_path / "t.tif")
+    assert code == 0, facts
+    assert tuple(bands(tmp_path / "t.tif")) == TERRAIN
+    assert [band["name"] for band in facts["bands"]] == list(TERRAIN)
+    assert (tmp_path / "t.run.json").is_file()
+
+
+def test_terrain_takes_slope_convention_and_grid(ask, coast, tmp_path):
+    out = tmp_path / "t.tif"
+    how = ["--slope", "zt", "--convention", "arcgis", "--smooth", 1, "--attributes", "slope_deg,profile_curvature", "--like", coast / "scene.tif"]
+    code, facts = ask("terrain", "--dem", coast / "dem.tif", *how, "--out", out)
+    assert code == 0, facts
+    assert list(bands(out)) == ["slope_deg", "profile_curvature"]
+    code, facts = ask("terrain", "--dem", coast / "dem.tif", "--out", out)
+    assert code == 2
+    assert "--overwrite" in facts["error"]
+
+
+def test_distance_is_zero_on_what_it_measures_from(ask, coast, tmp_path):
+    code, facts = ask("distance", "--vector", coast / "fields.gpkg", "--like", coast / "scene.tif", "--out", tmp_path / "d.tif")
+    assert code == 0, facts
+    (metres,) = bands(tmp_path / "d.tif").values()
+    assert np.nanmin(metres) == 0
+    assert np.isfinite(metres).all()
+
+
+def test_phenology_of_dated_scenes_is_a_raster(ask, coast, tmp_path):
+    code, facts = ask("phenology", "--series", coast / "dates", "--out", tmp_path / "p.tif")
+    assert code == 0, facts
+    found = bands(tmp_path / "p.tif")
+    assert {"sos", "sdps", "gus"} <= set(found)
+    both = np.isfinite(found["sos"]) & np.isfinite(found["sdps"])
+    assert both.mean() > 0.05
+    assert (found["sdps"][both] > found["sos"][both]).all()
+
+
+def test_phenology_of_a_table_is_a_table(ask, tmp_path):
+    days = pd.date_range("2024-01-05", "2024-12-28", freq="10D")
+    day = days.dayofyear.to_numpy(float)
+    ndvi = 0.15 + 0.65 * (1 / (1 + np.exp(-0.08 * (day - 95))) + 1 / (1 + np.exp(0.06 * (day - 260))) - 1)
+    table = pd.concat([pd.DataFrame({"id": name, "date": days.strftime("%Y-%m-%d"), "NDVI": ndvi}) for name in "ab"])
+    table.to_csv(tmp_path / "series.csv", index=False)
+    code, facts = ask("phenology", "--series", tmp_path / "series.csv", "--out", tmp_path / "p.csv")
+    assert code == 0, facts
+    seasons = pd.read_csv(tmp_path / "p.csv")
+    assert list(seasons["id"]) == ["a", "b"]
+    np.testing.assert_allclose(seasons["sos"], 77.56, atol=1.0)
+    np.testing.assert_allclose(seasons["sdps"], 121.66, atol=1.0)
+
+
+@pytest.mark.parametrize("method", ["median", "bare", "max-crsi"])
+def test_a_composite_is_a_scene_again(ask, coast, tmp_path, method):
+    out = tmp_path / "c.tif"
+    code, facts = ask("composite", "--scene", coast / "dates", "--method", method, "--out", out)
+    assert code == 0, facts
+    assert {"B", "R", "N", "count"} <= set(bands(out))
+    code, facts = ask("indices", "--scene", out, "--index", "NDVI", "--out", tmp_path / "i.tif")
+    assert code == 0, facts
+    assert facts["bands"][0]["valid"] > 0
+
+
+def test_one_date_alone_is_no_composite(ask, coast, tmp_path):
+    code, facts = ask("composite", "--scene", coast / "scene.tif", "--out", tmp_path / "c.tif")
+    assert code == 2
+    assert "one date" in facts["error"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_campaigns_get_a_composite_each(ask, coast, tmp_path):
+    table = pd.read_csv(coast / "samples.csv")
+    table["date"] = np.where(np.arange(len(table)) < 30, "2025-03-10", "2025-09-05")
+    table.to_csv(tmp_path / "samples.csv", index=False)
+    out = tmp_path / "campaigns"
+    code, facts = ask("composite", "--scene", coast / "dates", "--samples", tmp_path / "samples.csv", "--out", out)
+    assert code == 0, facts
+    assert len(list(out.glob("*.tif"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fetch", "--stac", "earth-search", "--dates", "2025-01-01/2025-02-01", "--bbox", "1,2,3,4"], "--out"),
+        (["fetch", "--stac", "earth-search", "--dates", "2025-02-01/2025-01-01", "--bbox", "1,2,3,4", "--list"], "ends before it begins"),
+        (["fetch", "--stac", "earth-search", "--dates", "last spring", "--bbox", "1,2,3,4", "--list"], "two days"),
+        (["fetch", "--stac", "earth-search", "--dates", "2025-01-01/2025-02-01", "--bbox", "3,2,1,4", "--list"], "west,south,east,north"),
+        (["fetch", "--stac", "earth-search", "--dates", "2025-01-01/2025-02-01", "--list"], "--bbox"),
+        (["fetch", "--stac", "ftp://somewhere", "--dates", "2025-01-01/2025-02-01", "--bbox", "1,2,3,4", "--list"], "http"),
+        (["phenology", "--series", "nowhere", "--out", "x.tif"], "nowhere"),
+        (["phenology", "--series", "x", "--out", "x.tif", "--season-start", "spring"], "--season-start"),
+        (["terrain", "--dem", "nowhere.tif", "--out", "x.tif"], "nowhere.tif"),
+        (["terrain", "--dem", "nowhere.tif", "--attributes", "steepness", "--out", "x.tif"], "steepness"),
+        (["distance", "--vector", "nowhere.gpkg", "--like", "nowhere.tif", "--out", "x.tif"], "nowhere"),
+        (["composite", "--scene", "nowhere", "--out", "x.tif"], "nowhere"),
+    ],
+)
+def test_wrong_calls_are_told_in_one_sentence(ask, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    code, facts = ask(*arguments)
+    assert code == 2
+    assert words in facts["error"]
+    assert not list(tmp_path.iterdir())
