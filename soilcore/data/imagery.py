@@ -1,4 +1,4 @@
-"""Scenes: one stack or several single-band files, with roles for the bands, reflectance for the values and NaN for what is missing."""
+"""Scenes: one product, one stack or several single-band files, with roles for the bands, reflectance for the values and NaN for what is missing."""
 
 import datetime
 from contextlib import contextmanager
@@ -15,9 +15,11 @@ from soilcore.core.grids import Grid
 from soilcore.core.progress import silent
 from soilcore.data.bands import recognise
 from soilcore.data.pixels import BandSource, FileSource, PixelReader, sample_places
+from soilcore.data.products_scene import look_into, quality_of
+from soilcore.data.quality import QualityLayer, check_quality_settings
 from soilcore.data.rasters import cell_metres
 from soilcore.data.scaling import Scaling, ScalingInputs, decide_scaling
-from soilcore.data.scene_files import all_bands, common_grid, dates_of, merged_tags, read_file_facts
+from soilcore.data.scene_files import all_bands, common_grid, dates_of, merged_tags
 from soilcore.data.sensors import is_reflective, sensor_by_name
 from soilcore.data.stored_sample import stored_facts
 
@@ -31,7 +33,8 @@ class SceneSettings:
     Parameters
     ----------
     paths : tuple of str
-        One stack, or several files of one grid.
+        One stack, several files of one grid, or one product: a Sentinel-2 L2A ``.SAFE`` folder or zip, a Landsat Collection 2 Level-2
+        folder or tar, a NetCDF file or Zarr folder.
     roles : tuple of (str, str)
         Band name, number or file name, and the role it has: B, G, R, RE1, RE2, RE3, N, N2, S1, S2, or a name of its own.
     sensor : str, optional
@@ -42,6 +45,14 @@ class SceneSettings:
         Stored value that means no data; wins over the file's own.
     trusted : bool
         Whether the names come from the machine's own user, as on the command line: allows virtual mosaics (VRT) and ``/vsi`` names.
+    quality : str
+        "mask" hides the clouds, shadows, snow and gaps that SCL or QA_PIXEL name, where the scene has such a layer; "none" does not.
+    dilate : int
+        Clouds and their shadows are widened by this many pixels of the quality layer (20 m of SCL, 30 m of QA_PIXEL).
+    keep : tuple of int
+        SCL classes that are used; 4 vegetation, 5 bare soil and 7 unclassified if none are named.
+    date : str, optional
+        Which date of a cube, as 2025-03-17; needed where it has several.
     """
 
     paths: tuple[str, ...]
@@ -51,6 +62,10 @@ class SceneSettings:
     offset: float | None = None
     nodata: float | None = None
     trusted: bool = False
+    quality: str = "mask"
+    dilate: int = 2
+    keep: tuple[int, ...] = ()
+    date: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,10 @@ class Scene:
     settings : SceneSettings
     files, bands : tuple
         Where the pixels are.
+    quality : QualityLayer or None
+        What hides clouds.
+    baseline : str or None
+        Processing baseline, where the product says it.
     """
 
     grid: Grid
@@ -87,6 +106,8 @@ class Scene:
     settings: SceneSettings | None = field(default=None, repr=False)
     files: tuple[FileSource, ...] = field(default=(), repr=False)
     bands: tuple[BandSource, ...] = field(default=(), repr=False)
+    quality: QualityLayer | None = field(default=None, repr=False)
+    baseline: str | None = None
 
     @cached_property
     def fingerprint(self):
@@ -94,10 +115,19 @@ class Scene:
 
         A file above 1 GiB enters by its size, time of change and 64 MiB spread over it, and the fingerprint then begins with "sampled-".
         """
-        large = any(Path(path).is_file() and Path(path).stat().st_size > CHEAP_FINGERPRINT_BYTES for path in self.paths)
-        content = [_content(path) for path in self.paths]
-        told = fingerprint.of_settings(content, self.grid.shape, list(self.bands))
+        paths = self._content_paths()
+        large = any(Path(path).is_file() and Path(path).stat().st_size > CHEAP_FINGERPRINT_BYTES for path in paths)
+        content = [_content(path) for path in paths]
+        hides = (self.quality.number, self.quality.kind, self.quality.keep, self.quality.dilate) if self.quality else ()
+        told = fingerprint.of_settings(content, self.grid.shape, list(self.bands), *hides)
         return f"sampled-{told}" if large else told
+
+    def _content_paths(self):
+        """Files that the pixels come from: those named, or the ones read in a product's folder."""
+        if not any(Path(path).is_dir() for path in self.paths):
+            return self.paths
+        used = [*self.files, *([self.quality.file] if self.quality else [])]
+        return tuple(dict.fromkeys(file.path for file in used))
 
     @contextmanager
     def reader(self):
@@ -108,7 +138,7 @@ class Scene:
         PixelReader
             ``.read(window, roles=None)`` gives float32 reflectance of shape (band, row, column), NaN where missing.
         """
-        with PixelReader(self.grid, self.files, self.bands) as reader:
+        with PixelReader(self.grid, self.files, self.bands, self.quality) as reader:
             yield reader
 
     def read(self, window, roles=None):
@@ -158,9 +188,9 @@ def open_scene(settings, report=silent, glance=False):
     Raises
     ------
     UnreadableError
-        If a file is missing, no raster of an accepted format (GeoTIFF, JPEG 2000), damaged or cut off.
+        If a file is missing, no product and no raster of an accepted format (GeoTIFF, JPEG 2000), damaged or cut off.
     SceneError
-        If it cannot be placed on earth, its bands are not recognised, or its scaling stays open; the message names the option.
+        If it is a product of a kind that is not read, cannot be placed on earth, its bands are not recognised, or its scaling stays open; the message names the option.
     SettingsError
         If an option contradicts the files.
 
@@ -170,29 +200,62 @@ def open_scene(settings, report=silent, glance=False):
     """
     _check_settings(settings)
     report(0, 2, "looking into the image files")
-    files = tuple(read_file_facts(path, settings.trusted) for path in settings.paths)
-    grid, resampled, laid = common_grid(files)
+    given = look_into(settings)
+    files, product = given.files, given.product
+    grid, resampled, laid = _grid(given)
     facts, tags = all_bands(files), merged_tags(files)
-    hints = " ".join(
-        [Path(path).name for path in settings.paths] + [tags[name] for name in ("spacecraft_name", "platform", "spacecraft_id") if name in tags]
-    )
-    sensor = settings.sensor or tags.get("soilcore_sensor")
-    recognised = recognise(facts, settings.roles, sensor, cell_metres(grid), hints)
+    sensor = settings.sensor or tags.get("soilcore_sensor") or (product.sensor if product else None)
+    recognised = recognise(facts, settings.roles, sensor, cell_metres(grid), _hints(settings, product, tags))
     kept = [(band, role) for band, role in zip(facts, recognised.roles, strict=True) if role is not None]
     sources = tuple(_file_source(file, differs, settings) for file, differs in zip(files, resampled, strict=True))
     bands = tuple(_band_source(band, role, settings) for band, role in kept)
     report(1, 2, "finding out how reflectance is stored")
     pixels, missing = stored_facts(grid, sources, bands, glance)
     reflective = {role: band for band, role in kept if is_reflective(role)}
-    scaling, scaled, findings = decide_scaling(_scaling_inputs(settings, reflective, pixels, recognised.family, tags, grid))
-    bands = tuple(_scaled(band, fact, scaling) for band, (fact, _) in zip(bands, kept, strict=True))
-    days = dates_of(files)
-    assumed = (*laid, *recognised.assumed, *scaled, *missing)
-    roles = tuple(band.name for band in bands)
-    date_found = days[0] if days else None
+    inputs = _scaling_inputs(settings, reflective, pixels, recognised.family, tags, grid, product)
+    scaling, scaled, findings = decide_scaling(inputs)
+    bands = tuple(_scaled(band, fact, scaling, product, settings) for band, (fact, _) in zip(bands, kept, strict=True))
+    layer, hides, cloudy = quality_of(given, settings, grid)
+    days = [product.date] if product and product.date else dates_of(files)
+    told = _product_words(product)
     return Scene(
-        grid, roles, scaling, scaling.sensor, settings.paths, assumed, (*findings, *_date_findings(days)), date_found, settings, sources, bands
+        grid=grid,
+        roles=tuple(band.name for band in bands),
+        scaling=scaling,
+        sensor=scaling.sensor,
+        paths=settings.paths,
+        assumed=(*told, *laid, *recognised.assumed, *scaled, *missing, *hides),
+        findings=(*findings, *_date_findings(days), *cloudy),
+        date=days[0] if days else None,
+        settings=settings,
+        files=sources,
+        bands=bands,
+        quality=layer,
+        baseline=product.baseline if product else tags.get("processing_baseline"),
     )
+
+
+def _grid(given):
+    """Common grid, and which files are laid onto it; a file that holds nothing but the quality layer has no say."""
+    alone = given.only_quality
+    grid, resampled, laid = common_grid([file for place, file in enumerate(given.files) if place != alone])
+    return grid, resampled if alone is None else (*resampled[:alone], False, *resampled[alone:]), laid
+
+
+def _hints(settings, product, tags):
+    """Words that may name the satellite."""
+    if product is not None:
+        return f"{product.name} {product.platform or ''}"
+    named = [tags[name] for name in ("spacecraft_name", "platform", "spacecraft_id") if name in tags]
+    return " ".join([Path(path).name for path in settings.paths] + named)
+
+
+def _product_words(product):
+    if product is None:
+        return ()
+    cloud = f", clouds {product.cloud:.3g} % by its metadata" if product.cloud is not None else ""
+    baseline = f", processing baseline {product.baseline}" if product.baseline else ""
+    return (f"product {product.name} of {product.date or 'unknown date'}{baseline}{cloud}", *product.assumed)
 
 
 def _check_settings(settings):
@@ -201,6 +264,7 @@ def _check_settings(settings):
     if len(set(settings.paths)) < len(settings.paths):
         twice = next(path for path in settings.paths if settings.paths.count(path) > 1)
         raise SettingsError(f"The image {twice!r} is given twice. Give each file once.")
+    check_quality_settings(settings)
     if settings.sensor is not None:
         sensor_by_name(settings.sensor)
     if settings.scale is not None and not (np.isfinite(settings.scale) and settings.scale > 0):
@@ -213,7 +277,8 @@ def _file_source(file, differs, settings):
     nodata = settings.nodata if settings.nodata is not None else file.bands[0].nodata
     if nodata is None and not any(band.dtype.startswith("float") for band in file.bands):
         nodata = 0.0  # the fill of every optical product; without it, it would bleed into its neighbours
-    return FileSource(file.path, settings.trusted, "bilinear" if differs else None, file.has_mask, nodata)
+    trusted = settings.trusted and file.member is None
+    return FileSource(file.path, trusted, "bilinear" if differs else None, file.has_mask, nodata, file.member)
 
 
 def _band_source(band, role, settings):
@@ -222,14 +287,17 @@ def _band_source(band, role, settings):
     return BandSource(role, band.file, band.number, nodata, zero_is_nodata=is_reflective(role))
 
 
-def _scaled(source, band, scaling):
-    """Reflective bands share one scaling, others keep their own tags."""
+def _scaled(source, band, scaling, product, settings):
+    """Reflective bands share one scaling unless the product gives each its own; others keep their own tags."""
     if is_reflective(source.name):
+        own = product.bands[source.file] if product is not None and settings.scale is None and settings.offset is None else None
+        if own is not None and scaling.decided == "metadata" and own.scale is not None:
+            return replace(source, scale=own.scale, offset=own.offset)
         return replace(source, scale=scaling.scale, offset=scaling.offset)
     return replace(source, scale=band.scale, offset=band.offset)
 
 
-def _scaling_inputs(settings, reflective, pixels, family, tags, grid):
+def _scaling_inputs(settings, reflective, pixels, family, tags, grid, product):
     kinds = {np.dtype(band.dtype) for band in reflective.values()}
     nodata = settings.nodata if settings.nodata is not None else next(iter(reflective.values())).nodata
     return ScalingInputs(
@@ -245,7 +313,16 @@ def _scaling_inputs(settings, reflective, pixels, family, tags, grid):
         tags=tags,
         cell_m=cell_metres(grid),
         nodata=nodata,
+        product=_product_scaling(product),
     )
+
+
+def _product_scaling(product):
+    """(scale, offset, evidence) that a product's metadata decide; where bands differ, that of most bands."""
+    if product is None or any(band.scale is None for band in product.bands):
+        return None
+    pairs = [(band.scale, band.offset) for band in product.bands]
+    return (*max(pairs, key=pairs.count), product.evidence)
 
 
 def _date_findings(days):

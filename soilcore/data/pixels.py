@@ -8,6 +8,7 @@ import numpy as np
 from soilcore.core.errors import SceneError
 from soilcore.core.grids import Grid, Window
 from soilcore.data.rasters import check_window, open_raster, rasterio_window, reading, same_crs
+from soilcore.data.sensors import is_reflective
 
 BLOCK = 512  # resampled layers are always made in whole blocks, so that no window can change a value
 _CHUNK_VALUES = 1 << 18  # converted at once: the float64 copy stays in the processor's cache
@@ -28,6 +29,8 @@ class FileSource:
         Whether the file carries a mask or alpha band.
     source_nodata : float or None
         Stored value that resampling leaves out.
+    member : str or None
+        File inside `path`, which is then a zip or tar.
     """
 
     path: str
@@ -35,6 +38,12 @@ class FileSource:
     resampling: str | None = None
     has_mask: bool = False
     source_nodata: float | None = None
+    member: str | None = None
+
+    @property
+    def label(self):
+        """What the file is called in messages."""
+        return self.path if self.member is None else f"{self.path}: {self.member}"
 
 
 @dataclass(frozen=True)
@@ -88,10 +97,12 @@ class PixelReader:
     grid : Grid
     files : sequence of FileSource
     bands : sequence of BandSource
+    quality : soilcore.data.quality.QualityLayer, optional
+        Hides pixels of the reflective bands.
     """
 
-    def __init__(self, grid, files, bands):
-        self.grid, self.files, self.bands = grid, tuple(files), tuple(bands)
+    def __init__(self, grid, files, bands, quality=None):
+        self.grid, self.files, self.bands, self.quality = grid, tuple(files), tuple(bands), quality
         self._open = ExitStack()
         self._datasets = {}
 
@@ -132,7 +143,21 @@ class PixelReader:
             stored, masked = self.stored(window, number, [bands[place].number for place in places])
             for layer, place in zip(stored, places, strict=True):
                 _convert(layer, bands[place], masked, out[place])
+        reflective = [place for place, band in enumerate(bands) if is_reflective(band.name)]
+        if reflective and (hidden := self.hidden(window)) is not None:
+            for place in reflective:
+                out[place][hidden] = np.nan
         return out
+
+    def hidden(self, window):
+        """Which pixels of a window the quality layer hides, bool of shape (rows, columns); None without a layer."""
+        if self.quality is None:
+            return None
+        source = self.quality.file
+        if "quality" not in self._datasets:
+            self._datasets["quality"] = self._open.enter_context(opened_source(source))
+        with reading(source.label):
+            return self.quality.hidden(self._datasets["quality"], self.grid, window)
 
     def stored(self, window, file, numbers):
         """Stored values of some bands of one file, and where its mask hides them.
@@ -140,11 +165,11 @@ class PixelReader:
         Returns
         -------
         stored : ndarray, shape (len(numbers), rows, columns)
-            In the file's own type; float32 with NaN where the file is resampled.
+            In the file's own type, before the quality layer; decimal numbers with NaN where the file is resampled.
         masked : ndarray of bool, shape (rows, columns), or None
         """
         dataset, source = self._dataset(file), self.files[file]
-        with reading(source.path):
+        with reading(source.label):
             if source.resampling:
                 return self._resampled(dataset, window, numbers), None
             part = rasterio_window(window)
@@ -162,20 +187,27 @@ class PixelReader:
     def _dataset(self, file):
         if file not in self._datasets:
             source = self.files[file]
-            dataset = self._open.enter_context(open_raster(source.path, source.trusted))
+            dataset = self._open.enter_context(opened_source(source))
             self._datasets[file] = self._open.enter_context(laid_onto(dataset, self.grid, source)) if source.resampling else dataset
         return self._datasets[file]
 
     def _resampled(self, dataset, window, numbers):
-        out = np.empty((len(numbers), window.height, window.width), np.float32)
+        out = np.empty((len(numbers), window.height, window.width), dataset.dtypes[0])
         for block in blocks_of(window, self.grid):
             values = dataset.read(numbers, window=rasterio_window(block))
             copy_common(values, block, out, window)
         return out
 
 
+def opened_source(source):
+    """Open the file of a `FileSource`, also inside its archive; the caller closes it."""
+    return open_raster(source.path, source.trusted, member=source.member)
+
+
 def laid_onto(dataset, grid, source):
-    """A view of an open raster on another grid, float32 with NaN for no data.
+    """A view of an open raster on another grid, with NaN for no data.
+
+    Whole numbers are interpolated in double precision, so that an offset in the stored numbers comes out to the last bit; others in single.
 
     Raises
     ------
@@ -189,8 +221,10 @@ def laid_onto(dataset, grid, source):
     same = same_crs(grid.crs, Grid.of(dataset).crs)
     target = {"crs": dataset.crs if same else grid.crs.to_wkt(), "transform": grid.transform, "height": grid.height, "width": grid.width}
     target["tolerance"] = 0.01  # of a pixel; exact where only the resolution differs
+    whole = all(np.issubdtype(np.dtype(kind), np.integer) for kind in dataset.dtypes)
+    kind = "float64" if whole and source.resampling == "bilinear" else "float32"
     try:
-        return WarpedVRT(dataset, **target, resampling=Resampling[source.resampling], src_nodata=source.source_nodata, nodata=np.nan, dtype="float32")
+        return WarpedVRT(dataset, **target, resampling=Resampling[source.resampling], src_nodata=source.source_nodata, nodata=np.nan, dtype=kind)
     except (RasterioError, CRSError) as error:
         raise SceneError(
             f"{source.path!r} cannot be laid onto the grid of the map: {' '.join(str(error).split())[:200]}. Check its reference system."

@@ -21,12 +21,13 @@ _OPEN_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED"
 _TRUSTED_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _JPEG2000_STARTS = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
+_MEMBER_DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
 _MOST_BLOCKS_CHECKED = 200_000
 _METRES_PER_DEGREE = 111_320.0
 
 
 @contextmanager
-def opened_raster(path, trusted=False, what="raster"):
+def opened_raster(path, trusted=False, what="raster", member=None):
     """Open one raster for reading.
 
     Parameters
@@ -37,6 +38,8 @@ def opened_raster(path, trusted=False, what="raster"):
         Whether its user may read whatever the process may: allows VRT and ``/vsi`` names.
     what : str
         What the file is called in messages.
+    member : str, optional
+        File inside `path`, which is then a zip or tar that `soilcore.data.products_holder` has checked.
 
     Yields
     ------
@@ -47,27 +50,31 @@ def opened_raster(path, trusted=False, what="raster"):
     UnreadableError
         If there is no such file, it is no raster of an accepted format, or it ends too early.
     """
-    dataset = open_raster(path, trusted, what)
+    dataset = open_raster(path, trusted, what, member)
     try:
         yield dataset
     finally:
         dataset.close()
 
 
-def open_raster(path, trusted=False, what="raster"):
+def open_raster(path, trusted=False, what="raster", member=None):
     """Like `opened_raster`, for callers that close the dataset themselves."""
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
-    name = _checked_name(path, trusted, what)
-    driver = _driver_of(name, path, trusted, what)
-    options = _TRUSTED_OPTIONS if trusted else _OPEN_OPTIONS
+    if member is None:
+        name = _checked_name(path, trusted, what)
+        driver = _driver_of(name, path, trusted, what)
+    else:
+        name, driver = _name_in_archive(path, member, what), _MEMBER_DRIVERS[Path(member).suffix.lower()]
+    options = _TRUSTED_OPTIONS if trusted and member is None else _OPEN_OPTIONS
     try:
         with rasterio.Env(GDAL_CACHEMAX=CACHE_MB, **options), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             dataset = rasterio.open(name, driver=driver)
     except RasterioIOError as error:
-        raise UnreadableError(f"The {what} {str(path)!r} is damaged or cut off ({_reason(error)}). Download or copy it again.") from None
+        name = path if member is None else f"{member} in {Path(path).name}"
+        raise UnreadableError(f"The {what} {str(name)!r} is damaged or cut off ({_reason(error)}). Download or copy it again.") from None
     if dataset.count == 0:
         dataset.close()
         raise UnreadableError(f"The {what} {str(path)!r} holds no bands. Give a GeoTIFF with at least one.")
@@ -81,6 +88,21 @@ def _checked_name(path, trusted, what):
             return name
         raise UnreadableError(f"{name!r} is an address, not a file on this machine. Download it first, and name the file.")
     return str(check_readable(Path(name), what).absolute())
+
+
+def _name_in_archive(path, member, what):
+    """GDAL's name of a file inside a zip or tar on this machine; braces mark where the archive's own name ends."""
+    archive = check_readable(Path(path), what).absolute()
+    if (
+        set(f"{archive}{member}") & set("{}")
+        or ".." in Path(member).parts
+        or member.startswith("/")
+        or Path(member).suffix.lower() not in _MEMBER_DRIVERS
+    ):
+        raise UnreadableError(f"{member!r} in {str(path)!r} has a name that is not opened. Unpack the archive and give the folder.")
+    with open(archive, "rb") as stream:
+        kind = "vsizip" if stream.read(2) == b"PK" else "vsitar"
+    return f"/{kind}/{{{archive}}}/{member}"
 
 
 def _driver_of(name, path, trusted, what):

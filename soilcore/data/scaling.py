@@ -57,30 +57,48 @@ def decide_scaling(inputs):
         raise EmptySceneError(
             f"{inputs.source} holds no valid pixel in any band: all are no data. Check --nodata, and that the file was downloaded whole."
         )
-    scale, offset, sensor, evidence, inferred = _decided(inputs)
-    scaling = Scaling(scale, offset, inputs.nodata, sensor, evidence)
+    scale, offset, sensor, evidence, inferred, decided = _decided(inputs)
+    scaling = Scaling(scale, offset, inputs.nodata, sensor, evidence, decided)
     check_possible(inputs, scaling)
     assumed = (f"reflectance = stored value x {scale:g} {'-' if offset < 0 else '+'} {abs(offset):g}: {'; '.join(evidence)}",) if inferred else ()
     return scaling, assumed, findings_of(inputs, scaling)
 
 
 def _decided(inputs):
-    """Scale, offset, sensor, evidence, and whether anything was inferred."""
+    """Scale, offset, sensor, evidence, whether anything was inferred, and what decided (see `Scaling`)."""
     sensor = inputs.sensor or _sensor_of_tags(inputs)
     if inputs.scale is not None and inputs.offset is not None:
-        return inputs.scale, inputs.offset, sensor or _sensor_of_family(inputs), ("scale and offset as given",), False
+        return inputs.scale, inputs.offset, sensor or _sensor_of_family(inputs), ("scale and offset as given",), False, "given"
     if inputs.scale is not None:
-        return _with_scale(inputs, sensor)
-    tags = _of_tags(inputs)
-    if tags is not None:
-        scale, offset = tags
-        text = f"the file's own scale and offset tags, {scale:g} and {offset:g}"
+        return *_with_scale(inputs, sensor), "given"
+    told = _told(inputs)
+    if told is not None:
+        scale, offset, text = told
         if inputs.offset is not None:
-            return scale, inputs.offset, sensor or _sensor_of_family(inputs), (f"{text}; offset as given",), True
-        return scale, offset, sensor or _sensor_of_family(inputs), (text,), True
+            return scale, inputs.offset, sensor or _sensor_of_family(inputs), (f"{text}; offset as given",), True, "given"
+        return scale, offset, sensor or _sensor_of_family(inputs), (text,), True, "metadata"
+    by_metadata = inputs.offset is None and _offset_of_metadata(inputs.tags) is not None
     if sensor is not None:
-        return _of_sensor(inputs, sensor)
-    return _of_pixels(inputs)
+        scale, offset, *rest = _of_sensor(inputs, sensor)
+        decided = "metadata" if by_metadata and sensor == "sentinel-2-l2a" and scale != 1.0 else "sensor"
+    else:
+        scale, offset, *rest = _of_pixels(inputs)
+        decided = "metadata" if by_metadata and rest[0] == "sentinel-2-l2a" and scale != 1.0 else "pixels"
+    return scale, offset, *rest, "given" if inputs.offset is not None else decided
+
+
+def _told(inputs):
+    """Scale, offset and evidence by a product's metadata or by the file's tags, or None."""
+    if inputs.product is not None:
+        return inputs.product
+    tags = _of_tags(inputs)
+    if tags is None:
+        return None
+    scale, offset = tags
+    text = f"the file's own scale and offset tags, {scale:g} and {offset:g}"
+    if offset and "soilcore_scaling" not in inputs.tags and _offset_was_removed(inputs.tags):
+        return scale, 0.0, f"{text}, but its metadata say that the offset was removed already (boa_offset_applied)"
+    return scale, offset, text
 
 
 def _with_scale(inputs, sensor):
@@ -206,8 +224,7 @@ def _ten_thousandths(inputs, largest):
 
 def _offset_of_metadata(tags):
     """(offset, evidence) from a product's own metadata, or None."""
-    applied = next((tags[name] for name in ("earthsearch:boa_offset_applied", "boa_offset_applied") if name in tags), "").strip().lower()
-    if applied in ("true", "1", "yes"):
+    if _offset_was_removed(tags):
         return 0.0, "metadata: the offset was removed already (boa_offset_applied)"
     added = next((value for name, value in sorted(tags.items()) if name.startswith("boa_add_offset")), None)
     if _number(added) is not None:
@@ -217,6 +234,11 @@ def _offset_of_metadata(tags):
         offset = -OFFSET_DN / DN if _number(baseline) >= 4 else 0.0
         return offset, f"metadata: processing baseline {baseline}, {'with' if offset else 'before'} the offset of -{OFFSET_DN}"
     return None
+
+
+def _offset_was_removed(tags):
+    applied = next((tags[name] for name in ("earthsearch:boa_offset_applied", "boa_offset_applied") if name in tags), "")
+    return applied.strip().lower() in ("true", "1", "yes")
 
 
 def _number(text):

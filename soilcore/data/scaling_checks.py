@@ -31,6 +31,8 @@ class Scaling:
         Row of the sensor table.
     evidence : tuple of str
         Why, with the numbers.
+    decided : str
+        What decided it: "given" by the user, "metadata" (a product's, or tags), "sensor" (named, by its usual storage), or "pixels".
     """
 
     scale: float = 1.0
@@ -38,6 +40,7 @@ class Scaling:
     nodata: float | None = None
     sensor: str | None = None
     evidence: tuple[str, ...] = ()
+    decided: str = "given"
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ class ScalingInputs:
         The files' metadata, names in lower case.
     cell_m : float
     nodata : float or None
+    product : (float, float, str) or None
+        Scale, offset and evidence of a product's own metadata.
     """
 
     source: str
@@ -108,6 +113,7 @@ class ScalingInputs:
     tags: dict[str, str] = field(default_factory=dict)
     cell_m: float = float("nan")
     nodata: float | None = None
+    product: tuple[float, float, str] | None = None
 
     def extreme(self, name, choose):
         """The smallest or largest (`choose`) of one fact over the bands, and its band."""

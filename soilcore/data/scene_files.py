@@ -37,6 +37,10 @@ class FileFacts:
         Names in lower case.
     has_mask : bool
         Whether a mask or alpha band hides pixels.
+    member : str or None
+        File inside `path`, which is then a zip or tar.
+    label : str
+        What a product calls the file, such as "B11"; empty for a file given by itself.
     """
 
     path: str
@@ -44,10 +48,31 @@ class FileFacts:
     bands: tuple[BandFacts, ...]
     tags: dict[str, str]
     has_mask: bool
+    member: str | None = None
+    label: str = ""
+
+    @property
+    def name(self):
+        """What the file is called in messages."""
+        return self.label or Path(self.member or self.path).name
 
 
-def read_file_facts(path, trusted=False):
+def read_file_facts(path, trusted=False, member=None, label=""):
     """Look into one raster.
+
+    Parameters
+    ----------
+    path : path
+    trusted : bool
+        See `soilcore.data.rasters.open_raster`.
+    member : str, optional
+        File inside `path`, which is then a checked zip or tar.
+    label : str
+        What a product calls its only band.
+
+    Returns
+    -------
+    FileFacts
 
     Raises
     ------
@@ -58,7 +83,7 @@ def read_file_facts(path, trusted=False):
     """
     from rasterio.enums import ColorInterp, MaskFlags
 
-    with opened_raster(path, trusted) as dataset:
+    with opened_raster(path, trusted, member=member) as dataset:
         check_complete(dataset)
         grid = grid_of(dataset, path)
         if any(kind.startswith("complex") for kind in dataset.dtypes):
@@ -69,8 +94,8 @@ def read_file_facts(path, trusted=False):
                 file=0,
                 number=number,
                 position=number,
-                description=(dataset.descriptions[number - 1] or "").strip(),
-                stem=Path(path).stem if alone else "",
+                description=label or (dataset.descriptions[number - 1] or "").strip(),
+                stem=Path(member or path).stem if alone else "",
                 dtype=dataset.dtypes[number - 1],
                 nodata=dataset.nodatavals[number - 1],
                 scale=float(dataset.scales[number - 1]),
@@ -81,7 +106,7 @@ def read_file_facts(path, trusted=False):
         )
         tags = _plain_tags(dataset.tags())
         has_mask = any(MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums)
-    return FileFacts(str(path), grid, bands, tags, has_mask)
+    return FileFacts(str(path), grid, bands, tags, has_mask, member, label)
 
 
 def _plain_tags(tags):
@@ -129,13 +154,13 @@ def common_grid(files):
             _check_can_be_laid(file, finest)
     if not any(resampled):
         return finest.grid, resampled, ()
-    names = ", ".join(Path(file.path).name for file, differs in zip(files, resampled, strict=True) if differs)
+    names = ", ".join(file.name for file, differs in zip(files, resampled, strict=True) if differs)
     cell = finest.grid.cell_size[1]
-    return finest.grid, resampled, (f"coarser bands laid onto the {cell:g} grid of {Path(finest.path).name} by bilinear interpolation: {names}",)
+    return finest.grid, resampled, (f"coarser bands laid onto the {cell:g} grid of {finest.name} by bilinear interpolation: {names}",)
 
 
 def _check_can_be_laid(file, finest):
-    name, other = Path(file.path).name, Path(finest.path).name
+    name, other = file.name, finest.name
     remedy = "Bring them onto one grid first (gdalwarp -t_srs ... -te ... -tr ...), or give one stack."
     if not same_crs(file.grid.crs, finest.grid.crs):
         raise SceneError(f"The bands of a scene must share one grid: {other} is in {finest.grid.crs.name}, {name} in {file.grid.crs.name}. {remedy}")
@@ -170,7 +195,9 @@ def dates_of(files):
     found = set()
     for file in files:
         told = [file.tags[name] for name in _DATE_TAGS if name in file.tags]
-        day = next((day for text in [*told, Path(file.path).stem, file.tags.get("tifftag_datetime", "")] if (day := date_in(text))), None)
+        day = next(
+            (day for text in [*told, Path(file.member or file.path).stem, file.tags.get("tifftag_datetime", "")] if (day := date_in(text))), None
+        )
         if day:
             found.add(day)
     return sorted(found)
