@@ -40,7 +40,7 @@ def check_samples(samples, scene=None):
     Parameters
     ----------
     samples : SampleSet
-    scene : Scene, optional
+    scene : Scene or SceneSeries, optional
         With `grid`, and `date` or `paths` where the day of the imagery is to be compared.
 
     Returns

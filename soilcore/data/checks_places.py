@@ -6,6 +6,7 @@ from pyproj.exceptions import ProjError
 
 from soilcore.core.errors import SampleError
 from soilcore.core.projection import projected_metres
+from soilcore.data.dates import sample_dates
 from soilcore.data.places import crs_name
 from soilcore.data.remarks import remark, some
 
@@ -122,7 +123,14 @@ def check_against_scene(samples, scene=None):
 def _without_value(samples, scene, inside):
     if not hasattr(scene, "sample"):
         return
-    values = np.asarray(scene.sample(samples.x, samples.y, samples.crs))
+    when = ()
+    if hasattr(scene, "pick"):  # imagery of many dates: each sample has its own
+        days = sample_dates(samples)
+        if days is None:
+            return
+        when = (days,)
+        inside = inside & (scene.pick(days) >= 0)
+    values = np.asarray(scene.sample(samples.x, samples.y, samples.crs, *when))
     for k in np.flatnonzero(inside & ~np.isfinite(values).any(axis=1)):
         row = samples.table.index[k]
         message = f"The imagery has no value where row {row} was sampled."

@@ -140,3 +140,71 @@ def test_wrong_calls_are_told_in_one_sentence(ask, tmp_path, monkeypatch, argume
     assert code == 2
     assert words in facts["error"]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def campaigns(coast, tmp_path_factory):
+    """Samples of three years."""
+    table = pd.read_csv(coast / "samples.csv")
+    table["date"] = [
+        f"{year}-03-{day:02d}" for year, day in zip(np.resize([2020, 2022, 2025], len(table)), np.resize(range(5, 28), len(table)), strict=True)
+    ]
+    path = tmp_path_factory.mktemp("campaigns") / "samples.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+def train(ask, samples, out, *inputs, model="ridge"):
+    how = ["--target", "ece_dS_m", "--model", model, "--cv", "random", "--folds", 4, "--trials", 0, "--transform", "log1p", "--permutations", 0]
+    return ask("train", samples, *inputs, *how, "--out", out)
+
+
+def test_samples_of_several_years_meet_the_imagery_of_their_year_and_maps_state_theirs(ask, coast, campaigns, tmp_path):
+    code, facts = train(ask, campaigns, tmp_path / "m", "--scene", coast / "years", "--bands")
+    assert code == 0, facts
+    maps = {}
+    for year in ("2020", "2025-03-17"):
+        code, mapped = ask("map", tmp_path / "m", "--scene", coast / "years", "--date", year, "--out", tmp_path / f"{year}.tif")
+        assert code == 0, mapped
+        assert mapped["date"].startswith(year[:4])
+        maps[year] = next(iter(bands(tmp_path / f"{year}.tif").values()))
+    alone, _ = ask("map", tmp_path / "m", "--scene", coast / "years" / "2025.tif", "--out", tmp_path / "alone.tif")
+    assert alone == 0
+    np.testing.assert_array_equal(next(iter(bands(tmp_path / "alone.tif").values())), maps["2025-03-17"])
+    assert np.nanmean(np.abs(maps["2020"] - maps["2025-03-17"])) > 0.01
+    code, facts = ask("map", tmp_path / "m", "--scene", coast / "years", "--out", tmp_path / "n.tif")
+    assert code == 2
+    assert "--date" in facts["error"]
+    code, facts = ask("map", tmp_path / "m", "--scene", coast / "years", "--date", "1999", "--out", tmp_path / "n.tif")
+    assert code in (1, 2)
+    assert "2025" in facts["error"]
+    assert not (tmp_path / "n.tif").exists()
+
+
+def test_terrain_distance_season_and_climate_are_predictors_of_a_model_and_its_map(ask, coast, campaigns, tmp_path):
+    sources = ["--dem", coast / "dem.tif", "--distance", coast / "fields.gpkg", "--series", coast / "dates", "--climate", coast / "climate"]
+    rules = ["--terrain", "slope_deg,twi", "--terrain-smooth", 1, "--terrain-slope", "zt", "--unit-of", "elevation=m"]
+    code, facts = train(ask, coast / "samples.csv", tmp_path / "m", "--scene", coast / "scene.tif", "--index", "NDVI", *sources, *rules, model="rf")
+    assert code == 0, facts
+    assert {"NDVI", "elevation", "slope_deg", "twi", "distance_fields", "sos", "sdps", "gus"} <= set(facts["features"])
+    assert any(name.startswith("pr_") for name in facts["features"])
+    with open(tmp_path / "m" / "model.json", encoding="utf-8") as stream:
+        uses = {use["name"]: use for use in json.load(stream)["recipe"]["covariates"]}
+    assert uses["twi"]["made"] == {"kind": "terrain", "source": "dem.tif", "slope": "zt", "convention": "zt", "smooth": 1.0}
+    assert (uses["elevation"]["unit"], uses["distance_fields"]["unit"]) == ("m", "m")
+    code, mapped = ask("map", tmp_path / "m", "--scene", coast / "scene.tif", *sources, "--date", "2025-03-17", "--out", tmp_path / "map.tif")
+    assert code == 0, mapped
+    assert mapped["valid"] > 100
+    recorded = json.loads((tmp_path / "map.run.json").read_text(encoding="utf-8"))["inputs"]
+    assert {"dem.tif", "fields.gpkg", "scene.tif", "model.json"} <= {name.rsplit("/", 1)[-1] for name in recorded}
+    code, facts = ask("map", tmp_path / "m", "--scene", coast / "scene.tif", *sources[2:], "--date", "2025-03-17", "--out", tmp_path / "n.tif")
+    assert code in (1, 2)
+    assert "--dem" in facts["error"]
+
+
+def test_indices_of_several_dates_need_the_date(ask, coast, tmp_path):
+    code, facts = ask("indices", "--scene", coast / "years", "--index", "NDVI", "--out", tmp_path / "i.tif")
+    assert code == 2
+    assert "--date" in facts["error"]
+    code, facts = ask("indices", "--scene", coast / "years", "--index", "NDVI", "--date", "2022", "--out", tmp_path / "i.tif")
+    assert code == 0, facts
