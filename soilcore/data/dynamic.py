@@ -13,7 +13,7 @@ from soilcore.data.pixels import BandSource, FileSource, PixelReader, sample_pla
 
 MAX_DAYS = 30
 RASTER_ENDINGS = (".tif", ".tiff", ".jp2")
-_DAY = re.compile(r"(?<!\d)((?:19|20)\d{2})([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+_DAY = re.compile(r"(?<!\d)((?:19|20)\d{2})(?:([-_.])(\d{1,2})\2(\d{1,2})|(\d{2})(\d{2}))(?!\d)")
 _MONTH = re.compile(r"(?<!\d)((?:19|20)\d{2})[-_.]?(0[1-9]|1[0-2])(?![\dA-Za-z])")
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?![\dA-Za-z])")
 _DATE_TAGS = ("acquisition_date", "datetime", "date", "time", "soilcore_date", "date_acquired")
@@ -177,9 +177,11 @@ def day_in_name(name):
     (datetime.date(2019, 5, 1), 'day')
     """
     found = set()
-    for year, _, month, day in _DAY.findall(name):
-        with suppress(ValueError):
-            found.add((datetime.date(int(year), int(month), int(day)), "day"))
+    for year, _, month, day, packed_month, packed_day in _DAY.findall(name):
+        try:
+            found.add((datetime.date(int(year), int(month or packed_month), int(day or packed_day)), "day"))
+        except ValueError:
+            return None
     found = found or {(datetime.date(int(year), int(month), 15), "month") for year, month in _MONTH.findall(name)}
     found = found or {(datetime.date(int(year), 7, 1), "year") for year in _YEAR.findall(name)}
     return found.pop() if len(found) == 1 else None

@@ -159,7 +159,7 @@ def test_on_a_geographic_grid_cells_are_given_in_metres(tmp_path):
 def test_only_named_layers_are_cut_in_their_order(tmp_path):
     source = source_of(tmp_path, np.zeros((9, 9)), np.ones((9, 9)), np.full((9, 9), 2))
     assert Patches(source, 3, names=("layer2", "layer0")).at(*place(4, 4)).at_centre().tolist() == [[2, 0]]
-    with pytest.raises(FeatureError, match="no predictor 'slope'.*layer0, layer1"):
+    with pytest.raises(FeatureError, match=r"no predictor 'slope'.*layer0, layer1"):
         Patches(source, 3, names=("slope",))
 
 
@@ -168,7 +168,7 @@ def test_only_named_layers_are_cut_in_their_order(tmp_path):
 )
 def test_impossible_sizes_are_refused(tmp_path, options):
     source = source_of(tmp_path, np.zeros((9, 9)))
-    with pytest.raises(SettingsError, match="not possible|does not suit"):
+    with pytest.raises(SettingsError, match=r"not possible|does not suit"):
         Patches(source, **options).at(*place(4, 4))
 
 
