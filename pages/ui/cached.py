@@ -11,14 +11,29 @@ _KEEP = 8
 
 
 def stamp(path):
-    """What changes when a file changes: its path, size and time of change."""
-    facts = Path(path).stat()
+    """What changes when a file, or anything in a folder, changes: path, size and time of change."""
+    path = Path(path)
+    if not path.is_dir():
+        return _stamp(path)
+    return " ".join([_stamp(path), *(_stamp(inside) for inside in sorted(path.rglob("*")) if inside.is_file())])
+
+
+def _stamp(path):
+    facts = path.stat()
     return f"{path}:{facts.st_size}:{facts.st_mtime_ns}"
 
 
+def stamps_of(inputs):
+    """Stamps of everything that `InputSettings` with whole paths name."""
+    features = inputs.features
+    files = (inputs.samples, *(inputs.scene.paths if inputs.scene else ()), *features.covariates, *features.distances)
+    files += (features.dem, features.climate, features.series)
+    return tuple(stamp(path.removesuffix(":categorical")) for path in files if path)
+
+
 def exists(path):
-    """Whether a file is still there."""
-    return Path(path).is_file()
+    """Whether a file or folder is still there."""
+    return Path(path).exists()
 
 
 def samples():
@@ -44,7 +59,26 @@ def _samples(stamp, settings, _path):
 
 
 def scene():
-    """The chosen images as one scene; None when none is chosen."""
+    """The chosen imagery as one scene; None when none is chosen. Of several dates it is the one that was last looked at, else the last."""
+    opened = imagery()
+    if not is_series(opened):
+        return opened
+    return opened.at(shown_date(opened))
+
+
+def is_series(opened):
+    """Whether imagery has several dates."""
+    return hasattr(opened, "dates")
+
+
+def shown_date(series):
+    """The date of a series that the pages show."""
+    said = current_work().state().get("scene_date")
+    return next((day for day in series.dates if str(day) == said), series.dates[-1])
+
+
+def imagery():
+    """The chosen images as one scene, or as a series of dated scenes; None when none is chosen."""
     work = current_work()
     settings = work.scene_settings
     if settings is None:
@@ -55,9 +89,25 @@ def scene():
 
 @st.cache_resource(max_entries=_KEEP, show_spinner="Opening the scene ...")
 def _scene(stamps, settings):
-    from soilcore.data.imagery import open_scene
+    from soilcore.data.scene_series import open_scenes
 
-    return open_scene(settings)
+    return open_scenes(settings)
+
+
+def open_again(answers):
+    """Open the chosen images as other answers would have them read, to hear what is refused.
+
+    Parameters
+    ----------
+    answers : dict
+        `SceneSettings` by name, without paths.
+    """
+    from soilcore.core.settings import from_plain
+    from soilcore.data.imagery import SceneSettings
+    from soilcore.data.scene_series import open_scenes
+
+    work = current_work()
+    return open_scenes(from_plain(SceneSettings, {**answers, "paths": [work.path(f"scenes/{name}") for name in work.scene_files]}))
 
 
 def findings():
@@ -71,16 +121,6 @@ def _findings(samples_print, scene_print, _samples, _scene):
     from soilcore.data.checks import check_samples
 
     return [vars(finding) for finding in check_samples(_samples, _scene)]
-
-
-def preview(image, roles):
-    """A small RGBA picture of the scene."""
-    return _preview(image.fingerprint, roles, image)
-
-
-@st.cache_data(max_entries=_KEEP, show_spinner="Drawing the picture ...")
-def _preview(scene_print, roles, _scene):
-    return _scene.preview(roles=roles, size=900)
 
 
 def band_table(image):
@@ -110,9 +150,7 @@ def _histogram(scene_print, role, _scene):
 def facts(kind, settings):
     """Facts of a quick task, for a page that shows them at once; keyed by the inputs' stamps and the settings."""
     inputs = settings.inputs
-    files = (inputs.samples, *(inputs.scene.paths if inputs.scene else ()), *inputs.features.covariates)
-    stamps = tuple(stamp(path.removesuffix(":categorical")) for path in files if path)
-    return _facts(stamps, kind, settings)
+    return _facts(stamps_of(inputs), kind, settings)
 
 
 @st.cache_data(max_entries=_KEEP, show_spinner="Computing ...")
@@ -159,9 +197,7 @@ def folds(inputs, settings):
     settings : SplitSettings
     """
     here = current_work().absolute(inputs)
-    files = (here.samples, *(here.scene.paths if here.scene else ()), *here.features.covariates)
-    stamps = tuple(stamp(path.removesuffix(":categorical")) for path in files if path)
-    return _folds(stamps, here, settings)
+    return _folds(stamps_of(here), here, settings)
 
 
 @st.cache_data(max_entries=4 * _KEEP, show_spinner="Looking at the folds ...")

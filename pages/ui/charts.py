@@ -197,39 +197,6 @@ def band_histogram(stored, reflectance, role):
     return figure.update_xaxes(title_text=f"{role}, reflectance", col=2)
 
 
-def scene_picture(source, bounds, crs, points=None):
-    """A picture on its grid, with samples.
-
-    Parameters
-    ----------
-    source : str
-        The picture as a data address.
-    bounds : tuple of float
-        Left, bottom, right, top in the image's reference system.
-    crs : pyproj.CRS
-        That reference system.
-    points : (x, y, rows), optional
-        Samples in the same system.
-    """
-    import plotly.graph_objects as go
-
-    left, bottom, right, top = bounds
-    figure = go.Figure()
-    place = {"x": left, "y": top, "sizex": right - left, "sizey": top - bottom, "xref": "x", "yref": "y"}
-    figure.add_layout_image(source=source, sizing="stretch", layer="below", **place)
-    if points is not None:
-        x, y, rows = points
-        marker = {"color": "white", "size": 7, "line": {"color": "black", "width": 1.2}}
-        figure.add_scatter(x=x, y=y, mode="markers", marker=marker, customdata=rows, hovertemplate="sample in row %{customdata}<extra></extra>")
-    geographic = crs.is_geographic
-    ratio = 1 / np.cos(np.radians((bottom + top) / 2)) if geographic else 1
-    figure = layout(figure, *_axes(crs), 540)
-    figure.update_xaxes(range=[left, right], showgrid=False, constrain="domain", tickformat=None if geographic else "d", nticks=5)
-    return figure.update_yaxes(
-        range=[bottom, top], showgrid=False, scaleanchor="x", scaleratio=ratio, constrain="domain", tickformat=None if geographic else "d"
-    )
-
-
 def _spread(colors, count):
     if count <= 1:
         return [colors[2]] * count

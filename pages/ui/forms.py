@@ -34,7 +34,7 @@ def choose_file(part, label, kinds, limit_mb, takes):
     fresh = [upload for upload in uploads if upload.file_id not in _seen(part)]
     if fresh:
         _take(work, part, fresh, kinds)
-    there = work.project.items(part)
+    there = work.data(part)
     pickable = files_to_pick(kinds)
     columns = st.columns(2) if pickable else [st.container()]
     if there and part in ("samples", "scenes"):
@@ -97,9 +97,10 @@ def _open_table(work, paths):
 
 
 def _open_images(work, paths):
-    from soilcore.data.imagery import SceneSettings, open_scene
+    from soilcore.data.imagery import SceneSettings
+    from soilcore.data.scene_series import open_scenes
 
-    open_scene(SceneSettings(tuple(paths)))
+    open_scenes(SceneSettings(tuple(paths)))
 
 
 def _open_rasters(work, paths):
@@ -110,15 +111,35 @@ def _open_rasters(work, paths):
 
 
 def _open_boundary(work, paths):
-    from soilcore.data.regions import read_area_of_interest
+    from soilcore.data.regions import outer_rings, read_area_of_interest
 
     image = cached.scene()
-    if image is None:
-        raise SettingsError("A boundary is laid over the image, and there is none yet. Choose an image first.")
-    read_area_of_interest(paths[0], image.grid)
+    if image is not None:
+        read_area_of_interest(paths[0], image.grid)
+    elif not outer_rings(paths[0]):
+        raise SettingsError("This boundary holds no polygon. Give the outline of the area as a polygon.")
 
 
-_OPENED = {"samples": _open_table, "scenes": _open_images, "covariates": _open_rasters, "regions": _open_boundary}
+def _open_vector(work, paths):
+    from soilcore.data.regions import read_shapes
+
+    read_shapes(paths[0])
+
+
+def _open_series(work, paths):
+    from soilcore.data.index_series import open_index_series
+
+    open_index_series(paths[0])
+
+
+_OPENED = {
+    "vectors": _open_vector,
+    "series": _open_series,
+    "samples": _open_table,
+    "scenes": _open_images,
+    "covariates": _open_rasters,
+    "regions": _open_boundary,
+}
 
 
 def _pick(part):
@@ -149,7 +170,9 @@ def _choose_kept(work, part, there, place):
     else:
         now = list(work.scene_files)
         key = f"scenes.kept.{'+'.join(now)}"
-        place.multiselect("Images to work with (one stack, or its single bands)", there, now, key=key, on_change=_choose_images, args=(key,))
+        place.multiselect(
+            "Images to work with (one image, its single bands, or several dates)", there, now, key=key, on_change=_choose_images, args=(key,)
+        )
 
 
 def _choose_table(key):

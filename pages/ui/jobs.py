@@ -14,7 +14,9 @@ PAGE_OF_KIND = {
     **dict.fromkeys(("compare", "train", "external", "dual-step", "learning-curve"), "model"),
     "hot-spots": "samples",
     **dict.fromkeys(("map", "demo-project"), "map"),
+    **dict.fromkeys(("fetch", "composite", "terrain", "distance", "phenology"), "imagery"),
 }
+_SECTIONS = {"fetch": "dates", "composite": "dates", "terrain": "predictors", "distance": "predictors", "phenology": "predictors"}
 
 
 def start(kind, settings, label):
@@ -49,6 +51,12 @@ def latest(kind, state="finished"):
     if work.project is None:
         return None
     return next((job for job in jobs.jobs_in(work.jobs_folder, kind) if job.status().state == state), None)
+
+
+def last(kind):
+    """The newest job of one kind in the open project, however it stands, or None."""
+    work = current_work()
+    return next(iter(jobs.jobs_in(work.jobs_folder, kind)), None) if work.project is not None else None
 
 
 def finished(kind):
@@ -120,6 +128,10 @@ def _arrive(work, status):
         work.note = ("success", "The demo is ready: samples, a scene, a trained model and its map.")
     elif spec["kind"] in ("train", "external", "map") and work.project is not None:
         work.remember(**_opened_by(spec))
+    elif spec["kind"] in _SECTIONS and work.project is not None:
+        st.session_state["imagery.section"] = _SECTIONS[spec["kind"]]
+        if spec["kind"] == "fetch" and status.result.get("files"):
+            work.choose_scene([spec["settings"]["out"].split("/")[1]])
 
 
 def _opened_by(spec):

@@ -62,11 +62,11 @@ class Graticule(MacroElement):
 
 
 class Samples(MacroElement):
-    """Sample places: white with a black rim, to be seen on every colour; points are (latitude, longitude, text)."""
+    """Sample places with a black rim, white unless told otherwise, to be seen on every colour; points are (latitude, longitude, text)."""
 
     _template = Template("""{% macro script(this, kwargs) %}
     const {{ this.get_name() }} = (function () {
-      const group = L.layerGroup(), look = {radius: 4, color: '#000', weight: 1.5, fillColor: '#fff', fillOpacity: 1};
+      const group = L.layerGroup(), look = {radius: 4, color: '#000', weight: 1.5, fillColor: {{ this.fill|tojson }}, fillOpacity: 1};
       for (const [lat, lon, text] of {{ this.points|tojson }}) {
         const words = document.createElement('span');
         words.textContent = text;
@@ -75,10 +75,111 @@ class Samples(MacroElement):
       return group.addTo({{ this._parent.get_name() }});
     })();{% endmacro %}""")
 
-    def __init__(self, points):
+    def __init__(self, points, fill="#fff"):
         super().__init__()
         self._name = "Samples"
         self.points = points
+        self.fill = fill
+
+
+class Frames(MacroElement):
+    """Outlines of images or areas over everything else; frames are (text, [(latitude, longitude), ...])."""
+
+    _template = Template("""{% macro script(this, kwargs) %}
+    const {{ this.get_name() }} = (function () {
+      const map = {{ this._parent.get_name() }}, group = L.layerGroup(), plain = {fill: false, interactive: false};
+      if (!map.getPane('frames')) map.createPane('frames').style.zIndex = 390;
+      for (const [text, corners] of {{ this.frames|tojson }}) {
+        L.polygon(corners, {...plain, pane: 'frames', color: '#fff', weight: 4, opacity: .8}).addTo(group);
+        L.polygon(corners, {...plain, pane: 'frames', color: {{ this.color|tojson }}, weight: 2, dashArray: {{ this.dashes|tojson }}}).addTo(group);
+        if (!text) continue;
+        const words = document.createElement('span');
+        words.textContent = text;
+        L.polygon(corners, {stroke: false, fill: true, fillOpacity: 0, pane: 'frames', bubblingMouseEvents: true})
+          .bindTooltip(words, {sticky: true}).addTo(group);
+      }
+      return group.addTo(map);
+    })();{% endmacro %}""")
+
+    def __init__(self, frames, color="#0b6e4f", dashes=None):
+        super().__init__()
+        self._name = "Frames"
+        self.frames = frames
+        self.color = color
+        self.dashes = dashes
+
+
+class AreaTool(MacroElement):
+    """A button to draw a rectangle by dragging, with mouse, pen or finger; the page hears of it as of a drawing.
+
+    The rectangle is kept while the browser window lives, as the view is, and told again after the map was built anew.
+    """
+
+    _template = Template("""{% macro script(this, kwargs) %}
+    (function () {
+      const map = {{ this._parent.get_name() }}, key = 'area:' + {{ this.key|tojson }}, look = {color: '#d55e00', weight: 2, fillOpacity: .12, interactive: false};
+      let area = null, active = false, from = null, draw, drop;
+      const tell = kept => {
+        const layer = area || L.rectangle([[0, 0], [0, 0]]);
+        layer.feature = {type: 'Feature', properties: {soilcore: kept ? 'area' : 'no area'}};
+        map.fire(kept ? 'draw:created' : 'draw:deleted', {layerType: 'rectangle', layer: layer});
+      };
+      const place = bounds => { if (area) area.remove(); area = L.rectangle(bounds, look).addTo(map); };
+      const mode = on => {
+        active = on;
+        map.dragging[on ? 'disable' : 'enable']();
+        map.getContainer().style.cursor = on ? 'crosshair' : '';
+        map.getContainer().style.touchAction = on ? 'none' : '';
+        draw.setAttribute('aria-pressed', on);
+        draw.style.background = on ? '#d8efe4' : '#fff';
+      };
+      const control = L.control({position: 'topleft'});
+      control.onAdd = () => {
+        const box = L.DomUtil.create('div', 'leaflet-bar soilcore-area');
+        const button = (label, title, act) => {
+          const one = L.DomUtil.create('button', '', box);
+          one.type = 'button'; one.textContent = label; one.title = title;
+          one.style.cssText = 'display: block; width: 100%; padding: 6px 9px; border: 0; border-bottom: 1px solid #ccc; background: #fff; color: #17211c;' +
+            'font: 12px sans-serif; cursor: pointer; text-align: left';
+          one.onclick = act;
+          return one;
+        };
+        draw = button('▭ Draw area', 'Press, drag over the map, let go', () => mode(!active));
+        drop = button('✕ Remove area', 'Forget the rectangle', () => {
+          if (area) { tell(false); area.remove(); area = null; sessionStorage.removeItem(key); }
+          drop.hidden = true;
+        });
+        drop.hidden = true;
+        L.DomEvent.disableClickPropagation(box);
+        return box;
+      };
+      control.addTo(map);
+      const at = event => map.mouseEventToLatLng(event), box = map.getContainer();
+      box.addEventListener('pointerdown', event => {
+        if (!active || event.target.closest('.leaflet-control')) return;
+        from = at(event);
+        event.preventDefault();
+      });
+      box.addEventListener('pointermove', event => { if (from) place(L.latLngBounds(from, at(event))); });
+      box.addEventListener('pointerup', event => {
+        if (!from) return;
+        const bounds = L.latLngBounds(from, at(event));
+        from = null;
+        if (!area || bounds.getNorth() === bounds.getSouth() || bounds.getWest() === bounds.getEast()) return;
+        place(bounds);
+        mode(false);
+        drop.hidden = false;
+        sessionStorage.setItem(key, JSON.stringify([bounds.getSouthWest(), bounds.getNorthEast()]));
+        tell(true);
+      });
+      const kept = sessionStorage.getItem(key);
+      if (kept) { place(L.latLngBounds(JSON.parse(kept))); drop.hidden = false; setTimeout(() => tell(true), 400); }
+    })();{% endmacro %}""")
+
+    def __init__(self, key):
+        super().__init__()
+        self._name = "AreaTool"
+        self.key = key
 
 
 class Panel(MacroElement):

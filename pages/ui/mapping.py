@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import cached, jobs, layers, map_layers, map_options, maps, messages, steps, theme
+from pages.ui import cached, jobs, map_layers, map_options, maps, messages, places, scene_map, steps
 from pages.ui.session import current_work
 from pages.ui.workspace import BOUNDARIES, LIMIT_MB, keep_upload
 from soilcore.core.errors import ModelError
@@ -176,7 +176,7 @@ def _draw(made):
     shown = [one.shown for one in named]
     background = None
     with messages.shown():
-        background = _background(cached.scene())
+        background = scene_map.background(cached.scene())
     pairs = _pairs([*shown, background] if background else shown)
     pair = st.selectbox("Compare side by side", list(pairs), index=None, placeholder="one layer at a time", key="map.pair", disabled=not pairs)
     with st.spinner("Drawing the map ..."):
@@ -184,7 +184,7 @@ def _draw(made):
             pairs[pair] if pair else shown,
             f"map-{made.id}",
             background,
-            _points(),
+            places.samples(),
             side_by_side=pair is not None,
             told=map_layers.rows(named, made.level),
             veil=None if pair else map_layers.outside(named),
@@ -199,45 +199,3 @@ def _pairs(rasters):
     pairs = [(rasters[0], other) for other in rasters[1:]]
     pairs += [(low, up) for low in rasters for up in rasters if (low.label, up.label) == ("Lower bound", "Upper bound")]
     return {f"{left.label} | {right.label}": [left, right] for left, right in pairs}
-
-
-def _background(scene):
-    """The scene in true colour, when one file holds red, green and blue."""
-    if scene is None or not {"R", "G", "B"} <= set(scene.roles):
-        return None
-    sources = [scene.bands[scene.roles.index(role)] for role in ("R", "G", "B")]
-    if len({source.file for source in sources}) > 1:
-        return None
-    path, bands = Path(scene.files[sources[0].file].path), tuple(source.number for source in sources)
-    style, bounds = _true_colour(cached.stamp(path), bands, path)
-    return maps.Shown("True colour", layers.Layer(path, style), bounds, opacity=1.0)
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _true_colour(stamp, bands, _path):
-    from soilcore.mapping.styles import Style
-    from soilcore.mapping.tiles import layer_bounds, style_of
-
-    ranges = [style_of(_path, band) for band in bands]
-    low, high = min(one.low for one in ranges), max(one.high for one in ranges)
-    return Style("rgb", low, high, bands=bands), layer_bounds(_path)
-
-
-def _points():
-    """Samples as (latitude, longitude, text)."""
-    with messages.shown():
-        samples = cached.samples()
-        return _points_of(samples.fingerprint, samples) if samples is not None and samples.has_places else ()
-    return ()
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def _points_of(fingerprint, _samples):
-    from pyproj import Transformer
-
-    lon, lat = Transformer.from_crs(_samples.crs, "EPSG:4326", always_xy=True).transform(_samples.x, _samples.y)
-    target = _samples.target
-    values = target.values if target is not None else [None] * len(_samples)
-    words = f"{target.column}: {{}} {target.unit or ''}" if target is not None else "sample"
-    rows = zip(_samples.table.index, lat, lon, values, strict=True)
-    return [(float(y), float(x), f"Row {row}, {words.format(theme.number(value))}".strip()) for row, y, x, value in rows if y == y and x == x]

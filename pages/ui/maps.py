@@ -87,8 +87,7 @@ def show(shown, key, background=None, samples=(), side_by_side=False, told=None,
     tuple of float or None
         (longitude, latitude) of the last click.
     """
-    map_ = _empty_map()
-    map_.add_child(mapparts.Outlines(f"{_UP}/vendor/countries-50m.geojson"))
+    map_ = _based_map()
     behind = [(background.label, _raster(background, map_))] if background and not side_by_side else []
     on_top = [(_raster(one, map_), one.legend) for one in shown[: 2 if side_by_side else None]]
     map_.add_child(mapparts.Graticule())
@@ -112,6 +111,90 @@ def show(shown, key, background=None, samples=(), side_by_side=False, told=None,
     use_vendored(map_, f"{_UP}/vendor")
     clicked = st_folium(map_, key=key, height=HEIGHT, use_container_width=True, returned_objects=["last_clicked"]).get("last_clicked")
     return (clicked["lng"], clicked["lat"]) if clicked else None
+
+
+@dataclass(frozen=True)
+class Framed:
+    """Outlines on a map.
+
+    Parameters
+    ----------
+    label : str
+        What the panel calls them.
+    frames : tuple of (str, list of (latitude, longitude))
+        Tooltip (or empty) and corners of each.
+    color : str
+    dashes : str, optional
+        Leaflet's ``dashArray``.
+    """
+
+    label: str
+    frames: tuple
+    color: str = "#0b6e4f"
+    dashes: str | None = None
+
+
+def show_places(shown, key, framed=(), points=(), height=HEIGHT, area=False):
+    """Draw a map of extents: pictures under outlines under points.
+
+    Parameters
+    ----------
+    shown : sequence of Shown
+        Pictures to choose from.
+    key : str
+    framed : sequence of Framed
+    points : sequence of (label, colour, sequence of (latitude, longitude, text))
+    height : int
+        Pixels.
+    area : bool
+        Whether a rectangle can be drawn.
+
+    Returns
+    -------
+    clicked : tuple of float or None
+        (longitude, latitude) of the last click.
+    area : tuple of float or None
+        West, south, east, north of the rectangle, degrees.
+    """
+    map_ = _based_map()
+    on_top = [(_raster(one, map_), one.legend) for one in shown]
+    map_.add_child(mapparts.Graticule())
+    extras = []
+    for label, element in [
+        *((one.label, mapparts.Frames(list(one.frames), one.color, one.dashes)) for one in framed if one.frames),
+        *((label, mapparts.Samples(list(several), color)) for label, color, several in points if several),
+    ]:
+        map_.add_child(element)
+        extras.append((label, element))
+    if on_top or extras:
+        map_.add_child(mapparts.Panel(on_top, extras, choice=bool(on_top)))
+    if area:
+        map_.add_child(mapparts.AreaTool(key))
+    corners = [corner for one in framed for _, frame in one.frames for corner in frame]
+    boxes = [corner for one in shown for corner in one.bounds]
+    map_.add_child(mapparts.View(_bounds((), [*boxes, *corners, *(point for _, _, several in points for point in several)]), key))
+    use_vendored(map_, f"{_UP}/vendor")
+    told = ["last_clicked", *(["last_active_drawing"] if area else [])]
+    answer = st_folium(map_, key=key, height=height, use_container_width=True, returned_objects=told)
+    clicked = answer.get("last_clicked")
+    return (clicked["lng"], clicked["lat"]) if clicked else None, _box_of(answer.get("last_active_drawing"))
+
+
+def _box_of(drawing):
+    """West, south, east, north of a rectangle that was drawn; None for anything else."""
+    if not drawing or (drawing.get("properties") or {}).get("soilcore") != "area":
+        return None
+    corners = drawing["geometry"]["coordinates"][0]
+    return (
+        *(round(min(corner[axis] for corner in corners), 6) for axis in (0, 1)),
+        *(round(max(corner[axis] for corner in corners), 6) for axis in (0, 1)),
+    )
+
+
+def _based_map():
+    map_ = _empty_map()
+    map_.add_child(mapparts.Outlines(f"{_UP}/vendor/countries-50m.geojson"))
+    return map_
 
 
 def _empty_map():
@@ -195,7 +278,7 @@ def _latitude(row, zoom):
 
 
 def _bounds(shown, samples):
-    boxes = [one.bounds for one in shown] or [((lat, lon), (lat, lon)) for lat, lon, _ in samples] or [_WHOLE_WORLD]
+    boxes = [one.bounds for one in shown] or [((lat, lon), (lat, lon)) for lat, lon, *_ in samples] or [_WHOLE_WORLD]
     south, west = (min(box[0][axis] for box in boxes) for axis in (0, 1))
     north, east = (max(box[1][axis] for box in boxes) for axis in (0, 1))
     return [[south, west], [north, east]]

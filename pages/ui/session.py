@@ -71,7 +71,7 @@ class Work:
 
     @property
     def scene_files(self):
-        """Names of the chosen images within ``scenes/``; empty when there are none."""
+        """Names of the chosen images within ``scenes/``, files or folders; empty when there are none."""
         return tuple(name for name in self.state().get("scene_files", ()) if self._existing("scenes", name))
 
     @property
@@ -92,6 +92,29 @@ class Work:
         paths = [f"scenes/{name}" for name in self.scene_files]
         return from_plain(SceneSettings, {**self.state().get("scene_settings", {}), "paths": paths})
 
+    @property
+    def climate_source(self):
+        """The chosen climate as a path relative to the project, or None."""
+        name = self._existing("climate", self.state().get("climate"))
+        if name is None:
+            return None
+        inside = self.project.part("climate") / name
+        files = [path for path in inside.iterdir() if not path.name.startswith(".")] if inside.is_dir() else []
+        return f"climate/{name}/{files[0].name}" if len(files) == 1 else f"climate/{name}"
+
+    @property
+    def covariates(self):
+        """Names of the project's rasters beside the imagery: files, and folders of dated files."""
+        return self.data("covariates")
+
+    def data(self, part):
+        """Names of what was brought or made in one part; run files beside results are left out."""
+        return [name for name in self.project.items(part) if not name.endswith(".run.json")]
+
+    def covariate_path(self, name):
+        """A raster of the project as the engine takes it: relative path, and what its values are."""
+        return f"covariates/{name}{':categorical' if name in self.state().get('categorical', ()) else ''}"
+
     def choose_samples(self, name, settings=None):
         """Work with another table, or read the same one in another way."""
         plain = to_plain(settings) if settings is not None else {}
@@ -100,7 +123,8 @@ class Work:
     def choose_scene(self, names, settings=None):
         """Work with other images, or read them in another way; `settings` may be a dict without paths."""
         plain = settings if isinstance(settings, dict) else to_plain(settings) if settings is not None else {}
-        self.remember(scene_files=list(names), scene_settings={name: value for name, value in plain.items() if name != "paths"})
+        kept = {name: value for name, value in plain.items() if name != "paths"}
+        self.remember(scene_files=list(names), scene_settings=kept, scene_date=None)
 
     def inputs(self, features=None, aoi=None, mask=None, with_samples=True):
         """`InputSettings` of what is chosen, paths relative to the project: for jobs and run files."""
@@ -120,7 +144,9 @@ class Work:
         scene = replace(inputs.scene, paths=tuple(self.path(path) for path in inputs.scene.paths)) if inputs.scene else None
         mask = inputs.mask if inputs.mask in (None, "water", "none") else self.path(inputs.mask)
         features = inputs.features
-        features = replace(features, dem=self.path(features.dem), covariates=tuple(self.path(text) for text in features.covariates))
+        named = {name: self.path(getattr(features, name)) for name in ("dem", "climate", "series")}
+        listed = {name: tuple(self.path(text) for text in getattr(features, name)) for name in ("covariates", "distances")}
+        features = replace(features, **named, **listed)
         return replace(inputs, samples=self.path(inputs.samples), scene=scene, aoi=self.path(inputs.aoi), mask=mask, features=features)
 
     def path(self, relative):
@@ -153,7 +179,7 @@ class Work:
         return [name for name in reversed(self.project.items(part)) if (self.project.part(part) / name / file).is_file()]
 
     def _existing(self, part, name):
-        return name if name and (self.project.part(part) / name).is_file() else None
+        return name if name and (self.project.part(part) / name).exists() else None
 
 
 def _chosen(name, names):

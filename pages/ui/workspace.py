@@ -1,6 +1,8 @@
 """Where projects lie, and how a file comes into one: checked, copied in chunks, under a safe name, whole or not at all."""
 
 import os
+import shutil
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -12,13 +14,20 @@ _CHUNK_BYTES = 1 << 20
 _MEGABYTE = 1 << 20
 TABLES = ("csv", "tsv", "txt", "xlsx", "gpkg", "geojson", "json", "zip", "parquet")
 RASTERS = ("tif", "tiff")
+SCENES = (*RASTERS, "jp2", "zip", "tar", "nc")
 BOUNDARIES = ("gpkg", "geojson", "json", "zip")
-LIMIT_MB = {"samples": 50, "scenes": 1024, "covariates": 1024, "regions": 50}
+SERIES = (*RASTERS, "nc", "csv")
+CLIMATE = ("csv", "nc")
+LIMIT_MB = {"samples": 50, "scenes": 1024, "covariates": 1024, "regions": 50, "vectors": 200, "series": 1024, "climate": 1024}
+FOLDERS = (".SAFE", ".zarr")  # data that is a folder, not a file
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_NETCDF = (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05")
 _BEGINNINGS = {
     "tif": _TIFF,
     "tiff": _TIFF,
+    "jp2": (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
+    "nc": _NETCDF,
     "xlsx": (b"PK\3\4",),
     "zip": (b"PK\3\4",),
     "gpkg": (b"SQLite format 3\0",),
@@ -41,26 +50,38 @@ def data_folder():
 
 
 def files_to_pick(kinds):
-    """Files of the server's data folder with one of these endings, as paths relative to it."""
+    """Files of the server's data folder with one of these endings, as paths relative to it; for imagery also folders that are one product."""
     folder = data_folder()
     if folder is None:
         return []
-    found = (path for path in folder.rglob("*") if path.suffix.lower().lstrip(".") in kinds and path.is_file())
-    return sorted(str(path.relative_to(folder)) for path in found)
+    return sorted(str(path.relative_to(folder)) for path in _pickable(folder, kinds))
 
 
-def keep_upload(project, part, upload, kinds):
+def _pickable(folder, kinds):
+    for inside in folder.iterdir():
+        if inside.is_dir() and inside.suffix in FOLDERS:
+            if "nc" in kinds:
+                yield inside
+        elif inside.is_dir():
+            yield from _pickable(inside, kinds)
+        elif inside.suffix.lower().lstrip(".") in kinds:
+            yield inside
+
+
+def keep_upload(project, part, upload, kinds, folder=None):
     """Copy an uploaded file into a project.
 
     Parameters
     ----------
     project : Project
     part : str
-        "samples", "scenes", "covariates" or "regions".
+        As in `soilcore.project.folder.PARTS`.
     upload : UploadedFile
         As `st.file_uploader` gives it; anything with `name` and `read`.
     kinds : sequence of str
         Endings that are welcome, without dot.
+    folder : str, optional
+        Folder within the part, for files that belong together.
 
     Returns
     -------
@@ -77,7 +98,9 @@ def keep_upload(project, part, upload, kinds):
     if ending not in kinds:
         raise UnreadableError(f"{upload.name!r} is a .{ending or '?'} file. Choose one of: {', '.join(kinds)}.")
     upload.seek(0)
-    target = project.part(part) / name
+    inside = project.part(part) / safe_name(folder) if folder else project.part(part)
+    inside.mkdir(exist_ok=True)
+    target = inside / name
     with written_whole(target) as temporary:
         _copy(upload, temporary, LIMIT_MB[part] * _MEGABYTE, upload.name)
         _check_content(temporary, ending, upload.name)
@@ -85,15 +108,24 @@ def keep_upload(project, part, upload, kinds):
 
 
 def keep_picked(project, part, picked):
-    """Copy a file of the server's data folder into a project and return its name there."""
+    """Copy a file of the server's data folder, or a folder that is one product, into a project and return its name there."""
     folder = data_folder()
     path = (folder / picked).resolve() if folder else None
-    if path is None or not path.is_relative_to(folder) or not path.is_file():
+    if path is None or not path.is_relative_to(folder) or not (path.is_file() or (path.is_dir() and path.suffix in FOLDERS)):
         raise UnreadableError(f"{picked!r} is not in the server's data folder.")
     target = project.part(part) / safe_name(path.name)
+    if path.is_dir():
+        with written_whole(target) as temporary:
+            shutil.copytree(path, temporary, ignore=_links, dirs_exist_ok=True)
+        return target.name
     with open(path, "rb") as stream, written_whole(target) as temporary:
         _copy(stream, temporary, None, picked)
     return target.name
+
+
+def _links(folder, names):
+    """Links are not followed: they could lead out of the data folder."""
+    return [name for name in names if (Path(folder) / name).is_symlink()]
 
 
 def _copy(stream, path, limit, name):
@@ -119,3 +151,5 @@ def _check_content(path, ending, name):
         raise UnreadableError(f"{name!r} ends in .{ending} but does not hold such a file. Export it again, or give it its true ending.")
     if ending in ("zip", "xlsx") and not zipfile.is_zipfile(path):
         raise UnreadableError(f"{name!r} is damaged: its end is missing. Upload it again.")
+    if ending == "tar" and not tarfile.is_tarfile(path):
+        raise UnreadableError(f"{name!r} ends in .tar but does not hold such a file. Export it again, or give it its true ending.")

@@ -256,6 +256,36 @@ def read_area_of_interest(path, grid):
     return AreaOfInterest(grid, tuple(placed), str(path))
 
 
+def outer_rings(path, most=400):
+    """Outlines of a vector file's polygons, for drawing; holes left out.
+
+    Parameters
+    ----------
+    path : path
+    most : int
+        The largest polygons, at most so many.
+
+    Returns
+    -------
+    list of list of (float, float)
+        Longitude and latitude (WGS 84) of each ring, closed; empty where there is no polygon.
+
+    Raises
+    ------
+    UnreadableError
+        If it is no vector file that is read here.
+    SceneError
+        If it has no reference system.
+    """
+    frame = _read_vector(check_readable(path, "boundary"))
+    if frame.crs is None:
+        raise SceneError(f"The boundary {str(path)!r} has no coordinate reference system. Save it with one (in QGIS: Set Layer CRS) and read it again.")
+    shapes = frame.geometry[frame.geometry.notna() & ~frame.geometry.is_empty].to_crs(4326).explode()
+    shapes = shapes[shapes.geom_type == "Polygon"]
+    largest = sorted(shapes, key=lambda shape: shape.area, reverse=True)[:most]
+    return [[(float(x), float(y)) for x, y, *_ in shape.exterior.coords] for shape in largest]
+
+
 def _read_vector(path):
     import geopandas
     from pyogrio.errors import DataLayerError, DataSourceError

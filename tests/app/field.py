@@ -67,3 +67,17 @@ def field(test, label):
 def charts(test):
     """The text of every chart, with signs as people read them."""
     return [json.dumps(json.loads(chart.proto.spec), ensure_ascii=False) for chart in test.get("plotly_chart")]
+
+
+def drawn(test):
+    """What the page's one map was given."""
+    found = test.get("component_instance")
+    assert len(found) == 1
+    return json.loads(found[0].proto.json_args)
+
+
+def open_section(test, name):
+    """Open one part of the imagery page."""
+    test.button_group(key="imagery.section").set_value(name).run()
+    assert not test.exception, test.exception
+    return test

@@ -1,5 +1,6 @@
 """The imagery page in every state: nothing yet, an image understood, one that leaves a question, broken ones, and what lies beside."""
 
+import re
 import shutil
 
 import numpy as np
@@ -8,7 +9,7 @@ import rasterio
 
 from pages.ui import session
 from soilcore.project.folder import Project
-from tests.app.field import charts, field, labels, make_field, shown, words
+from tests.app.field import charts, drawn, field, labels, make_field, open_section, shown, words
 from tests.app.helpers import button
 
 
@@ -51,9 +52,7 @@ def test_the_scene_shows_its_scaling_with_evidence_bands_and_samples(front_door,
     bands = next(frame.value for frame in test.dataframe if "stored_median" in frame.value)
     assert list(bands["role"])[:3] == ["B", "G", "R"]
     assert np.allclose(bands["median"], bands["stored_median"] * 1e-4 - 0.1)
-    picture, histogram = charts(test)
-    assert "data:image/png" in picture
-    assert "easting (m)" in picture
+    (histogram,) = charts(test)
     assert "B, stored value" in histogram
     assert "B, reflectance" in histogram
     assert "Band table as CSV" in labels(test, "download_button")
@@ -64,9 +63,36 @@ def test_every_picture_and_band_can_be_seen(front_door, workspace, demo):
     for name in ("False colour (vegetation red)", "Shortwave infrared (salt and bare soil)"):
         test.button_group(key="imagery.picture.3").set_value(name).run()
         assert not test.exception
+        assert f'"title": "{name}"' in drawn(test)["script"]
     field(test, "Values of one band before and after scaling").select("S2").run()
     assert not test.exception
-    assert "S2, reflectance" in charts(test)[1]
+    assert "S2, reflectance" in charts(test)[0]
+
+
+def test_extent_and_samples_are_on_the_map_and_those_outside_stand_apart(front_door, workspace, demo):
+    table = (demo / "samples.csv").read_text().splitlines()
+    head, first = table[0].split(","), dict(zip(table[0].split(","), table[1].split(","), strict=True))
+    away = ",".join({**first, "id": "far", "lat": str(float(first["lat"]) + 0.2)}[name] for name in head)
+    test = front_door("imagery", project=make_field(workspace, demo, table="\n".join([*table, away])).id)
+    script = drawn(test)["script"]
+    assert "Extent of the image" in script
+    assert "Samples outside the image" in script
+    assert script.count("Row ") == 61
+    assert shown(test, "Samples inside the image") == "60 of 61"
+    links = drawn(test)["js_links"] + drawn(test)["css_links"]
+    assert links
+    assert all(link.startswith("../../vendor/") for link in links)
+    assert re.findall(r"\w+://[^\"'\s]*", script) == []
+
+
+def test_an_image_of_single_bands_gets_a_small_picture_of_its_own(front_door, workspace, demo, tmp_path):
+    project = make_field(workspace, demo, scene=False)
+    for number, name in ((1, "B02"), (2, "B03"), (3, "B04")):
+        rewritten(demo / "scene.tif", project.part("scenes") / f"{name}.tif", bands=[number])
+    project.remember(scene_files=["B02.tif", "B03.tif", "B04.tif"], scene_settings={"scale": 0.0001, "offset": -0.1})
+    test = front_door("imagery", project=project.id)
+    assert "True colour" in drawn(test)["script"]
+    assert len(list((project.folder / ".pictures").glob("*.tif"))) == 1
 
 
 def test_an_uploaded_scene_is_opened_and_a_table_without_places_is_said(front_door, workspace, demo):
@@ -154,13 +180,14 @@ def test_what_was_understood_is_kept_as_one_file(front_door, workspace, demo):
 
 def test_rasters_and_boundaries_are_kept_and_broken_ones_refused(front_door, workspace, demo):
     project = make_field(workspace, demo)
-    test = upload(front_door("imagery", project=project.id), "covariates", ("dem.tif", (demo / "dem.tif").read_bytes()))
+    test = open_section(front_door("imagery", project=project.id), "predictors")
+    test = upload(test, "covariates", ("dem.tif", (demo / "dem.tif").read_bytes()))
     assert project.items("covariates") == ["dem.tif"]
-    test = upload(test, "regions", ("fields.gpkg", (demo / "fields.gpkg").read_bytes()))
-    assert project.state()["aoi"] == "fields.gpkg"
-    assert field(test, "Area of interest").value == "fields.gpkg"
     test = upload(test, "covariates", ("broken.tif", b"II*\0" + bytes(30)))
     assert len(test.error) == 1
+    test = upload(open_section(test, "area"), "regions", ("fields.gpkg", (demo / "fields.gpkg").read_bytes()))
+    assert project.state()["aoi"] == "fields.gpkg"
+    assert field(test, "Area of interest").value == "fields.gpkg"
     test = upload(test, "regions", ("broken.geojson", b"{"))
     assert len(test.error) == 1
     assert (project.items("covariates"), project.items("regions")) == (["dem.tif"], ["fields.gpkg"])

@@ -1,0 +1,86 @@
+"""What an image was understood to be: product, size, sensor, scaling with its evidence, what is wrong with it, and its bands."""
+
+import streamlit as st
+
+from pages.ui import cached, charts, messages, theme
+
+_STATISTICS = {"min": "min", "p2": "2 %", "median": "median", "p98": "98 %", "max": "max"}
+
+
+def summary(scene):
+    """Size, pixel, sensor, reference system, and how stored values become reflectance."""
+    cards = st.columns(4)
+    cards[0].metric("Size", f"{scene.grid.width} × {scene.grid.height}", help="columns × rows")
+    cards[1].metric("Pixel", cell_words(scene.grid))
+    cards[2].metric("Bands", len(scene.roles))
+    cards[3].metric("Date", str(scene.date) if scene.date else "not known")
+    sensor = sensors().get(scene.sensor, scene.sensor) or "not known"
+    st.markdown(
+        f"**Reflectance = stored value × {scene.scaling.scale:g}{_signed(scene.scaling.offset)}** · Sensor: {messages.plain(sensor)} · "
+        f"Coordinate reference system: {messages.plain(scene.grid.crs.name)}"
+    )
+
+
+def findings(scene):
+    """What is wrong with the image and what to do about it; one calm sentence when nothing is."""
+    if scene.findings:
+        st.markdown("**What is wrong, and the fix**")
+        messages.findings(scene.findings)
+    else:
+        st.markdown(":material/check_circle: Nothing in this image needs mending.")
+
+
+def evidence(scene):
+    """Why values are scaled so, and what was inferred."""
+    with st.expander("Why this scaling", icon=":material/fact_check:", expanded=bool(scene.findings)):
+        for sentence in scene.scaling.evidence:
+            st.markdown(f"- {messages.plain(sentence)}")
+        st.caption("If it is wrong, say so under “Roles, sensor and scaling”.")
+    messages.assumed(scene.assumed)
+
+
+def bands(scene):
+    """Band table: role, range of stored values and of reflectance, share of valid pixels; and the histogram of one."""
+    table = cached.band_table(scene)
+    table.insert(1, "words", [band_words(role) for role in table["role"]])
+    config = {"role": "Role", "words": "Band", "valid": st.column_config.NumberColumn("Valid", format="percent")}
+    config |= {f"stored_{name}": st.column_config.NumberColumn(f"Stored {words}", format="%.6g") for name, words in _STATISTICS.items()}
+    config |= {name: st.column_config.NumberColumn(f"Refl. {words}", format="%.4f") for name, words in _STATISTICS.items()}
+    st.dataframe(table, hide_index=True, column_config=config, alt="Statistics of every band, stored values and reflectance", key="imagery.bands")
+    st.download_button("Band table as CSV", table.to_csv(index=False), "bands.csv", "text/csv", icon=":material/download:", key="imagery.bands.csv")
+    role = st.selectbox(
+        "Values of one band before and after scaling", scene.roles, format_func=role_words, key=f"imagery.role.{scene.fingerprint[:8]}"
+    )
+    stored, reflectance = cached.histogram(scene, role)
+    figure = charts.band_histogram(stored, reflectance, role)
+    st.plotly_chart(figure, alt=f"Histogram of {role}, stored values and reflectance", key="imagery.histogram")
+
+
+def _signed(offset):
+    return f" {'−' if offset < 0 else '+'} {abs(offset):g}" if offset else ""
+
+
+def cell_words(grid):
+    """Side of a pixel with its unit."""
+    width, height = (abs(side) for side in grid.cell_size)
+    unit = "°" if grid.crs.is_geographic else " m"
+    return f"{theme.number(width, 4)} × {theme.number(height, 4)}{unit}"
+
+
+def role_words(role):
+    """A role with the name people know; empty means that it is recognised."""
+    return f"{role}, {band_words(role)}" if role else "(recognise)"
+
+
+def band_words(role):
+    """Name of a role that people know."""
+    from soilcore.data.sensors import role_label
+
+    return role_label(role)
+
+
+def sensors():
+    """Labels of the sensors by name."""
+    from soilcore.core.tables import load_table
+
+    return {name: row["label"] for name, row in load_table("sensors")["sensors"].items()}

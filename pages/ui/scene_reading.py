@@ -1,0 +1,210 @@
+"""How an image is to be read: roles, sensor, scaling; clouds left out or not; which date of a cube; and keeping it as one file."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import cached, messages, scene_facts
+from pages.ui.session import current_work
+
+_NO_ROLE = ""
+_KEPT = "-confirmed.tif"
+_BAND_FILES = (".tif", ".tiff", ".jp2")
+QUALITY_CLASSES = {
+    0: "no data",
+    1: "saturated",
+    2: "dark or topographic shadow",
+    3: "cloud shadow",
+    4: "vegetation",
+    5: "bare soil",
+    6: "water",
+    7: "unclassified",
+    8: "cloud, medium probability",
+    9: "cloud, high probability",
+    10: "thin cirrus",
+    11: "snow or ice",
+}
+_KEPT_CLASSES = (4, 5, 7)
+
+
+def form():
+    """Roles, sensor and scaling; a changed answer reads the image again. Open when the image leaves a question."""
+    work, now = current_work(), current_work().scene_settings
+    facts = _band_facts(work)
+    refused = _is_refused()
+    with (
+        st.expander("Roles, sensor and scaling", icon=":material/tune:", expanded=refused, key=f"imagery.reading.{refused}"),
+        st.form("imagery.form", border=False),
+    ):
+        roles = _role_fields(facts, now) if facts else None
+        answers = _scaling_fields(now)
+        if st.form_submit_button("Read it so", icon=":material/refresh:"):
+            _read_again(work, answers if roles is None else {"roles": roles(), **answers})
+
+
+def _role_fields(facts, now):
+    st.caption("Say which band is which where that was not recognised. An empty role means: recognise it.")
+    given = _given_roles(facts, now.roles)
+    table = pd.DataFrame({"band": [band.position for band in facts], "name": [band.name for band in facts], "role": given})
+    config = {
+        "band": st.column_config.NumberColumn("Band", width="small"),
+        "name": "As the file calls it",
+        "role": st.column_config.SelectboxColumn("Role", options=[_NO_ROLE, *_roles()], format_func=scene_facts.role_words),
+    }
+    edited = st.data_editor(table, hide_index=True, disabled=["band", "name"], column_config=config, key="imagery.roles")
+    return lambda: [[str(row.band), row.role] for row in edited.itertuples() if row.role]
+
+
+def _scaling_fields(now):
+    first, second, third, fourth = st.columns(4)
+    words = {None: "(recognise)", **scene_facts.sensors()}
+    options = list(words) + ([now.sensor] if now.sensor not in words else [])
+    return {
+        "sensor": first.selectbox("Sensor", options, index=options.index(now.sensor), format_func=lambda name: words.get(name, name)),
+        "scale": second.number_input(
+            "Scale", value=now.scale, format="%.6g", placeholder="(recognise)", help="reflectance = stored value × scale + offset"
+        ),
+        "offset": third.number_input("Offset", value=now.offset, format="%.6g", placeholder="(recognise)"),
+        "nodata": fourth.number_input("Nodata", value=now.nodata, format="%.6g", placeholder="(as the file says)"),
+    }
+
+
+def _band_facts(work):
+    """Bands of plain raster files; None for products, cubes and folders, which say themselves which band is which."""
+    from soilcore.data.scene_files import all_bands, read_file_facts
+
+    if any(Path(name).suffix.lower() not in _BAND_FILES for name in work.scene_files):
+        return None
+    with messages.shown():
+        if not cached.is_series(_opened()):
+            return all_bands([read_file_facts(work.path(f"scenes/{name}")) for name in work.scene_files])
+    return None
+
+
+def _opened():
+    from soilcore.core.errors import SoilcoreError
+
+    try:
+        return cached.imagery()
+    except SoilcoreError:
+        return None
+
+
+def _is_refused():
+    opened = _opened()
+    return opened is None or bool(opened.findings)
+
+
+def _given_roles(facts, given):
+    said = dict(given)
+    return [said.get(str(band.position), said.get(band.name, _NO_ROLE)) for band in facts]
+
+
+def _roles():
+    from soilcore.core.tables import load_table
+
+    return load_table("sensors")["roles"]
+
+
+def _read_again(work, answers):
+    """Read the chosen images with other answers; a refusal leaves them as they were."""
+    answers = {**work.state().get("scene_settings", {}), **answers}
+    with messages.shown():
+        cached.open_again(answers)
+        work.choose_scene(work.scene_files, answers)
+        st.rerun()
+
+
+def quality(scene):
+    """Clouds and shadows: left out or not, and how much that takes; only for imagery with a quality layer."""
+    if not has_quality(scene):
+        return
+    now = current_work().scene_settings
+    on, dilate = st.columns([2, 1], vertical_alignment="bottom")
+    on.toggle(
+        "Leave out clouds, shadows and snow",
+        now.quality == "mask",
+        key=f"imagery.quality.{now.quality}",
+        on_change=_switch_quality,
+        args=(f"imagery.quality.{now.quality}",),
+        help="By the quality layer that came with the image (SCL of Sentinel-2, QA_PIXEL of Landsat)",
+    )
+    dilate.number_input(
+        "Pixels of margin",
+        0,
+        20,
+        now.dilate,
+        key=f"imagery.dilate.{now.dilate}",
+        on_change=_widen_quality,
+        args=(f"imagery.dilate.{now.dilate}",),
+        disabled=now.quality != "mask",
+        help="What is left out grows by so many pixels of the quality layer: the edges of clouds are seldom recognised",
+    )
+    if scene.sensor and scene.sensor.startswith("sentinel-2") and now.quality == "mask":
+        kept = list(now.keep or _KEPT_CLASSES)
+        key = f"imagery.keep-classes.{'+'.join(map(str, kept))}"
+        st.multiselect(
+            "Classes that are kept",
+            list(QUALITY_CLASSES),
+            kept,
+            format_func=QUALITY_CLASSES.get,
+            key=key,
+            on_change=_keep_classes,
+            args=(key,),
+            wrap=True,
+        )
+
+
+def has_quality(scene):
+    """Whether the image came with a quality layer."""
+    return getattr(scene, "quality", None) is not None
+
+
+def _switch_quality(key):
+    _change(quality="mask" if st.session_state[key] else "none")
+
+
+def _widen_quality(key):
+    _change(dilate=int(st.session_state[key]))
+
+
+def _keep_classes(key):
+    _change(keep=sorted(st.session_state[key]))
+
+
+def _change(**answers):
+    work = current_work()
+    work.choose_scene(work.scene_files, {**work.state().get("scene_settings", {}), **answers})
+
+
+def keep_as_one(scene):
+    """Offer to write what was understood into one cloud-optimised file, so that nothing needs to be asked again."""
+    work = current_work()
+    if len(work.scene_files) == 1 and work.scene_files[0].endswith(_KEPT):
+        return
+    st.button(
+        "Confirm, and keep as one cloud-optimised GeoTIFF",
+        icon=":material/verified:",
+        key="imagery.keep",
+        on_click=_ask_to_keep,
+        help="Bands with their roles, scale and offset in one file: nothing needs to be asked again, and every page reads it faster",
+    )
+    if st.session_state.pop("imagery.keeping", False):
+        _keep(work, scene)
+
+
+def _ask_to_keep():
+    st.session_state["imagery.keeping"] = True
+
+
+def _keep(work, scene):
+    from soilcore.data.conversion import to_cog
+
+    name = f"{work.scene_files[0].rsplit('.', 1)[0]}{_KEPT}"
+    bar = st.progress(0.0, text="copying the bands")
+    with messages.shown():
+        to_cog(scene, work.path(f"scenes/{name}"), lambda done, total, words="": bar.progress(min(1.0, done / max(1, total)), text=words))
+        work.choose_scene([name])
+        work.note = ("success", f"Kept as {name}, with roles, scale and offset in the file.")
+        st.rerun()
