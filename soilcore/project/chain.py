@@ -78,7 +78,7 @@ def _covariates(inputs, scene, report):
     if not (specs or derived.specs):
         return None, ()
     report(0.9, 1, "opening the covariates")
-    stack = open_covariates((*specs, *derived.specs), grid=grid)
+    stack = open_covariates((*specs, *derived.specs), grid=grid, max_days=inputs.features.max_days)
     return stack, (*derived.assumed, *stack.assumed)
 
 

@@ -141,7 +141,11 @@ def _fetch(commands):
     parser.add_argument("--dates", required=True, metavar="A/B")
     parser.add_argument("--cloud", type=float, default=100.0, metavar="P", help="largest share of clouds in %%, as the catalogue states it")
     parser.add_argument("--limit", type=int, default=100, help="most scenes to consider")
+    parser.add_argument("--day", action="append", default=[], metavar="D", help="only this day of what is found; may be repeated")
     parser.add_argument("--bands", metavar="B,G,...", help="only these roles (default: all)")
+    parser.add_argument("--no-quality", action="store_true", help="leave the quality layer out, and clouds in")
+    parser.add_argument("--offset", type=float, help="reflectance offset of scenes whose processing baseline is not known")
+    parser.add_argument("--to-crs", metavar="EPSG:N|utm", help="reference system of the files (default: that of the scenes)")
     parser.add_argument("--resolution", type=float, metavar="M", help="pixel side (default: that of the finest band)")
     parser.add_argument("--out", metavar="DIR", help="folder for one file per date; needed unless --list")
     parser.add_argument("--list", action="store_true", dest="only_list", help="only say what there is")
@@ -164,8 +168,12 @@ def _run_fetch(args):
         args.cloud,
         args.collection,
         args.limit,
+        tuple(args.day),
         options.words(args.bands),
         args.resolution,
+        args.to_crs,
+        not args.no_quality,
+        args.offset,
         args.workers,
         args.only_list,
         args.overwrite,

@@ -85,13 +85,13 @@ def fetch(task, report=silent):
     found = search_scenes(settings, part(report, 0, 0.05))
     if task.days:
         found = found.choose(task.days)
-    hits = [hit.to_json() for hit in found.hits]
-    told = {"hits": hits, "bbox": bbox, "assumed": (*assumed, *found.assumed)}
+    told = {name: value for name, value in found.to_dict().items() if name in ("days", "hits", "skipped", "assumed")} | {"bbox": bbox}
     if task.only_list:
-        return {"dir": None, "files": [], "skipped": [], "failed": [], **told}
-    to = FetchSettings(task.out, bands=task.bands or None, resolution=task.resolution, workers=task.workers, overwrite=task.overwrite)
+        return {**told, "dir": None, "files": [], "failed": [], "assumed": (*assumed, *told["assumed"])}
+    names = ("out", "resolution", "crs", "quality", "workers", "overwrite", "offset")
+    to = FetchSettings(bands=task.bands or None, **{name: getattr(task, name) for name in names})
     facts = fetch_scenes(found, to, part(report, 0.05, 0.95))
-    return {**facts, **told, "assumed": (*told["assumed"], *facts.get("assumed", ()))}
+    return {**told, **facts, "assumed": (*assumed, *facts["assumed"])}
 
 
 def _bbox_of_samples(task):

@@ -52,6 +52,14 @@ def add_scene(parser, required=False):
     group.add_argument("--scale", type=float)
     group.add_argument("--offset", type=float)
     group.add_argument("--nodata", type=float)
+    group.add_argument(
+        "--quality", choices=("mask", "none"), default="mask", help="whether clouds, shadows and snow of SCL or QA_PIXEL are hidden (default mask)"
+    )
+    group.add_argument(
+        "--dilate", type=int, default=2, metavar="PX", help="widen clouds and shadows by so many pixels of the quality layer (default 2)"
+    )
+    group.add_argument("--keep", metavar="4,5,7", help="SCL classes that are used (default 4 vegetation, 5 bare soil, 7 unclassified)")
+    group.add_argument("--scene-date", metavar="D", help="which date of a NetCDF file or Zarr folder")
     group.add_argument("--mask", metavar="FILE|water|none", help="pixels to leave out; `map` leaves water out unless told none")
     group.add_argument("--aoi", metavar="FILE", help="boundary of the area of interest")
 
@@ -292,7 +300,19 @@ def scene_settings(args):
     from soilcore.data.imagery import SceneSettings
     from soilcore.features.selection import parse_roles
 
-    return SceneSettings(paths, parse_roles(words(args.roles)), args.sensor, args.scale, args.offset, args.nodata, trusted=True)
+    return SceneSettings(
+        paths,
+        parse_roles(words(args.roles)),
+        args.sensor,
+        args.scale,
+        args.offset,
+        args.nodata,
+        trusted=True,
+        quality=args.quality,
+        dilate=args.dilate,
+        keep=tuple(int(_number(text, "--keep", ", SCL classes such as 4,5,7")) for text in words(args.keep)),
+        date=args.scene_date,
+    )
 
 
 def _features(args, scene):

@@ -304,8 +304,12 @@ class FetchTask:
     cloud: float = 100.0
     collection: str | None = None
     limit: int = 100
+    days: tuple[str, ...] = ()
     bands: tuple[str, ...] = ()
     resolution: float | None = None
+    crs: str | None = None
+    quality: bool = True
+    offset: float | None = None
     workers: int = 2
     only_list: bool = False
     overwrite: bool = False
