@@ -14,9 +14,11 @@ from soilcore.core.errors import FeatureError, SettingsError
 from soilcore.core.files import check_readable
 from soilcore.core.progress import part, silent
 from soilcore.data.covariates import CovariateSpec
+from soilcore.data.imagery import sampled_content
 
 CACHE_VARIABLE = "SOILCORE_CACHE"
 CACHE_LIMIT_BYTES = 20 << 30
+_LARGE_BYTES = 256 << 20
 _SEASON_BANDS = ("sos", "sdps", "gus")
 
 
@@ -223,7 +225,7 @@ def _make_room(folder):
 
 
 def content_of(path):
-    """Fingerprint of a file, or of every file of a folder with its name.
+    """Fingerprint of a file, or of every file of a folder with its name; of large files by size, time of change and parts spread over them.
 
     Parameters
     ----------
@@ -232,13 +234,21 @@ def content_of(path):
     Returns
     -------
     str
+
+    Raises
+    ------
+    UnreadableError
+        If nothing readable is there.
     """
     path = Path(path)
     if not path.is_dir():
-        return fingerprint.of_file(check_readable(path))
-    return fingerprint.of_settings(
-        [(file.relative_to(path).as_posix(), fingerprint.of_file(file)) for file in sorted(path.rglob("*")) if file.is_file()]
-    )
+        return _content(check_readable(path))
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return fingerprint.of_settings([(file.relative_to(path).as_posix(), _content(file)) for file in files])
+
+
+def _content(file):
+    return sampled_content(file) if file.stat().st_size > _LARGE_BYTES else fingerprint.of_file(file)
 
 
 def _grid_key(grid):

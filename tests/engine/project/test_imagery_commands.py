@@ -77,7 +77,7 @@ def test_phenology_of_dated_scenes_is_a_raster(ask, coast, tmp_path):
 
 def test_phenology_of_a_table_is_a_table(ask, tmp_path):
     days = pd.date_range("2024-01-05", "2024-12-28", freq="10D")
-    day = days.dayofyear.to_numpy(float)
+    day = days.day_of_year.to_numpy(float)
     ndvi = 0.15 + 0.65 * (1 / (1 + np.exp(-0.08 * (day - 95))) + 1 / (1 + np.exp(0.06 * (day - 260))) - 1)
     table = pd.concat([pd.DataFrame({"id": name, "date": days.strftime("%Y-%m-%d"), "NDVI": ndvi}) for name in "ab"])
     table.to_csv(tmp_path / "series.csv", index=False)

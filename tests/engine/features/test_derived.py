@@ -1,0 +1,107 @@
+"""Derived predictors are made once, kept by what they are made of, and made again as a model recorded them."""
+
+import os
+
+import numpy as np
+import pytest
+import rasterio
+
+from soilcore.core.errors import FeatureError, SettingsError
+from soilcore.data.imagery import SceneSettings, open_scene
+from soilcore.features import derived
+from soilcore.features.derived import as_trained, cache_folder, content_of, derive
+from soilcore.features.recipe import CovariateUse, FeatureRecipe, FeatureSettings
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv(derived.CACHE_VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module")
+def grid(demo):
+    return open_scene(SceneSettings((str(demo / "scene.tif"),))).grid
+
+
+def files(cache):
+    return {path.name: path.stat().st_ino for path in cache.glob("*.tif")}
+
+
+def test_a_derived_raster_is_made_once_and_found_again(cache, demo, grid):
+    features = FeatureSettings(dem=str(demo / "dem.tif"), terrain=("slope_deg", "tpi"))
+    first = derive(features, grid)
+    made = files(cache)
+    assert [spec.name for spec in first.specs] == ["slope_deg", "tpi"]
+    assert derive(features, grid) == first
+    assert files(cache) == made
+    derive(FeatureSettings(dem=str(demo / "dem.tif"), terrain=("slope_deg", "tpi"), terrain_slope="zt"), grid)
+    assert len(files(cache)) == 2
+
+
+def test_another_content_under_the_same_name_is_another_raster(cache, demo, grid, tmp_path):
+    with rasterio.open(demo / "dem.tif") as source:
+        profile, elevation = source.profile, source.read(1)
+    slopes = []
+    for factor in (1, 2):
+        with rasterio.open(tmp_path / "dem.tif", "w", **profile) as out:
+            out.write(elevation * factor, 1)
+        (spec,) = derive(FeatureSettings(dem=str(tmp_path / "dem.tif"), terrain=("slope_deg",)), grid).specs
+        with rasterio.open(spec.path) as raster:
+            slopes.append(np.tan(np.radians(raster.read(1, masked=True).filled(np.nan))))
+    np.testing.assert_allclose(slopes[1], 2 * slopes[0], rtol=1e-4)
+
+
+def test_a_distance_carries_its_file_and_unit(cache, demo, grid):
+    (spec,) = derive(FeatureSettings(distances=(str(demo / "fields.gpkg"),)), grid).specs
+    assert (spec.name, spec.unit, spec.made) == ("distance_fields", "m", {"kind": "distance", "source": "fields.gpkg"})
+
+
+def test_the_cache_forgets_what_was_not_used_for_longest(cache, demo, grid, monkeypatch):
+    monkeypatch.setattr(derived, "CACHE_LIMIT_BYTES", 0)
+    settings = [FeatureSettings(dem=str(demo / "dem.tif"), terrain=(name,)) for name in ("slope_deg", "tpi")]
+    derive(settings[0], grid)
+    (old,) = files(cache)
+    derive(settings[1], grid)
+    assert old not in files(cache)
+    assert len(list(cache.iterdir())) == 2  # raster and note
+
+
+def test_the_cache_goes_where_one_may_write(tmp_path, monkeypatch):
+    monkeypatch.setenv(derived.CACHE_VARIABLE, str(tmp_path / "file" / "below"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match=derived.CACHE_VARIABLE):
+        cache_folder()
+    monkeypatch.delenv(derived.CACHE_VARIABLE)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    assert cache_folder() == tmp_path / "home" / "soilcore"
+    assert os.stat(cache_folder()).st_mode & 0o077 == 0
+
+
+def test_a_map_makes_them_as_the_model_recorded():
+    how = {"kind": "terrain", "source": "dem.tif", "slope": "zt", "convention": "arcgis", "smooth": 1.5}
+    recipe = FeatureRecipe(
+        covariates=(CovariateUse("twi", made=how), CovariateUse("distance_canals", made={"kind": "distance", "source": "canals.gpkg"}))
+    )
+    with pytest.raises(FeatureError, match="--dem"):
+        as_trained(FeatureSettings(), recipe)
+    with pytest.raises(FeatureError, match="--distance"):
+        as_trained(FeatureSettings(dem="other.tif"), recipe)
+    features = as_trained(FeatureSettings(dem="other.tif", distances=("there/canals.gpkg",)), recipe)
+    assert (features.terrain, features.terrain_slope, features.terrain_convention, features.terrain_smooth) == (("twi",), "zt", "arcgis", 1.5)
+
+
+def test_a_source_that_is_not_given_is_asked_for(cache, grid):
+    with pytest.raises(SettingsError, match="--dem"):
+        derive(FeatureSettings(terrain=("all",)), grid)
+    with pytest.raises(SettingsError, match="scene"):
+        derive(FeatureSettings(distances=("canals.gpkg",)))
+
+
+def test_the_content_of_a_folder_is_names_and_bytes(tmp_path):
+    (tmp_path / "2024.tif").write_bytes(b"a")
+    before = content_of(tmp_path)
+    (tmp_path / "2024.tif").rename(tmp_path / "2025.tif")
+    renamed = content_of(tmp_path)
+    (tmp_path / "2025.tif").write_bytes(b"b")
+    assert len({before, renamed, content_of(tmp_path)}) == 3
