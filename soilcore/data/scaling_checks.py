@@ -172,7 +172,8 @@ def check_possible(inputs, scaling):
 def findings_of(inputs, scaling):
     """What is odd about a scene read with this scaling, as findings."""
     found = [_offset_removed_twice(inputs, scaling), _top_of_atmosphere(inputs, scaling), _too_bright(inputs, scaling)]
-    if scaling.offset == 0 and scaling.sensor in (None, "sentinel-2-l2a", "reflectance"):
+    of_checked = "soilcore_composite" in inputs.tags  # its scenes were looked at; chosen for bare soil, it may well hold nothing dark
+    if scaling.offset == 0 and not of_checked and scaling.sensor in (None, "sentinel-2-l2a", "sentinel-2-l2a-harmonized", "reflectance"):
         found.append(offset_finding(inputs, scaling.scale, severity="warning" if inputs.offset is None else "note"))
     return tuple(finding for finding in found if finding is not None)
 

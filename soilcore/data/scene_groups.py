@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soilcore.core.errors import SceneError, UnreadableError
+from soilcore.data.cubes_opening import is_cube
+from soilcore.data.products import product_of
 from soilcore.data.scene_files import date_in, dates_of, read_file_facts
 
 _RASTERS = (".tif", ".tiff", ".jp2")
 _ARCHIVES = (".zip", ".tar")
+_CUBES = (".nc", ".nc4", ".cdf")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _SAYS_SCALING = ("soilcore_scaling", "boa_offset_applied", "earthsearch:boa_offset_applied", "processing_baseline", "s2:processing_baseline")
 _ONLY_A_DATE = re.compile(r"\d{4}[-_.]?\d\d[-_.]?\d\d")
@@ -22,7 +25,7 @@ class SceneGroup:
     Parameters
     ----------
     paths : tuple of str
-    date : datetime.date
+    date : datetime.date or None
     says_scaling : bool
         Whether the files themselves say how they store reflectance, so that a glance at the pixels is enough.
     doubt : str
@@ -32,7 +35,7 @@ class SceneGroup:
     """
 
     paths: tuple[str, ...]
-    date: datetime.date
+    date: datetime.date | None
     says_scaling: bool = False
     doubt: str = ""
     day: str | None = None
@@ -52,12 +55,26 @@ class _Entry:
     bands: tuple[str, ...]
     says_scaling: bool
     doubt: str = ""
+    day: str | None = None
 
 
 def holds_several_scenes(path):
     """Whether a path is a folder of scenes, and no product that is a folder itself."""
     path = Path(path)
-    return path.is_dir() and path.suffix.lower() != ".zarr" and _product(path) is None
+    return path.is_dir() and product_of(path) is None
+
+
+def groups_of_cube(path):
+    """Scenes of a data cube with several dates; None where the path is none, or the cube has one date.
+
+    Returns
+    -------
+    (groups, when) as `groups_of_folder`, or None
+    """
+    if str(path).startswith("/vsi") or not is_cube(path):
+        return None
+    entries = _dates_of_cube(path)
+    return _groups(entries) if len(entries) > 1 else None
 
 
 def groups_of_folder(folder, trusted=False):
@@ -72,7 +89,7 @@ def groups_of_folder(folder, trusted=False):
     Returns
     -------
     groups : tuple of SceneGroup
-        In the order of their dates.
+        In the order of their dates; band files none of which has a date are one scene without date.
     when : {"date", "year"}
         "year" where every file is named by nothing but a year.
 
@@ -88,7 +105,10 @@ def groups_of_folder(folder, trusted=False):
     paths = [str(path) for path in names if trusted or path.resolve().is_relative_to(folder.resolve())]
     if not paths:
         raise UnreadableError(f"The folder {str(folder)!r} holds no imagery: no GeoTIFF, JPEG 2000, Sentinel-2 or Landsat product. Name another one.")
-    return _groups([_entry(path, trusted) for path in paths])
+    entries = [entry for path in paths for entry in _entries(path, trusted)]
+    if all(entry.date is None and len(entry.bands) == 1 for entry in entries):
+        return (SceneGroup(tuple(paths), None),), "date"
+    return _groups(entries)
 
 
 def groups_of_files(paths, trusted=False):
@@ -103,47 +123,51 @@ def groups_of_files(paths, trusted=False):
     -------
     (groups, when) as `groups_of_folder`, or None
     """
-    entries = [_entry(path, trusted, dated=False) for path in paths]
-    days = {entry.date for entry in entries}
+    entries = [entry for path in paths for entry in _entries(path, trusted)]
+    days = {entry.date for entry in entries} - {None}
     whole = all(len(entry.bands) > 1 or not entry.bands for entry in entries)
     named_by_year = all(_YEAR.fullmatch(Path(entry.path).stem) for entry in entries)
     if whole and (len(days) > 1 or named_by_year or len({entry.bands for entry in entries}) < len(entries)):
         return _groups(entries)
     per_day = [[entry for entry in entries if entry.date == day] for day in days]
-    if None not in days and len(days) > 1 and all(len(day) > 1 for day in per_day):
+    if len(days) > 1 and sum(map(len, per_day)) == len(entries) and all(len(day) > 1 for day in per_day):
         return _groups(entries)
     return None
 
 
 def _is_imagery(path):
     if path.is_dir():
-        return _product(path) is not None
-    return path.suffix.lower() in _RASTERS or (path.suffix.lower() in _ARCHIVES and _product(path) is not None)
+        return product_of(path) is not None
+    suffix = path.suffix.lower()
+    return suffix in (*_RASTERS, *_CUBES) or (suffix in _ARCHIVES and product_of(path) is not None)
 
 
-def _product(path):
-    """Sentinel-2 or Landsat product at a path, or None."""
-    from importlib.util import find_spec
-
-    if find_spec("soilcore.data.products") is None:
-        return None
-    from soilcore.data.products import product_of
-
-    return product_of(path)
-
-
-def _entry(path, trusted, dated=True):
-    place = Path(path)
-    if place.is_dir() or place.suffix.lower() in _ARCHIVES:
-        product = _product(place)
-        if product is not None:
-            return _Entry(str(path), product.date, (), True)
+def _entries(path, trusted):
+    """What a path holds: one file or product, or every date of a cube."""
+    product = product_of(path)
+    if product is not None and product.kind == "cube":
+        return _dates_of_cube(path)
+    if product is not None:
+        return [_Entry(str(path), product.date, (), bool(product.evidence))]
     facts = read_file_facts(path, trusted)
     tags = facts.tags
     by_tag = next(iter(dates_of([facts])), None)
     says = any(name in tags for name in _SAYS_SCALING) or any(name.startswith("boa_add_offset") for name in tags)
     says = says or any((band.scale, band.offset) != (1.0, 0.0) for band in facts.bands)
-    return _Entry(str(path), by_tag, tuple(band.name if len(facts.bands) > 1 else "" for band in facts.bands), says, _doubt(place, by_tag))
+    bands = tuple(band.name for band in facts.bands)
+    return [_Entry(str(path), by_tag, bands if len(bands) > 1 else ("",), says, _doubt(Path(path), by_tag))]
+
+
+def _dates_of_cube(path):
+    """One entry per date; a cube without time is dated by its name."""
+    from soilcore.data.cubes import open_cube
+
+    cube = open_cube(path)
+    names = tuple(cube.names) if len(cube.names) > 1 else ("", "")  # a cube is a whole scene even with one band
+    days = [day.item() for day in cube.days]
+    if not days:
+        return [_Entry(str(path), date_in(Path(path).stem), names, False)]
+    return [_Entry(str(path), day, names, False, day=day.isoformat()) for day in days]
 
 
 def _doubt(place, day):
@@ -155,7 +179,7 @@ def _doubt(place, day):
 
 
 def _groups(entries):
-    when = "year" if all(_YEAR.fullmatch(Path(entry.path).stem) for entry in entries) else "date"
+    when = "year" if all(_YEAR.fullmatch(Path(entry.path).stem) and entry.day is None for entry in entries) else "date"
     groups = {}
     for entry in entries:
         day = _day(entry, when)
@@ -168,6 +192,7 @@ def _groups(entries):
             day,
             all(entry.says_scaling for entry in members),
             "; ".join(entry.doubt for entry in members if entry.doubt),
+            members[0].day,
         )
         for (day, _), members in groups.items()
     ]

@@ -17,7 +17,7 @@ from soilcore.data.imagery import CHEAP_FINGERPRINT_BYTES, Scene, SceneSettings,
 from soilcore.data.laid_scene import lay
 from soilcore.data.scaling import EmptySceneError, Scaling
 from soilcore.data.scene_agreement import common_findings, common_grid, common_roles, common_sensor, listed, said_dates, said_of_each
-from soilcore.data.scene_groups import groups_of_files, groups_of_folder, holds_several_scenes
+from soilcore.data.scene_groups import groups_of_cube, groups_of_files, groups_of_folder, holds_several_scenes
 
 MAX_DAYS = 30
 
@@ -79,10 +79,10 @@ class SceneSeries:
         Above 1 GiB altogether every file enters by its size, time of change and parts of it, and the fingerprint begins with "sampled-".
         """
         said = [self.when, [str(day) for day in self.dates], self.roles, self.grid.shape, tuple(self.grid.transform), self.grid.crs.to_wkt()]
-        files = [file for path in self.paths for file in _files_of(path)]
-        if sum(file.stat().st_size for file in files) <= CHEAP_FINGERPRINT_BYTES:
+        if sum(file.stat().st_size for path in self.paths for file in _files_of(path)) <= CHEAP_FINGERPRINT_BYTES:
             return fingerprint.of_settings(said, [scene.fingerprint for scene in self.scenes])
-        read_as = [[scene.scaling.scale, scene.scaling.offset] for scene in self.scenes]
+        read_as = [[list(scene.bands), scene.quality.keep, scene.quality.dilate] if scene.quality else list(scene.bands) for scene in self.scenes]
+        files = dict.fromkeys(file for path in self.paths for file in _files_of(path))  # a cube is one file of many dates
         return f"sampled-{fingerprint.of_settings(said, read_as, [sampled_content(file, 4) for file in files])}"
 
     def within(self, max_days):
@@ -229,6 +229,8 @@ def open_scenes(settings, report=silent, max_days=MAX_DAYS):
     if found is None:
         return open_scene(settings, report)
     groups, when = found
+    if groups[0].date is None:
+        return open_scene(replace(settings, paths=groups[0].paths), report)
     opened, empty = [], []
     for number, group in enumerate(groups):
         report(number, len(groups), f"opening {group.name}")
@@ -261,7 +263,9 @@ def _groups(settings):
     """Groups of files and how they are dated, or None for a single scene."""
     paths = settings.paths
     if len(paths) == 1:
-        return groups_of_folder(paths[0], settings.trusted) if holds_several_scenes(paths[0]) else None
+        if holds_several_scenes(paths[0]):
+            return groups_of_folder(paths[0], settings.trusted)
+        return groups_of_cube(paths[0]) if settings.date is None else None
     folders = [path for path in paths if holds_several_scenes(path)]
     if folders:
         raise SettingsError(f"{folders[0]!r} is a folder of scenes. Name it alone, or name its files.")
@@ -271,7 +275,7 @@ def _groups(settings):
 def _open(group, settings):
     """One scene; every failure names its file."""
     try:
-        return open_scene(replace(settings, paths=group.paths), glance=_says_scaling(group, settings))
+        return open_scene(replace(settings, paths=group.paths, date=group.day or settings.date), glance=_says_scaling(group, settings))
     except EmptySceneError:
         raise
     except (SceneError, SettingsError) as error:

@@ -249,8 +249,9 @@ def _write(series, out, settings, date, report):
         report(0.85, 1.0, "making overviews")
     report(1.0, 1.0, "combined")
     bands = [{"name": name, "valid": int(number)} for name, number in zip(parts.names, valid, strict=True)]
+    pixels, seen = series.grid.height * series.grid.width, bands[0]["valid"]
     facts = {"out": str(out), "method": settings.method, "date": str(date), "dates": [str(day) for day in series.dates], "bands": bands}
-    return facts | {"count": counts.facts(), "pixels": series.grid.height * series.grid.width, "assumed": _assumed(series, settings)}
+    return facts | {"count": counts.facts(), "pixels": pixels, "assumed": _assumed(settings, seen / pixels)}
 
 
 class _Counts:
@@ -274,6 +275,8 @@ def _tags(series, settings, date):
     tags |= {"SOILCORE_DATES": " ".join(str(day) for day in series.dates), "SOILCORE_MIN_VALID": str(settings.min_valid)}
     if settings.method == "bare":
         tags["SOILCORE_BARE_SOIL"] = _rule(settings)
+    by = {scene.scaling.decided for scene in series.scenes}
+    tags["SOILCORE_SCALING_BY"] = next((weakest for weakest in ("pixels", "sensor", "given") if weakest in by), "metadata")
     return tags | ({"SOILCORE_SENSOR": series.sensor} if series.sensor else {})
 
 
@@ -281,10 +284,12 @@ def _rule(settings):
     return f"{settings.ndvi_min:g} <= NDVI < {settings.ndvi_max:g} and (S1 - S2) / (S1 + S2) < {settings.swir_ratio_max:g}"
 
 
-def _assumed(series, settings):
+def _assumed(settings, share):
+    """How the pixels were chosen, and how many there are."""
     said = {
         "median": "median of each band over the dates on which it is seen",
         "bare": f"median over the dates of bare soil: {_rule(settings)}",
         "max-crsi": "bands of the date with the largest CRSI; of equal ones the earliest",
     }[settings.method]
-    return (f"{said}; float32 reflectance; pixels with fewer than {settings.min_valid} such dates are missing",)
+    fewest = f"{settings.min_valid} such date{'s' if settings.min_valid > 1 else ''}"
+    return (f"{said}; float32 reflectance", f"{100 * share:.3g} % of the pixels have at least {fewest}, the others are missing")
