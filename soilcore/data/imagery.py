@@ -93,6 +93,8 @@ class Scene:
         What hides clouds.
     baseline : str or None
         Processing baseline, where the product says it.
+    quality_kind : str or None
+        "SCL" or "QA_PIXEL" where the imagery has such a layer, also if it was not asked to hide anything.
     """
 
     grid: Grid
@@ -108,6 +110,7 @@ class Scene:
     bands: tuple[BandSource, ...] = field(default=(), repr=False)
     quality: QualityLayer | None = field(default=None, repr=False)
     baseline: str | None = None
+    quality_kind: str | None = None
 
     @cached_property
     def fingerprint(self):
@@ -126,8 +129,10 @@ class Scene:
         """Files that the pixels come from: those named, or the ones read in a product's folder."""
         if not any(Path(path).is_dir() for path in self.paths):
             return self.paths
-        used = [*self.files, *([self.quality.file] if self.quality else [])]
-        return tuple(dict.fromkeys(file.path for file in used))
+        used = dict.fromkeys(file.path for file in [*self.files, *([self.quality.file] if self.quality else [])])
+        folders = [path for path in used if Path(path).is_dir()]  # Zarr: every chunk is a file
+        inside = [str(file) for folder in folders for file in sorted(Path(folder).rglob("*")) if file.is_file()]
+        return (*(path for path in used if path not in folders), *inside)
 
     @contextmanager
     def reader(self):
@@ -207,7 +212,7 @@ def open_scene(settings, report=silent, glance=False):
     sensor = settings.sensor or tags.get("soilcore_sensor") or (product.sensor if product else None)
     recognised = recognise(facts, settings.roles, sensor, cell_metres(grid), _hints(settings, product, tags))
     kept = [(band, role) for band, role in zip(facts, recognised.roles, strict=True) if role is not None]
-    sources = tuple(_file_source(file, differs, settings) for file, differs in zip(files, resampled, strict=True))
+    sources = (given.cube,) if given.cube else tuple(_file_source(file, differs, settings) for file, differs in zip(files, resampled, strict=True))
     bands = tuple(_band_source(band, role, settings) for band, role in kept)
     report(1, 2, "finding out how reflectance is stored")
     pixels, missing = stored_facts(grid, sources, bands, glance)
@@ -215,8 +220,8 @@ def open_scene(settings, report=silent, glance=False):
     inputs = _scaling_inputs(settings, reflective, pixels, recognised.family, tags, grid, product)
     scaling, scaled, findings = decide_scaling(inputs)
     bands = tuple(_scaled(band, fact, scaling, product, settings) for band, (fact, _) in zip(bands, kept, strict=True))
-    layer, hides, cloudy = quality_of(given, settings, grid)
-    days = [product.date] if product and product.date else dates_of(files)
+    layer, hides, cloudy = quality_of(given, settings, grid, glance)
+    days = [given.day] if given.day else dates_of(files)
     told = _product_words(product)
     return Scene(
         grid=grid,
@@ -231,7 +236,8 @@ def open_scene(settings, report=silent, glance=False):
         files=sources,
         bands=bands,
         quality=layer,
-        baseline=product.baseline if product else tags.get("processing_baseline"),
+        baseline=(product.baseline if product else None) or tags.get("processing_baseline"),
+        quality_kind=given.kind,
     )
 
 
@@ -251,8 +257,8 @@ def _hints(settings, product, tags):
 
 
 def _product_words(product):
-    if product is None:
-        return ()
+    if product is None or product.kind == "cube":
+        return () if product is None else product.assumed
     cloud = f", clouds {product.cloud:.3g} % by its metadata" if product.cloud is not None else ""
     baseline = f", processing baseline {product.baseline}" if product.baseline else ""
     return (f"product {product.name} of {product.date or 'unknown date'}{baseline}{cloud}", *product.assumed)
@@ -290,7 +296,7 @@ def _band_source(band, role, settings):
 def _scaled(source, band, scaling, product, settings):
     """Reflective bands share one scaling unless the product gives each its own; others keep their own tags."""
     if is_reflective(source.name):
-        own = product.bands[source.file] if product is not None and settings.scale is None and settings.offset is None else None
+        own = product.bands[source.file] if product is not None and product.bands and settings.scale is None and settings.offset is None else None
         if own is not None and scaling.decided == "metadata" and own.scale is not None:
             return replace(source, scale=own.scale, offset=own.offset)
         return replace(source, scale=scaling.scale, offset=scaling.offset)
@@ -319,7 +325,7 @@ def _scaling_inputs(settings, reflective, pixels, family, tags, grid, product):
 
 def _product_scaling(product):
     """(scale, offset, evidence) that a product's metadata decide; where bands differ, that of most bands."""
-    if product is None or any(band.scale is None for band in product.bands):
+    if product is None or not product.bands or any(band.scale is None for band in product.bands):
         return None
     pairs = [(band.scale, band.offset) for band in product.bands]
     return (*max(pairs, key=pairs.count), product.evidence)

@@ -45,6 +45,10 @@ class FileSource:
         """What the file is called in messages."""
         return self.path if self.member is None else f"{self.path}: {self.member}"
 
+    def opened(self):
+        """The file open for reading; it closes as a context manager."""
+        return open_raster(self.path, self.trusted, member=self.member)
+
 
 @dataclass(frozen=True)
 class BandSource:
@@ -95,7 +99,7 @@ class PixelReader:
     Parameters
     ----------
     grid : Grid
-    files : sequence of FileSource
+    files : sequence of FileSource or CubeFile
     bands : sequence of BandSource
     quality : soilcore.data.quality.QualityLayer, optional
         Hides pixels of the reflective bands.
@@ -155,7 +159,7 @@ class PixelReader:
             return None
         source = self.quality.file
         if "quality" not in self._datasets:
-            self._datasets["quality"] = self._open.enter_context(opened_source(source))
+            self._datasets["quality"] = self._open.enter_context(source.opened())
         with reading(source.label):
             return self.quality.hidden(self._datasets["quality"], self.grid, window)
 
@@ -187,7 +191,7 @@ class PixelReader:
     def _dataset(self, file):
         if file not in self._datasets:
             source = self.files[file]
-            dataset = self._open.enter_context(opened_source(source))
+            dataset = self._open.enter_context(source.opened())
             self._datasets[file] = self._open.enter_context(laid_onto(dataset, self.grid, source)) if source.resampling else dataset
         return self._datasets[file]
 
@@ -197,11 +201,6 @@ class PixelReader:
             values = dataset.read(numbers, window=rasterio_window(block))
             copy_common(values, block, out, window)
         return out
-
-
-def opened_source(source):
-    """Open the file of a `FileSource`, also inside its archive; the caller closes it."""
-    return open_raster(source.path, source.trusted, member=source.member)
 
 
 def laid_onto(dataset, grid, source):

@@ -144,7 +144,7 @@ def band_statistics(scene):
         role, valid (share of the pixels), and for stored values (``stored_``) and reflectance or own values: min, p2, median, p98, max.
         Scenes above 2048 x 2048 pixels are judged by 16 blocks spread over them.
     """
-    values, _ = stored_values(scene.grid, scene.files, scene.bands)
+    values, _ = stored_values(scene.grid, scene.files, scene.bands, quality=scene.quality)
     rows = []
     for band in scene.bands:
         stored = values[band.name]
@@ -181,7 +181,7 @@ def band_histogram(scene, role, bins=60):
     band = next((band for band in scene.bands if band.name == role), None)
     if band is None:
         raise SceneError(f"There is no band {role!r}. Bands: {', '.join(scene.roles)}.")
-    values = stored_values(scene.grid, scene.files, (band,))[0][role]
+    values = stored_values(scene.grid, scene.files, (band,), quality=scene.quality)[0][role]
     finite = values[np.isfinite(values)]
     if not finite.size:
         return (np.array([]), np.array([])), (np.array([]), np.array([]))

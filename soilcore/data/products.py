@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soilcore.core.errors import UnreadableError
+from soilcore.data.cubes_opening import is_cube
 from soilcore.data.products_holder import held_in
-
-_CUBE_STARTS = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF\r\n\x1a\n")
-_ZARR_SIGNS = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
 
 
 @dataclass(frozen=True)
@@ -123,17 +121,6 @@ def product_of(path):
     if names_landsat(holder):
         return landsat_product(holder)
     return None
-
-
-def is_cube(path):
-    """Whether a path is a NetCDF file or a Zarr folder, by its first bytes or by what lies in it."""
-    path = Path(path)
-    if path.is_dir():
-        return any((path / sign).is_file() for sign in _ZARR_SIGNS)
-    if not path.is_file():
-        return False
-    with open(path, "rb") as stream:
-        return stream.read(8).startswith(_CUBE_STARTS)
 
 
 def check_not_a_holder(path):

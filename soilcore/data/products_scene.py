@@ -1,6 +1,7 @@
 """From what was given - one product, or files - to the bands, tags and quality layer that a scene is made of."""
 
-from dataclasses import dataclass
+import datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from soilcore.core.errors import SceneError, SettingsError
 from soilcore.core.findings import Finding
 from soilcore.data.pixels import FileSource
 from soilcore.data.products import Product, check_not_a_holder, product_of
+from soilcore.data.products_cube import read_cube
 from soilcore.data.quality import KEPT_CLASSES, QA_PIXEL, SCL, QualityLayer, quality_shares, quality_words
 from soilcore.data.rasters import cell_metres, same_crs
 from soilcore.data.scene_files import FileFacts, read_file_facts
@@ -34,6 +36,10 @@ class Given:
         Its band, from 1.
     kind : str or None
         "SCL" or "QA_PIXEL".
+    cube : CubeFile or None
+        Where the pixels are, if they are in a cube.
+    day : datetime.date or None
+        Of a product or cube.
     """
 
     product: Product | None
@@ -41,6 +47,8 @@ class Given:
     layer: FileFacts | None = None
     number: int = 1
     kind: str | None = None
+    cube: object = None
+    day: datetime.date | None = None
 
     @property
     def only_quality(self):
@@ -71,11 +79,14 @@ def look_into(settings):
     if product is None:
         files = tuple(_plain_file(path, settings.trusted) for path in settings.paths)
         return Given(None, files, *_quality_band(files))
+    if product.kind == "cube":
+        file, source, day, assumed = read_cube(product.path, settings.date)
+        return Given(replace(product, date=day, assumed=assumed), (file,), *_quality_band((file,)), source, day)
     files = tuple(read_file_facts(band.path, member=band.member, label=band.band) for band in product.bands)
     layer = product.quality
     if layer is None:
-        return Given(product, files)
-    return Given(product, files, read_file_facts(layer.path, member=layer.member, label=layer.band), 1, layer.band)
+        return Given(product, files, day=product.date)
+    return Given(product, files, read_file_facts(layer.path, member=layer.member, label=layer.band), 1, layer.band, day=product.date)
 
 
 def _only_product(settings):
@@ -110,7 +121,7 @@ def _quality_kind(name):
     return next((_QUALITY_NAMES[ending] for ending in endings if ending in _QUALITY_NAMES), None)
 
 
-def quality_of(given, settings, grid):
+def quality_of(given, settings, grid, glance=False):
     """The quality layer of a scene, what it hides in words, and findings.
 
     Parameters
@@ -119,6 +130,8 @@ def quality_of(given, settings, grid):
     settings : SceneSettings
     grid : Grid
         Of the scene.
+    glance : bool
+        Look at little of the layer for the shares.
 
     Returns
     -------
@@ -138,7 +151,7 @@ def quality_of(given, settings, grid):
             raise SettingsError(
                 "Classes to keep were named, but the scene has no scene classification (SCL). Give it with the bands, or leave that out."
             )
-        return None, (("clouds not hidden: the product has no quality layer",) if given.product else ()), ()
+        return None, (("clouds not hidden: the product has no quality layer",) if given.product and not given.cube else ()), ()
     if settings.keep and given.kind != SCL:
         raise SettingsError(
             "Classes to keep are those of Sentinel-2's scene classification (SCL); this scene has Landsat's QA_PIXEL. Leave them out."
@@ -148,7 +161,7 @@ def quality_of(given, settings, grid):
         raise SceneError(
             f"The quality layer {given.layer.name} is in {layer.grid.crs.name}, the scene in {grid.crs.name}. Give both in one reference system."
         )
-    shares, total = quality_shares(layer)
+    shares, total = quality_shares(layer, glance)
     return layer, quality_words(layer, shares, total), _findings(given, total)
 
 
@@ -156,7 +169,7 @@ def _layer(given, settings):
     file = given.layer
     trusted = settings.trusted and given.product is None
     finer = max(1.0, _NATIVE_M[given.kind] / cell_metres(file.grid))
-    source = FileSource(file.path, trusted, member=file.member)
+    source = given.cube or FileSource(file.path, trusted, member=file.member)
     keep = tuple(sorted(set(settings.keep))) or KEPT_CLASSES
     return QualityLayer(source, given.number, given.kind, file.grid, keep, int(np.round(settings.dilate * finer)))
 

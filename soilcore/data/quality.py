@@ -43,7 +43,7 @@ class QualityLayer:
 
     Parameters
     ----------
-    file : FileSource
+    file : FileSource or CubeFile
     number : int
         Band of that file, from 1.
     kind : str
@@ -164,12 +164,14 @@ def widened(pixels, distance):
     return binary_dilation(pixels, away[:, None] ** 2 + away**2 <= distance**2)
 
 
-def quality_shares(layer):
+def quality_shares(layer, glance=False):
     """How much of a layer is hidden, and why.
 
     Parameters
     ----------
     layer : QualityLayer
+    glance : bool
+        See `soilcore.data.stored_sample.sample_windows`.
 
     Returns
     -------
@@ -178,13 +180,12 @@ def quality_shares(layer):
     total : float
         Share that is hidden altogether.
     """
-    from soilcore.data.pixels import opened_source
     from soilcore.data.rasters import reading
     from soilcore.data.stored_sample import sample_windows
 
     counts, hidden, seen = {}, 0, 0
-    with opened_source(layer.file) as dataset, reading(layer.file.label):
-        for window in sample_windows(layer.grid):
+    with layer.file.opened() as dataset, reading(layer.file.label):
+        for window in sample_windows(layer.grid, glance):
             codes = as_codes(dataset.read(layer.number, window=rasterio_window(window)))
             hidden += int(np.count_nonzero(layer.mask(dataset, window)))
             seen += codes.size

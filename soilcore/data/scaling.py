@@ -28,6 +28,7 @@ from soilcore.data.sensors import scaling_of_sensor, sensor_by_name
 
 __all__ = ["EmptySceneError", "PixelFacts", "Scaling", "ScalingInputs", "decide_scaling"]
 
+DECIDED_BY = ("given", "metadata", "sensor", "pixels")
 _LANDSAT_FLOOR_DN = 6500  # reflectance 0 is DN 7273 in Collection 2; deep shadow goes a little below
 
 
@@ -76,7 +77,8 @@ def _decided(inputs):
         scale, offset, text = told
         if inputs.offset is not None:
             return scale, inputs.offset, sensor or _sensor_of_family(inputs), (f"{text}; offset as given",), True, "given"
-        return scale, offset, sensor or _sensor_of_family(inputs), (text,), True, "metadata"
+        decided = inputs.tags.get("soilcore_scaling_by", "metadata") if inputs.product is None else "metadata"
+        return scale, offset, sensor or _sensor_of_family(inputs), (text,), True, decided if decided in DECIDED_BY else "given"
     by_metadata = inputs.offset is None and _offset_of_metadata(inputs.tags) is not None
     if sensor is not None:
         scale, offset, *rest = _of_sensor(inputs, sensor)

@@ -5,6 +5,7 @@ import numpy as np
 from soilcore.core.grids import Window
 from soilcore.data.pixels import PixelReader
 from soilcore.data.scaling import PixelFacts
+from soilcore.data.sensors import is_reflective
 
 WHOLE_PIXELS = 1 << 22  # up to 2048 x 2048 everything is looked at
 _BLOCKS_ASIDE, _BLOCK = 4, 256
@@ -50,19 +51,26 @@ def stored_facts(grid, files, bands, glance=False):
     return {name: PixelFacts.of(array) for name, array in values.items()}, _in_words(bands, causes, sum(map(np.size, values.values())))
 
 
-def stored_values(grid, files, bands, glance=False):
-    """Stored values of the sampled windows, float64 with NaN where missing, and how many are missing for which cause."""
+def stored_values(grid, files, bands, glance=False, quality=None):
+    """Stored values of the sampled windows, float64 with NaN where missing, and how many are missing for which cause.
+
+    With a quality layer, what it hides is missing too. The scaling is judged without it: water and shadow are the evidence of the offset.
+    """
     parts = {band.name: [] for band in bands}
     causes = dict.fromkeys(("nodata", "zero", "infinite", "mask"), 0)
-    with PixelReader(grid, files, bands) as reader:
+    with PixelReader(grid, files, bands, quality) as reader:
         for window in sample_windows(grid, glance):
+            hidden = reader.hidden(window)
             for number in range(len(files)):
                 ours = [band for band in bands if band.file == number]
                 if not ours:
                     continue
                 stored, masked = reader.stored(window, number, [band.number for band in ours])
                 for band, layer in zip(ours, stored, strict=True):
-                    parts[band.name].append(_without_missing(layer, band, masked, causes))
+                    values = _without_missing(layer, band, masked, causes)
+                    if hidden is not None and is_reflective(band.name):
+                        values[hidden.ravel()] = np.nan
+                    parts[band.name].append(values)
     return {name: np.concatenate(pieces) for name, pieces in parts.items()}, causes
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from soilcore.core import fingerprint
 from soilcore.core.errors import ModelError
+from soilcore.data.sensors import sensor_by_name, sensor_names
 from soilcore.features.formula import parse_named_formula
 from soilcore.features.indices import check_bands, compute_indices, index_by_id
 from soilcore.features.joining import Joined, numbers_of
@@ -155,6 +156,8 @@ class FeatureRecipe:
         How many months before the date.
     max_days : int
         How far in time imagery or a covariate could lie from a sample's date.
+    scaling_by : str
+        What decided scale and offset, see `soilcore.data.scaling_checks.Scaling`; empty for table columns and in older models.
     """
 
     bands: tuple[str, ...] = ()
@@ -171,6 +174,7 @@ class FeatureRecipe:
     climate_when: str = "static"
     climate_months: int = 12
     max_days: int = 30
+    scaling_by: str = ""
 
     @property
     def names(self):
@@ -308,10 +312,13 @@ def _use_of(values):
 def check_same_scaling(recipe, scene):
     """Refuse imagery that does not match what the model was trained on.
 
+    Another scale or offset is accepted where metadata decided both, those of the training and those of this scene: the two then store the
+    same reflectance in different numbers, as Sentinel-2 does before and since processing baseline 04.00.
+
     Raises
     ------
     ModelError
-        If a band is missing or the sensor, scale or offset differ.
+        If a band is missing, the sensor differs, or scale or offset differ and nothing but the user or the pixels vouches for them.
     """
     missing = [role for role in recipe.roles_needed if role not in scene.roles]
     if missing:
@@ -319,13 +326,22 @@ def check_same_scaling(recipe, scene):
             f"The model needs the bands {', '.join(recipe.roles_needed)}; the scene has {', '.join(scene.roles)}. "
             f"Missing: {', '.join(missing)}. Give a scene with these bands, or name them with --roles."
         )
-    if recipe.sensor and scene.sensor and recipe.sensor != scene.sensor:
+    if recipe.sensor and scene.sensor and _instrument(recipe.sensor) != _instrument(scene.sensor):
         raise ModelError(
             f"The model was trained on {recipe.sensor}, the scene is {scene.sensor}. Band widths differ between sensors, so the map would be biased: "
             "use a scene of the same sensor, or train on this one."
         )
-    if not np.allclose([recipe.scale, recipe.offset], [scene.scaling.scale, scene.scaling.offset], rtol=1e-6, atol=1e-9):
+    if np.allclose([recipe.scale, recipe.offset], [scene.scaling.scale, scene.scaling.offset], rtol=1e-6, atol=1e-9):
+        return
+    vouched = recipe.scaling_by == scene.scaling.decided == "metadata"
+    if not (vouched and recipe.sensor and scene.sensor):
         raise ModelError(
-            f"The model was trained on stored values x {recipe.scale:g} + {recipe.offset:g}, this scene is read as x {scene.scaling.scale:g} + {scene.scaling.offset:g}. "
-            "Give the scene's true scaling with --scale and --offset, or train on it."
+            f"The model was trained on stored values x {recipe.scale:g} + {recipe.offset:g}, this scene is read as x {scene.scaling.scale:g} + {scene.scaling.offset:g}, "
+            "and not both are told by metadata, so they may not be the same reflectance. "
+            "Give the scene's true scaling with --scale and --offset, or the product with its metadata, or train on it."
         )
+
+
+def _instrument(sensor):
+    """The family of a sensor: copies with and without the offset come from one instrument."""
+    return sensor_by_name(sensor)["family"] if sensor in sensor_names() else sensor

@@ -75,7 +75,8 @@ def _roles(settings, samples, scene):
     if scene is not None:
         scaling = scene.scaling
         when = scene.when if is_series(scene) else "static"
-        return scene.roles, {"table_roles": (), "sensor": scene.sensor, "scale": scaling.scale, "offset": scaling.offset, "scene_when": when}
+        told = {"sensor": scene.sensor, "scale": scaling.scale, "offset": scaling.offset, "scaling_by": scaling.decided}
+        return scene.roles, {"table_roles": (), **told, "scene_when": when}
     table_roles = parse_roles(settings.roles)
     if not table_roles:
         return (), {"table_roles": ()}
