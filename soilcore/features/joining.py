@@ -98,7 +98,8 @@ class Joined:
             return samples.x, samples.y
         grid = opened.grid
         rows, cols, inside = grid.rows_cols(samples.x, samples.y, samples.crs)
-        across, down = grid.transform * (cols + 0.5, rows + 0.5)
+        place, cols, rows = grid.transform, cols + 0.5, rows + 0.5
+        across, down = place.a * cols + place.b * rows + place.c, place.d * cols + place.e * rows + place.f
         if samples.crs is not None and samples.crs != grid.crs:
             across, down = Transformer.from_crs(grid.crs, samples.crs, always_xy=True).transform(across, down)
         return np.where(inside, across, samples.x), np.where(inside, down, samples.y)

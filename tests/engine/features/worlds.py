@@ -10,18 +10,18 @@ from tests.engine.rasters import ROLES, digital_numbers, reflectance, write_rast
 
 UTM = CRS.from_epsg(32632)
 LEFT, TOP, CELL = 500000.0, 5000000.0, 10.0
-HEIGHT, WIDTH = 540, 560  # beyond one block of 512, so that seams are crossed
+HEIGHT, WIDTH = 520, 530  # beyond one block of 512, so that seams are crossed
 DAYS = ("2021-04-10", "2021-08-02", "2022-04-12")
 
 
-def write_scene(path, seed=0, height=HEIGHT, width=WIDTH, origin=(LEFT, TOP), gaps=0.05, **options):
+def write_scene(path, seed=0, height=HEIGHT, width=WIDTH, origin=(LEFT, TOP), gaps=0.05, roles=ROLES, **options):
     """A Sentinel-2 stack with no data here and there."""
-    numbers = digital_numbers(reflectance(height=height, width=width, seed=seed))
+    numbers = digital_numbers(reflectance(roles, height=height, width=width, seed=seed))
     numbers[:, np.random.default_rng(seed).random((height, width)) < gaps] = 0
-    return write_raster(path, numbers, names=ROLES, nodata=0, origin=origin, tags={"SOILCORE_SENSOR": "sentinel-2-l2a"}, **options)
+    return write_raster(path, numbers, names=roles, nodata=0, origin=origin, tags={"SOILCORE_SENSOR": "sentinel-2-l2a"}, **options)
 
 
-def places(height=HEIGHT, width=WIDTH, seed=3, count=24):
+def places(height=HEIGHT, width=WIDTH, seed=3, count=12):
     """Coordinates in the grid and just outside it: anywhere, on both sides of the block seam, in corners, and exactly on pixel borders."""
     random = np.random.default_rng(seed)
     rows, cols = random.uniform(0, height, count), random.uniform(0, width, count)

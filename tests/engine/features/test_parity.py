@@ -1,0 +1,147 @@
+"""Points, windows and patches see the same predictors to the last bit: at seams of blocks, at borders, on pixel edges, whatever is read.
+
+Every test writes real files, makes the recipe's columns at samples, and reads the same pixels again in windows of several sizes.
+"""
+
+import numpy as np
+import pytest
+
+from soilcore.data.covariates import CovariateSpec, open_covariates, parse_covariate
+from soilcore.data.imagery import SceneSettings, open_scene
+from soilcore.data.scene_series import open_scenes
+from soilcore.features.patches import Patches
+from soilcore.features.recipe import FeatureSettings
+from soilcore.features.selection import choose_features
+from soilcore.features.source import FeatureSource
+from tests.engine.data.product_files import ORIGIN, safe_classes, safe_numbers, write_landsat, write_safe
+from tests.engine.features.worlds import DAYS, HEIGHT, LEFT, TOP, UTM, WIDTH, places, read_at, samples_at, write_scene
+from tests.engine.rasters import write_raster
+
+SIZES = (7, 100, 512)
+SPECTRAL = FeatureSettings(bands=True, indices=("NDVI", "SAI", "CRSI"), formulas=("MINE=(N-R)/(N+R+B)",))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A folder with a scene, a scene of another day on another grid, and covariates of every kind and resolution."""
+    folder = tmp_path_factory.mktemp("world")
+    write_scene(folder / "scene.tif")
+    random = np.random.default_rng(11)
+    smooth = random.random((190, 200)).cumsum(axis=0).astype("float32")
+    smooth[40:44, 50:60] = -9999
+    write_raster(folder / "relief.tif", smooth, cell=30.0, origin=(LEFT - 137.0, TOP + 61.0), nodata=-9999)
+    write_raster(folder / "fine.tif", random.random((1200, 1250)).astype("float32"), cell=4.7, origin=(LEFT - 11.3, TOP + 3.1))
+    write_raster(folder / "degrees.tif", random.random((70, 90)).astype("float32"), crs="EPSG:4326", transform=_degrees())
+    write_raster(folder / "same.tif", random.random((HEIGHT, WIDTH)).astype("float32"), origin=(LEFT, TOP))
+    codes = random.choice(np.array([3, 7, 9], "uint8"), (120, 120))
+    write_raster(folder / "soil.tif", codes, cell=50.0, origin=(LEFT - 33.0, TOP + 20.0), nodata=0)
+    for name, days in (("yearly", ("2021", "2022")), ("dated", DAYS[:2] + ("2022-04-20",))):
+        (folder / name).mkdir()
+        for k, day in enumerate(days):
+            cell, origin = ((10.0, (LEFT, TOP)), (30.0, (LEFT - 47.0, TOP + 85.0)), (23.0, (LEFT - 5.0, TOP + 9.0)))[k]
+            shape = (HEIGHT, WIDTH) if cell == 10 else (280, 290)
+            write_raster(folder / name / f"{name}_{day}.tif", random.random(shape).astype("float32"), cell=cell, origin=origin)
+    return folder
+
+
+def _degrees():
+    from affine import Affine
+
+    return Affine(0.0011, 0, 8.995, 0, -0.0011, 45.16)
+
+
+def covariates_of(world, *names, grid=None):
+    return open_covariates([parse_covariate(str(world / name)) for name in names], grid)
+
+
+def check_parity(settings, samples, scene=None, covariates=None, climate=None, sizes=SIZES, most_missing=0.6):
+    """Rows at samples equal windows and centres of patches, for each date; returns the rows."""
+    recipe, _ = choose_features(settings, samples, scene, covariates, climate)
+    rows = recipe.at_samples(samples, scene, covariates, climate).to_numpy()
+    assert np.isfinite(rows).all(axis=1).mean() > 1 - most_missing, "too little is compared"
+    days = samples.table["date"].to_numpy() if "date" in samples.table else np.full(len(samples), None)
+    for day in dict.fromkeys(days):
+        ours = days == day
+        source = FeatureSource(recipe, scene, covariates, climate, date=day)
+        for size in sizes:
+            read = read_at(source, samples.x[ours], samples.y[ours], samples.crs, size)
+            np.testing.assert_array_equal(read, rows[ours], err_msg=f"windows of {size} on {day}")
+        patches = Patches(source, 5).at(samples.x[ours], samples.y[ours], samples.crs)
+        np.testing.assert_array_equal(patches.at_centre().astype(float), rows[ours], err_msg=f"patches on {day}")
+    return recipe, rows
+
+
+def dated_samples(seed=3):
+    x, y = places(seed=seed)
+    days = np.resize(np.array(DAYS), len(x))
+    return samples_at(x, y, days)
+
+
+def test_bands_indices_and_formulas(world):
+    samples = samples_at(*places())
+    recipe, rows = check_parity(SPECTRAL, samples, open_scene(SceneSettings((str(world / "scene.tif"),))))
+    assert len(recipe.names) == 14 and np.isnan(rows).any()
+
+
+def test_places_in_another_reference_system(world):
+    from pyproj import Transformer
+
+    x, y = Transformer.from_crs(UTM, 4326, always_xy=True).transform(*places())
+    check_parity(SPECTRAL, samples_at(x, y, crs="EPSG:4326"), open_scene(SceneSettings((str(world / "scene.tif"),))), sizes=(64,))
+
+
+def test_covariates_coarser_finer_shifted_in_degrees_and_categorical(world):
+    scene = open_scene(SceneSettings((str(world / "scene.tif"),)))
+    covariates = covariates_of(world, "relief.tif", "fine.tif", "degrees.tif", "same.tif", "soil.tif:categorical", grid=scene.grid)
+    recipe, rows = check_parity(FeatureSettings(bands=True), samples_at(*places()), scene, covariates)
+    assert {"soil=3", "soil=7", "soil=9"} <= set(recipe.names)
+    assert set(np.unique(rows[:, recipe.names.index("soil=7")])) >= {0.0, 1.0}
+
+
+def test_covariates_without_a_scene(world):
+    check_parity(FeatureSettings(), samples_at(*places()), covariates=covariates_of(world, "same.tif", "relief.tif"))
+
+
+def test_covariates_by_date_and_by_year(world):
+    scene = open_scene(SceneSettings((str(world / "scene.tif"),)))
+    covariates = covariates_of(world, "yearly", "relief.tif", "dated", grid=scene.grid)
+    recipe, rows = check_parity(FeatureSettings(indices=("NDVI",)), dated_samples(), scene, covariates)
+    assert [use.when for use in recipe.covariates] == ["year", "static", "date"]
+    assert recipe.names == ("NDVI", "yearly", "relief", "dated")
+
+
+def test_scenes_of_several_dates_on_grids_of_their_own(world, tmp_path):
+    folder = tmp_path / "dates"
+    folder.mkdir()
+    for k, day in enumerate(DAYS):
+        shifted = (LEFT - 35.0, TOP + 27.0) if k == 1 else (LEFT, TOP)
+        write_scene(folder / f"{day}.tif", seed=20 + k, origin=shifted, roles=("B", "G", "R", "N", "S1"))
+    series = open_scenes(SceneSettings((str(folder),)))
+    assert series.when == "date" and len(series.dates) == 3
+    samples = dated_samples()
+    recipe, rows = check_parity(SPECTRAL, samples, series, covariates_of(world, "yearly", "dated", grid=series.grid))
+    assert recipe.scene_when == "date"
+    first, second = (FeatureSource(recipe, series, covariates_of(world, "yearly", "dated", grid=series.grid), date=day) for day in DAYS[:2])
+    assert not np.array_equal(read_at(first, samples.x, samples.y, UTM, 512), read_at(second, samples.x, samples.y, UTM, 512), equal_nan=True)
+
+
+@pytest.mark.parametrize("dilate", [0, 2])
+def test_a_product_whose_clouds_are_hidden_with_a_rim(tmp_path, dilate):
+    scl = safe_classes(70, 80)
+    scl[45:60, 30:50:6], scl[30:33, 20:25], scl[35:38, 50:54] = 9, 8, 3  # clouds across edges of windows
+    product = write_safe(tmp_path, safe_numbers(70, 80), scl)
+    scene = open_scene(SceneSettings((str(product),), dilate=dilate))
+    random = np.random.default_rng(1)
+    rows, cols = random.integers(56, 120, 30) + random.choice([0.0, 0.5], 30), random.integers(50, 110, 30) + random.choice([0.0, 0.5], 30)
+    samples = samples_at(ORIGIN[0] + 10.0 * cols, ORIGIN[1] - 10.0 * rows, crs="EPSG:32631")
+    _, rows_made = check_parity(SPECTRAL, samples, scene, sizes=(7, 512))
+    hidden = np.isnan(rows_made).any(axis=1)
+    plain = open_scene(SceneSettings((str(product),), quality="none"))
+    assert hidden.sum() > np.isnan(plain.sample(samples.x, samples.y, samples.crs)).any(axis=1).sum()
+
+
+def test_landsat_with_its_quality_layer(tmp_path):
+    scene = open_scene(SceneSettings((str(write_landsat(tmp_path)),)))
+    random = np.random.default_rng(4)
+    samples = samples_at(ORIGIN[0] + 30.0 * random.uniform(0, 50, 60), ORIGIN[1] - 30.0 * random.uniform(0, 60, 60), crs="EPSG:32631")
+    check_parity(FeatureSettings(bands=True, indices=("NDVI",)), samples, scene, sizes=(7, 16, 512))
