@@ -4,14 +4,21 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from soilcore.core.errors import SceneError, SettingsError
+from soilcore.data.cubes_opening import is_cube
 from soilcore.data.dynamic import DatedRasters, Timeline, dated_files
 from soilcore.data.pixels import BandSource, FileSource, laid_onto
 from soilcore.data.rasters import check_complete, grid_of, opened_raster, same_crs, same_grid
 
+_ABOUT_A_YEAR = 350  # days
+
 
 def opened_file(spec, grid):
     """Grid of the stack, one spec per band, the file, and its bands."""
+    if is_cube(spec.path):
+        return _opened_cube(spec, grid)
     with opened_raster(spec.path, what="covariate") as dataset:
         check_complete(dataset)
         own = grid_of(dataset, spec.path)
@@ -37,6 +44,55 @@ def opened_folder(spec, grid, max_days):
     assumed = [f"{', '.join(dated.names)}: {len(paths)} rasters {said}, {timeline.listed()}"]
     if laid := [file for file in files if file.resampling]:
         assumed.append(f"{len(laid)} of the {len(files)} rasters in {Path(spec.path).name} laid onto the grid of the map ({laid[0].resampling})")
+    return grid, specs, dated, assumed
+
+
+def _opened_cube(spec, grid, day=None):
+    """Like `opened_file` for a NetCDF file or Zarr folder; of several dates, the one of `day`."""
+    from soilcore.data.cubes import open_cube
+    from soilcore.data.cubes_covariate import CubeCovariate
+
+    cube = open_cube(spec.path)
+    cube.step(day)
+    grid = grid or cube.grid
+    file = CubeCovariate(str(spec.path), cube, day=day).on(grid, spec.categorical)
+    if file.target is not None:
+        _check_overlap(spec, cube.grid, grid)
+    if spec.band is not None and not 1 <= spec.band <= len(cube.layers):
+        raise SettingsError(f"The covariate {str(spec.path)!r} has {len(cube.layers)} variables, not a variable {spec.band}.")
+    numbers = [spec.band] if spec.band is not None else range(1, len(cube.layers) + 1)
+    alone = spec.band is not None or len(cube.layers) == 1
+    ours = []
+    for number in numbers:
+        layer = cube.layers[number - 1]
+        name = spec.name if alone else plain_name(layer.name)
+        ours.append(replace(spec, name=name, band=number, unit=spec.unit or layer.unit or None))
+    return grid, ours, file, tuple(BandSource(each.name, 0, each.band) for each in ours)
+
+
+def changes_in_cube(spec):
+    """Whether a covariate is a cube of several dates."""
+    if not is_cube(spec.path):
+        return False
+    from soilcore.data.cubes import open_cube
+
+    return open_cube(spec.path).days.size > 1
+
+
+def opened_cube_dates(spec, grid, max_days):
+    """Like `opened_folder` for a cube of several dates."""
+    from soilcore.data.cubes import open_cube
+
+    days = np.unique(open_cube(spec.path).days)
+    grid, ours, file, bands = _opened_cube(spec, grid, str(days[0]))
+    yearly = np.unique(days.astype("datetime64[Y]")).size == days.size and days.size > 1 and np.diff(days.astype(int)).min() > _ABOUT_A_YEAR
+    timeline = Timeline(tuple(days.astype(object)), "year" if yearly else "date", max_days)
+    specs = [replace(each, when=timeline.when) for each in ours]
+    files = tuple(replace(file, day=str(day)) for day in days)
+    dated = DatedRasters(spec.path, timeline, tuple(each.name for each in specs), files, (bands,) * len(files))
+    assumed = [f"{', '.join(dated.names)}: {days.size} dates of {Path(spec.path).name}, {timeline.listed()}"]
+    if file.laid:
+        assumed.append(f"{Path(spec.path).name} laid onto the grid of the map ({file.laid})")
     return grid, specs, dated, assumed
 
 

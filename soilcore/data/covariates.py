@@ -15,7 +15,9 @@ from soilcore.core import fingerprint
 from soilcore.core.errors import SceneError, SettingsError
 from soilcore.core.grids import Grid
 from soilcore.core.progress import silent
-from soilcore.data.covariate_files import opened_file, opened_folder, plain_name
+from soilcore.data.covariate_files import changes_in_cube, opened_cube_dates, opened_file, opened_folder, plain_name
+from soilcore.data.cubes import cube_fingerprint
+from soilcore.data.cubes_opening import is_cube
 from soilcore.data.dynamic import MAX_DAYS, DatedRasters
 from soilcore.data.pixels import BandSource, FileSource, PixelReader, sample_places
 
@@ -118,7 +120,8 @@ class CovariateStack:
     def fingerprint(self):
         """sha256 of the files' bytes, the specs and the grid; computed when first asked for."""
         dated = [file for each in self.dynamic for file in each.files]
-        content = [fingerprint.of_file(file.path) for file in (*self.files, *dated)]
+        paths = dict.fromkeys(file.path for file in (*self.files, *dated))
+        content = [cube_fingerprint(path) if is_cube(path) else fingerprint.of_file(path) for path in paths]
         specs = [(spec.name, spec.categorical, spec.band) for spec in self.specs]
         return fingerprint.of_settings(content, specs, self.grid.shape, tuple(self.grid.transform), self.grid.crs.to_wkt())
 
@@ -227,7 +230,7 @@ def parse_covariate(text):
         path, categorical = path[: suffix.start()], True
     if not path:
         raise SettingsError("A covariate needs a file: --covariate FILE, or FILE:categorical.")
-    name = Path(path).resolve().name if Path(path).is_dir() else Path(path).stem
+    name = Path(path).resolve().name if Path(path).is_dir() and not is_cube(path) else Path(path).stem
     return CovariateSpec(path, plain_name(name), categorical)
 
 
@@ -264,14 +267,16 @@ def open_covariates(specs, grid=None, report=silent, max_days=MAX_DAYS):
     expanded, files, bands, dynamic, assumed = [], [], [], [], []
     for number, spec in enumerate(specs):
         report(number, len(specs), f"opening {Path(spec.path).name}")
-        if Path(spec.path).is_dir():
-            grid, ours, dated, said = opened_folder(spec, grid, max_days)
+        several = changes_in_cube(spec)
+        if several or (Path(spec.path).is_dir() and not is_cube(spec.path)):
+            grid, ours, dated, said = (opened_cube_dates if several else opened_folder)(spec, grid, max_days)
             dynamic.append(dated)
             assumed += said
         else:
             grid, ours, file, its_bands = opened_file(spec, grid)
-            if file.resampling and file not in files:
-                assumed.append(f"{Path(spec.path).name} laid onto the grid of the map ({file.resampling})")
+            how = file.resampling or getattr(file, "laid", None)
+            if how and file not in files:
+                assumed.append(f"{Path(spec.path).name} laid onto the grid of the map ({how})")
             if file not in files:
                 files.append(file)
             bands += [replace(band, file=files.index(file)) for band in its_bands]

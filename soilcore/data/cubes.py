@@ -20,7 +20,7 @@ __all__ = ["CubeLayer", "CubeReader", "CubeSource", "cube_days", "cube_grid", "c
 _CHEAP_BYTES = 1 << 30
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CubeSource:
     """A cube that was opened and understood. Values stay on disk.
 
