@@ -82,27 +82,40 @@ class Joined:
         if missing := [name for name in self.recipe.climate if name not in self.climate.names]:
             raise FeatureError(f"The climate has no {missing[0]!r}. It has: {', '.join(self.climate.names)}.")
         samples, days = self.samples, self.days if self.recipe.climate_when == "date" else None
-        x, y = self._pixel_centres()
+        x, y, crs = self._pixel_centres()
         column = samples.columns.get("id")
         ids = None if column is None else samples.table[column].to_numpy()
-        values = np.asarray(self.climate.sample(x, y, samples.crs, days=days, ids=ids), np.float32)
+        values = self.climate.sample(x, y, crs, days=days, ids=ids, months=max(1, self.recipe.climate_months))
+        values = np.asarray(values, np.float32)
+        if not np.isfinite(values).any():
+            raise FeatureError(self._no_climate(days))
         return [values[:, self.climate.names.index(name)] for name in self.recipe.climate]
 
     def _pixel_centres(self):
-        """Places of the samples, moved to the centre of the map's pixel where there is one."""
-        from pyproj import Transformer
+        """Places of the samples and their reference system; where there is a map's pixel that holds one, its centre."""
+        from pyproj import CRS, Transformer
 
         samples = self.samples
         opened = self.scene if self.scene is not None else self.covariates
         if opened is None or not samples.has_places:
-            return samples.x, samples.y
+            return samples.x, samples.y, samples.crs
         grid = opened.grid
-        rows, cols, inside = grid.rows_cols(samples.x, samples.y, samples.crs)
+        x, y = samples.x, samples.y
+        if samples.crs is not None and CRS.from_user_input(samples.crs) != grid.crs:
+            x, y = Transformer.from_crs(samples.crs, grid.crs, always_xy=True).transform(x, y)
+        rows, cols, inside = grid.rows_cols(x, y)
         place, cols, rows = grid.transform, cols + 0.5, rows + 0.5
         across, down = place.a * cols + place.b * rows + place.c, place.d * cols + place.e * rows + place.f
-        if samples.crs is not None and samples.crs != grid.crs:
-            across, down = Transformer.from_crs(grid.crs, samples.crs, always_xy=True).transform(across, down)
-        return np.where(inside, across, samples.x), np.where(inside, down, samples.y)
+        return np.where(inside, across, x), np.where(inside, down, y), grid.crs
+
+    def _no_climate(self, days):
+        months = self.climate.months
+        there = f"The climate has {months[0]} to {months[-1]}"
+        known = days[~np.isnat(days)] if days is not None else ()
+        if len(known):
+            before = f"the {self.recipe.climate_months} months before the samples' dates ({known.min()} to {known.max()})"
+            return f"{there}, but too little of {before} at their places. Give climate of those years, or of all months with --climate-months 0."
+        return f"{there}, but none of it near the samples. Check the reference system of the samples, or give climate of their area."
 
     def _check_some(self, what, timeline):
         """Refuse what changes with time where no sample is near any of its dates."""
