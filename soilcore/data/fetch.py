@@ -14,8 +14,9 @@ from pathlib import Path
 
 from soilcore.core.errors import SceneError, SettingsError
 from soilcore.core.progress import silent
+from soilcore.core.tiles import check_window
 from soilcore.data.fetch_parts import DiskFull, Parts, bytes_needed, check_space, disk_in_words
-from soilcore.data.fetch_plan import TILE, asked_bands, plan_days, plan_grid
+from soilcore.data.fetch_plan import asked_bands, plan_days, plan_grid
 from soilcore.data.fetch_sources import Patience, ReadError, Sources, signer
 from soilcore.data.stac_items import shown
 
@@ -50,6 +51,8 @@ class FetchSettings:
         Wait before the second try, seconds; doubled each time.
     timeout_s : float
         Of one request, seconds.
+    window : int
+        Side of a tile in pixels: what is held in memory, and what a killed job repeats. It changes no pixel.
     """
 
     out: str
@@ -63,6 +66,7 @@ class FetchSettings:
     tries: int = 5
     retry_s: float = 1.0
     timeout_s: float = 60.0
+    window: int = 1024
 
 
 def fetch_scenes(search, settings, report=silent):
@@ -99,8 +103,9 @@ def fetch_scenes(search, settings, report=silent):
     patience = Patience(settings.tries, settings.retry_s)
     sign = signer(search.settings.signing, patience)
     report(0, 1, "looking into the first scene")
-    grid, assumed = _grid(search, plans, roles, settings, patience, sign, report)
-    job = _Job(out, grid, (*roles, *([quality] if quality else ())), len(roles), settings, patience, sign)
+    bands = (*roles, quality) if quality else roles
+    grid, assumed = _grid(search, plans, bands, settings, patience, sign, report)
+    job = _Job(out, grid, bands, len(roles), settings, patience, sign)
     finished = {plan.date: job.finished(plan) for plan in plans}
     todo = [plan for plan in plans if not finished[plan.date]]
     check_space(out, bytes_needed(len(todo), len(job.bands), grid, "float32") if todo else 0)
@@ -120,6 +125,7 @@ def fetch_scenes(search, settings, report=silent):
 
 
 def _check_settings(settings):
+    check_window(settings.window)
     for name, lowest, largest in (("workers", 1, 16), ("tries", 1, 20)):
         value = getattr(settings, name)
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= largest:
@@ -143,11 +149,11 @@ def _folder(name):
     return out
 
 
-def _grid(search, plans, roles, settings, patience, sign, report):
+def _grid(search, plans, bands, settings, patience, sign, report):
     sources = Sources(None, patience, settings.timeout_s, sign, names=_names(plans))
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="fetch") as pool:
-            task = pool.submit(plan_grid, plans, search.settings.bbox, roles, settings, sources.facts)
+            task = pool.submit(plan_grid, plans, search.settings.bbox, bands, settings, sources.facts)
             return _listened(task, patience, lambda: report(0, 1, "looking into the first scene"))
     finally:
         sources.close()
@@ -214,7 +220,7 @@ class _Job:
     def __init__(self, out, grid, bands, reflective, settings, patience, sign):
         self.out, self.grid, self.bands, self.reflective = out, grid, bands, reflective
         self.settings, self.patience, self.sign = settings, patience, sign
-        self.windows = list(grid.windows(TILE))
+        self.windows = list(grid.windows(settings.window))
 
     def path(self, plan):
         """The file of a day: its name is the date, nothing else."""
@@ -253,9 +259,9 @@ class _Job:
         sources = self._sources(plan)
         pool = ThreadPoolExecutor(1, thread_name_prefix="fetch")
         try:
-            kind = _listened(pool.submit(self._kind, plan, sources), self.patience, lambda: say(0))
+            kind, classes = _listened(pool.submit(self._facts, plan, sources), self.patience, lambda: say(0))
             needed = bytes_needed(1, len(self.bands), self.grid, kind)
-            parts = Parts(self.out, plan.date, plan.fingerprint(self.grid, self.bands), (len(self.bands), kind))
+            parts = Parts(self.out, plan.date, f"{plan.fingerprint(self.grid, self.bands)} {self.settings.window}", (len(self.bands), kind))
             with disk_in_words(self.out, needed):
                 parts.begin()
             items = _items(plan, self.bands)
@@ -268,7 +274,7 @@ class _Job:
                 with disk_in_words(self.out, needed):
                     parts.write(window, self.grid, values)
             with disk_in_words(self.out, needed):
-                return parts.finish(self.grid, self.windows, lambda target: self._describe(target, plan, catalogue))
+                return parts.finish(self.grid, self.windows, lambda target: self._describe(target, plan, catalogue, classes))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
             sources.close()
@@ -283,10 +289,11 @@ class _Job:
                     shifts[hit.address(band)] = shift
         return Sources(self.grid, self.patience, self.settings.timeout_s, self.sign, shifts, frozenset(nearest), _names([plan]))
 
-    def _kind(self, plan, sources):
-        """Number type of a day: that of the digital numbers, or float32 where a band is interpolated."""
+    def _facts(self, plan, sources):
+        """Number type of a day (that of the digital numbers, or float32 where a band is interpolated), and the pixel size of its quality layer."""
         exact = all(sources.is_exact(hit.address(band)) for hit in plan.hits for band in self.bands[: self.reflective])
-        return "uint16" if exact else "float32"
+        layers = [sources.facts(plan.hits[0].address(band))[0] for band in self.bands[self.reflective :]]
+        return "uint16" if exact else "float32", layers[0].cell_size[1] if layers else None
 
     def _tile(self, items, window, kind, sources):
         """Stored numbers of one tile, shape (band, row, column), loaded by odc-stac: the first scene that has a pixel gives it."""
@@ -309,7 +316,7 @@ class _Job:
         )
         return np.stack([loaded[band].values[0] for band in self.bands])
 
-    def _describe(self, target, plan, catalogue):
+    def _describe(self, target, plan, catalogue, classes):
         """Names of the bands, scale and offset of the reflective ones, and where everything came from."""
         for number, band in enumerate(self.bands, start=1):
             target.set_band_description(number, band)
@@ -317,6 +324,8 @@ class _Job:
         target.scales = [plan.scale] * self.reflective + [1.0] * rest
         target.offsets = [plan.offset] * self.reflective + [0.0] * rest
         target.update_tags(**_tags(plan, catalogue), SOILCORE_FETCH=plan.fingerprint(self.grid, self.bands))
+        if classes:  # on a finer grid a class is a square of equal pixels; clouds are widened by pixels of this size
+            target.update_tags(SOILCORE_QUALITY_CELL=f"{classes:g}")
 
 
 def _items(plan, bands):

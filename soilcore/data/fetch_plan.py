@@ -18,7 +18,6 @@ from soilcore.data.sensors import ROLES
 from soilcore.data.stac_items import Hit, scaling_of
 
 MOST_PIXELS = 400_000_000  # of one band: 20 000 x 20 000, an area of 200 x 200 km at 10 m
-TILE = 1024
 _FORM = 1  # of the files written; another form is another fingerprint
 
 
@@ -59,7 +58,7 @@ class DayPlan:
             [hit.id, [[band, _without_token(hit.address(band))] for band in bands], shift] for hit, shift in zip(self.hits, self.shifts, strict=True)
         ]
         place = [grid.shape, list(grid.transform)[:6], grid.crs.to_wkt()]
-        return fingerprint.of_settings(_FORM, TILE, self.date, place, sources, self.scale, self.offset)
+        return fingerprint.of_settings(_FORM, self.date, place, sources, self.scale, self.offset)
 
 
 def asked_bands(search, settings):
@@ -150,7 +149,7 @@ def _plan(day, hits, given):
     return DayPlan(day.date, tuple(hits), scale, lowest, shifts, evidence, day.cloud)
 
 
-def plan_grid(plans, bbox, roles, settings, facts):
+def plan_grid(plans, bbox, bands, settings, facts):
     """The grid of all days.
 
     Parameters
@@ -158,7 +157,8 @@ def plan_grid(plans, bbox, roles, settings, facts):
     plans : sequence of DayPlan
     bbox : tuple of float
         West, south, east, north, degrees.
-    roles : tuple of str
+    bands : tuple of str
+        Roles, and the quality layer last where it is wanted.
     settings : FetchSettings
         Its `crs` and `resolution` win.
     facts : callable
@@ -176,7 +176,7 @@ def plan_grid(plans, bbox, roles, settings, facts):
     SceneError
         If no scene can be read.
     """
-    native = _native(plans, roles, facts)
+    native = _native(plans, bands, facts)
     finest = min(native, key=lambda grid: grid.cell_size[1])
     crs = _crs(settings.crs, finest.crs, bbox)
     same = same_crs(crs, finest.crs)
@@ -188,16 +188,29 @@ def plan_grid(plans, bbox, roles, settings, facts):
         west = math.inf
     if not all(map(math.isfinite, (west, south, east, north))):
         raise SettingsError(f"The area {bbox} cannot be drawn in {crs.name}. Choose another --crs.")
-    # the area grows to whole pixels of the files, so that their numbers are copied, not interpolated
-    first_col, last_col = math.floor((west - left) / cell + 1e-6), math.ceil((east - left) / cell - 1e-6)
-    first_row, last_row = math.floor((top - north) / cell + 1e-6), math.ceil((top - south) / cell - 1e-6)
-    height, width = max(1, last_row - first_row), max(1, last_col - first_col)
+    # the area grows to whole pixels of the coarsest band: numbers are copied, not interpolated, and quality classes come as whole pixels
+    step = _step(cell, native) if same else 1
+    first_col, last_col = _whole((west - left) / cell, (east - left) / cell, step)
+    first_row, last_row = _whole((top - north) / cell, (top - south) / cell, step)
+    height, width = last_row - first_row, last_col - first_col
     _check_size(height, width, cell, crs)
     grid = Grid(height, width, Affine(cell, 0, left + first_col * cell, 0, -cell, top - first_row * cell), crs)
     return grid, (f"{width} x {height} pixels of {cell:g} in {crs.name}{'' if settings.crs else ', the reference system of the scenes'}",)
 
 
-def _native(plans, roles, facts):
+def _step(cell, native):
+    """Pixels of the grid along a pixel of the coarsest band; 1 where they do not fit into each other."""
+    coarsest = max(grid.cell_size[1] for grid in native) / cell
+    return round(coarsest) if coarsest >= 1 and abs(coarsest - round(coarsest)) < 1e-6 else 1
+
+
+def _whole(first, last, step):
+    """First and last pixel of a span that grows outwards to multiples of `step`; never empty."""
+    begin = math.floor(first / step + 1e-6) * step
+    return begin, max(begin + step, math.ceil(last / step - 1e-6) * step)
+
+
+def _native(plans, bands, facts):
     """Grids of the bands of one scene, of the zone that most of the area lies in; the next scene where one cannot be read."""
     weight = {}
     for plan in plans:
@@ -207,7 +220,7 @@ def _native(plans, roles, facts):
     why = None
     for hit in hits[:3]:
         try:
-            return [facts(hit.address(role))[0] for role in roles]
+            return [facts(hit.address(role))[0] for role in bands]
         except ReadError as error:
             why = why or str(error)
     raise SceneError(f"None of the scenes can be read: {why}. Check the connection to the internet, or choose another catalogue.")

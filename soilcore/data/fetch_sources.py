@@ -15,7 +15,7 @@ import numpy as np
 from soilcore.core.errors import Stopped
 from soilcore.core.grids import Window
 from soilcore.data.pixels import FileSource, blocks_of, copy_common, laid_onto
-from soilcore.data.rasters import grid_of, rasterio_window, same_crs
+from soilcore.data.rasters import CACHE_MB, grid_of, rasterio_window, same_crs
 
 _STATUS = re.compile(r"(?:response code|HTTP error code|HTTP code)[^0-9]{0,12}(\d{3})")
 _LASTING = (400, 401, 403, 404, 410, 416)
@@ -111,9 +111,9 @@ def remote_options(timeout_s):
         "GDAL_HTTP_MULTIRANGE": "YES",
         "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
         "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
-        "GDAL_HTTP_AUTH": "",
         "GDAL_HTTP_NETRC": "NO",
         "VSI_CACHE": False,
+        "GDAL_CACHEMAX": CACHE_MB,
     }
 
 
@@ -307,7 +307,8 @@ def signer(kind, patience):
 
 def window_of(geobox, grid):
     """The window of a grid that an odc-geo GeoBox made of it covers."""
-    col, row = ~grid.transform * (geobox.affine.c, geobox.affine.f)
+    width, height = grid.cell_size
+    row, col = (grid.bounds[3] - geobox.affine.f) / height, (geobox.affine.c - grid.bounds[0]) / width
     return Window(round(row), round(col), geobox.shape.y, geobox.shape.x)
 
 
