@@ -145,16 +145,22 @@ def union(grids):
     top, left = min(row for row, _ in shifts), min(col for _, col in shifts)
     bottom = max(row + grid.height for (row, _), grid in zip(shifts, grids, strict=True))
     right = max(col + grid.width for (_, col), grid in zip(shifts, grids, strict=True))
-    transform = first.transform * type(first.transform).translation(left, top)
-    return Grid(bottom - top, right - left, transform, first.crs)
+    a, b, x, d, e, y = first.transform[:6]
+    return Grid(bottom - top, right - left, type(first.transform)(a, b, x + a * left + b * top, d, e, y + d * left + e * top), first.crs)
 
 
 def _shift(a, b):
     """Row and column of `a` where `b` begins, None where that is between pixels."""
-    col, row = ~a.transform * (b.transform.c, b.transform.f)
+    col, row = _col_row(a, b.transform.c, b.transform.f)
     if abs(row - round(row)) > _WHOLE_PIXEL or abs(col - round(col)) > _WHOLE_PIXEL:
         return None
     return round(row), round(col)
+
+
+def _col_row(grid, x, y):
+    """Column and row, with fractions, of a place in the grid's reference system."""
+    inverse = ~grid.transform
+    return inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f
 
 
 def _layer(grid, reader):
@@ -215,7 +221,7 @@ class _Resampled:
         """Window of the reader that a part of the grid lies over, with a margin for the interpolation; None where there is none."""
         left, bottom, right, top = bounds_in(part, self.reader.grid.crs)
         grid = self.reader.grid
-        cols, rows = zip(*(~grid.transform * corner for corner in ((left, top), (right, bottom))), strict=True)
+        cols, rows = zip(*(_col_row(grid, *corner) for corner in ((left, top), (right, bottom))), strict=True)
         if not np.isfinite([*cols, *rows]).all():
             return None
         margin = 2 + int(np.ceil(self._finer))

@@ -61,7 +61,12 @@ class _Entry:
 def holds_several_scenes(path):
     """Whether a path is a folder of scenes, and no product that is a folder itself."""
     path = Path(path)
-    return path.is_dir() and product_of(path) is None
+    if not path.is_dir() or is_cube(path):
+        return False
+    inside = (child for child in sorted(path.iterdir()) if not child.name.startswith("."))
+    if any(product_of(child) is not None for child in inside if child.is_dir() or child.suffix.lower() in _ARCHIVES):
+        return True  # products in a folder, even if it is one
+    return product_of(path) is None
 
 
 def groups_of_cube(path):
