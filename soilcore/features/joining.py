@@ -130,6 +130,32 @@ class Joined:
         )
 
 
+def dates_for(samples, changing):
+    """Dates of samples, where something is joined by them.
+
+    Parameters
+    ----------
+    samples : SampleSet
+    changing : sequence of str
+        What changes with time, in words; without any, dates are not needed.
+
+    Returns
+    -------
+    ndarray of datetime64[D], shape (n_samples,), or None
+
+    Raises
+    ------
+    FeatureError
+        If they are needed and the table has none.
+    """
+    if not changing:
+        return None
+    days = sample_dates(samples)
+    if days is None or np.isnat(days).all():
+        raise FeatureError(f"{changing[0]} changes with time, but {samples.source} has no dates. Name the column that holds them with --date.")
+    return days
+
+
 def is_series(scene):
     """Whether this is imagery of many dates rather than one scene."""
     return hasattr(scene, "pick")

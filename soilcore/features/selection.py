@@ -8,7 +8,7 @@ from soilcore.data.dates import sample_dates
 from soilcore.data.sensors import scaling_of_sensor
 from soilcore.features.formula import parse_named_formula
 from soilcore.features.indices import available_indices, index_by_id, index_set
-from soilcore.features.joining import check_places, is_series
+from soilcore.features.joining import check_places, dates_for, is_series
 from soilcore.features.recipe import DEFAULT_INDEX_SETS, CovariateUse, FeatureRecipe, FeatureSettings
 
 MAXIMUM_CATEGORIES = 60
@@ -197,18 +197,14 @@ def _climate(settings, climate, samples):
 def _categories(covariates, name, samples):
     """Codes of a categorical covariate at the samples: only these can be learnt from."""
     check_places(samples)
-    values = covariates.sample(samples.x, samples.y, samples.crs, _days_of(samples, covariates))[:, covariates.names.index(name)]
+    days = dates_for(samples, [each.what for each in covariates.dynamic])
+    values = covariates.sample(samples.x, samples.y, samples.crs, days)[:, covariates.names.index(name)]
     codes = np.unique(values[np.isfinite(values)])
     if codes.size > MAXIMUM_CATEGORIES or not np.array_equal(codes, np.round(codes)):
         raise FeatureError(
             f"The covariate {name!r} is called categorical, but holds {codes.size} different values at the samples. Use it without ':categorical'."
         )
     return tuple(int(code) for code in codes)
-
-
-def _days_of(samples, covariates):
-    """Dates of the samples where a covariate changes with time; the stack refuses it where there are none."""
-    return sample_dates(samples) if covariates.dynamic else None
 
 
 def _check_names(recipe):

@@ -111,7 +111,7 @@ class FeatureSource:
 
     def _climate_layers(self):
         day = np.datetime64(self.date, "D") if self.recipe.climate_when == "date" else None
-        return self.climate.layers(self.grid, day, months=self.recipe.climate_months)
+        return self.climate.layers(self.grid, day, months=max(1, self.recipe.climate_months))
 
 
 def _check_same_quantity(use, spec):

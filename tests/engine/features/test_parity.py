@@ -6,7 +6,7 @@ Every test writes real files, makes the recipe's columns at samples, and reads t
 import numpy as np
 import pytest
 
-from soilcore.data.covariates import CovariateSpec, open_covariates, parse_covariate
+from soilcore.data.covariates import open_covariates, parse_covariate
 from soilcore.data.imagery import SceneSettings, open_scene
 from soilcore.data.scene_series import open_scenes
 from soilcore.features.patches import Patches
@@ -35,7 +35,7 @@ def world(tmp_path_factory):
     write_raster(folder / "same.tif", random.random((HEIGHT, WIDTH)).astype("float32"), origin=(LEFT, TOP))
     codes = random.choice(np.array([3, 7, 9], "uint8"), (120, 120))
     write_raster(folder / "soil.tif", codes, cell=50.0, origin=(LEFT - 33.0, TOP + 20.0), nodata=0)
-    for name, days in (("yearly", ("2021", "2022")), ("dated", DAYS[:2] + ("2022-04-20",))):
+    for name, days in (("yearly", ("2021", "2022")), ("dated", (*DAYS[:2], "2022-04-20"))):
         (folder / name).mkdir()
         for k, day in enumerate(days):
             cell, origin = ((10.0, (LEFT, TOP)), (30.0, (LEFT - 47.0, TOP + 85.0)), (23.0, (LEFT - 5.0, TOP + 9.0)))[k]
@@ -63,11 +63,14 @@ def check_parity(settings, samples, scene=None, covariates=None, climate=None, s
     for day in dict.fromkeys(days):
         ours = days == day
         source = FeatureSource(recipe, scene, covariates, climate, date=day)
+        _, _, inside = source.grid.rows_cols(samples.x[ours], samples.y[ours], samples.crs)
+        assert np.isnan(rows[ours][~inside]).any(axis=1).all(), "a sample outside the map is complete"
+        x, y, expected = samples.x[ours][inside], samples.y[ours][inside], rows[ours][inside]
         for size in sizes:
-            read = read_at(source, samples.x[ours], samples.y[ours], samples.crs, size)
-            np.testing.assert_array_equal(read, rows[ours], err_msg=f"windows of {size} on {day}")
-        patches = Patches(source, 5).at(samples.x[ours], samples.y[ours], samples.crs)
-        np.testing.assert_array_equal(patches.at_centre().astype(float), rows[ours], err_msg=f"patches on {day}")
+            read = read_at(source, x, y, samples.crs, size)
+            np.testing.assert_array_equal(read, expected, err_msg=f"windows of {size} on {day}")
+        patches = Patches(source, 5).at(x, y, samples.crs)
+        np.testing.assert_array_equal(patches.at_centre().astype(float), expected, err_msg=f"patches on {day}")
     return recipe, rows
 
 
@@ -105,7 +108,7 @@ def test_covariates_without_a_scene(world):
 def test_covariates_by_date_and_by_year(world):
     scene = open_scene(SceneSettings((str(world / "scene.tif"),)))
     covariates = covariates_of(world, "yearly", "relief.tif", "dated", grid=scene.grid)
-    recipe, rows = check_parity(FeatureSettings(indices=("NDVI",)), dated_samples(), scene, covariates)
+    recipe, _rows = check_parity(FeatureSettings(indices=("NDVI",)), dated_samples(), scene, covariates)
     assert [use.when for use in recipe.covariates] == ["year", "static", "date"]
     assert recipe.names == ("NDVI", "yearly", "relief", "dated")
 
@@ -119,7 +122,7 @@ def test_scenes_of_several_dates_on_grids_of_their_own(world, tmp_path):
     series = open_scenes(SceneSettings((str(folder),)))
     assert series.when == "date" and len(series.dates) == 3
     samples = dated_samples()
-    recipe, rows = check_parity(SPECTRAL, samples, series, covariates_of(world, "yearly", "dated", grid=series.grid))
+    recipe, _rows = check_parity(SPECTRAL, samples, series, covariates_of(world, "yearly", "dated", grid=series.grid))
     assert recipe.scene_when == "date"
     first, second = (FeatureSource(recipe, series, covariates_of(world, "yearly", "dated", grid=series.grid), date=day) for day in DAYS[:2])
     assert not np.array_equal(read_at(first, samples.x, samples.y, UTM, 512), read_at(second, samples.x, samples.y, UTM, 512), equal_nan=True)
@@ -145,3 +148,59 @@ def test_landsat_with_its_quality_layer(tmp_path):
     random = np.random.default_rng(4)
     samples = samples_at(ORIGIN[0] + 30.0 * random.uniform(0, 50, 60), ORIGIN[1] - 30.0 * random.uniform(0, 60, 60), crs="EPSG:32631")
     check_parity(FeatureSettings(bands=True, indices=("NDVI",)), samples, scene, sizes=(7, 16, 512))
+
+
+def climate_tables(folder):
+    """Two variables over 40 months at twelve places, one file each."""
+    import pandas as pd
+    from pyproj import Transformer
+
+    folder.mkdir()
+    random = np.random.default_rng(8)
+    x, y = LEFT + random.uniform(0, 10.0 * WIDTH, 12), TOP - random.uniform(0, 10.0 * HEIGHT, 12)
+    lon, lat = Transformer.from_crs(UTM, 4326, always_xy=True).transform(x, y)
+    months = pd.period_range("2019-03", periods=40, freq="M").astype(str)
+    for name in ("pr", "tmmx"):
+        table = pd.DataFrame(random.uniform(0, 30, (12, 40)), columns=months)
+        table.insert(0, "id", [f"p{k}" for k in range(12)])
+        table.insert(1, "lon", lon)
+        table.insert(2, "lat", lat)
+        table.to_csv(folder / f"{name}.csv", index=False)
+    return str(folder)
+
+
+def climate_cube(path):
+    import xarray as xr
+
+    random = np.random.default_rng(9)
+    days = np.arange("2019-03", "2022-07", dtype="datetime64[M]").astype("datetime64[ns]")
+    lon, lat = 8.98 + 0.0217 * np.arange(8), 45.17 - 0.0217 * np.arange(9)
+    values = random.uniform(0, 30, (len(days), 9, 8)).astype("float32")
+    values[:, 4, 3] = np.nan
+    data = xr.Dataset({name: (("time", "lat", "lon"), values + k) for k, name in enumerate(("pr", "tmmx"))}, {"time": days, "lat": lat, "lon": lon})
+    data.to_netcdf(path, engine="h5netcdf")
+    return str(path)
+
+
+@pytest.mark.parametrize("kind", ["tables", "cube"])
+@pytest.mark.parametrize("months", [12, 0])
+def test_climate_of_the_months_before_a_date_and_of_all_months(world, tmp_path, kind, months):
+    from soilcore.data.climate import open_climate
+
+    climate = open_climate(climate_tables(tmp_path / "climate") if kind == "tables" else climate_cube(tmp_path / "climate.nc"))
+    scene = open_scene(SceneSettings((str(world / "scene.tif"),)))
+    settings = FeatureSettings(indices=("NDVI",), climate_months=months)
+    recipe, rows = check_parity(settings, dated_samples(), scene, climate=climate, sizes=(64, 512))
+    assert recipe.climate_when == ("date" if months else "static")
+    assert len(np.unique(rows[np.isfinite(rows[:, 1]), 1])) > (4 if months else 2)
+
+
+def test_terrain_made_of_an_elevation_model(world, tmp_path, monkeypatch):
+    from soilcore.features.derived import derive
+
+    monkeypatch.setenv("SOILCORE_CACHE", str(tmp_path))
+    scene = open_scene(SceneSettings((str(world / "scene.tif"),)))
+    settings = FeatureSettings(dem=str(world / "relief.tif"), terrain=("slope_deg", "aspect_deg", "profile_curvature"))
+    made = derive(settings, scene.grid)
+    recipe, _ = check_parity(settings, samples_at(*places()), scene, open_covariates(made.specs, scene.grid), sizes=(7, 512))
+    assert recipe.covariates[0].made["kind"] == "terrain" and recipe.covariates[0].unit == "degree"
