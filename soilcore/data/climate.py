@@ -3,7 +3,6 @@
 Months are those up to and with the month of a date. Values are physical, in TerraClimate's units; nothing is normalised here.
 """
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,8 @@ from soilcore.core.errors import SampleError, SettingsError, UnreadableError
 from soilcore.core.findings import Finding
 from soilcore.core.progress import silent
 from soilcore.data.climate_join import Sites, joined_by_id
+from soilcore.data.climate_layers import ClimateLayers
+from soilcore.data.climate_months import MOST_MISSING, last_months, monthly, summaries
 from soilcore.data.climate_stores import TableStore, open_cube_store
 from soilcore.data.climate_tables import MOST_METRES, read_tables
 from soilcore.data.climate_variables import known_variables
@@ -22,12 +23,10 @@ from soilcore.data.cubes import cube_fingerprint, is_cube
 
 SEQUENCE_MONTHS = 61  # January 2010 to January 2015, as the network of that length was published
 SUMMARY_MONTHS = 12
-MOST_MISSING = 0.2
-_SITES_AT_ONCE = 512
 _CUBE_SUFFIXES = (".nc", ".nc4", ".cdf", ".zarr")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Climate:
     """Monthly climate of places or cells.
 
@@ -119,10 +118,10 @@ class Climate:
         _check_months(months)
         with self.store.opened() as store:
             sites = self._sites(store, x, y, crs, ids, ids_first=True)
-            last = self._last_months(len(sites.rows), days)
+            last = last_months(self.months, len(sites.rows), days)
             values = np.full((last.size, months, len(columns)), np.nan, np.float32)
             shares = np.ones(last.size)
-            for picked, part, share in self._monthly(store, sites.rows, last, months):
+            for picked, part, share in monthly(store, self.months, sites.rows, last, months):
                 values[picked], shares[picked] = part[..., columns], share
         valid = (shares <= MOST_MISSING) & np.isfinite(values).all(axis=(1, 2))
         values[~valid] = np.nan
@@ -147,11 +146,9 @@ class Climate:
         ndarray of float64, shape (n, n_names)
             NaN where there is no place near, no date, or more than 20 % of the values are missing.
         """
-        _check_months(months)
         with self.store.opened() as store:
             sites = self._sites(store, x, y, crs, ids, ids_first=False)
-            last = self._last_months(len(sites.rows), days)
-            return self._summaries(store, sites.rows, last, self._span(months, days)).astype(float)
+            return self.summaries_at(store, sites.rows, days, months).astype(float)
 
     def layers(self, grid, day=None, months=SUMMARY_MONTHS):
         """The same summaries as rasters on any grid, for one date.
@@ -176,7 +173,8 @@ class Climate:
             raise SampleError(
                 f"{self._source()} joins climate by id, and pixels have no ids. Add columns lon and lat to the climate tables, or give NetCDF."
             )
-        _check_months(months)
+        if day is not None:
+            _check_months(months)
         return ClimateLayers(self, grid, None if day is None else np.datetime64(str(day), "D"), months)
 
     def placed(self, ids, x, y, crs):
@@ -188,6 +186,19 @@ class Climate:
         own_x[rows[rows >= 0]], own_y[rows[rows >= 0]] = np.asarray(x, float)[rows >= 0], np.asarray(y, float)[rows >= 0]
         store = TableStore(self.store.values, own_x, own_y, crs, self.store.most_metres)
         return replace(self, store=store, assumed=(*self.assumed, "places of the climate taken from the samples of the same id"))
+
+    def sites_of(self, store, x, y, crs):
+        """Row or cell of the open store under each point; -1 where there is none."""
+        return np.zeros(len(x), int) if self._anywhere else store.locate(x, y, crs)[0]
+
+    def summaries_at(self, store, sites, days, months):
+        """Summaries at rows or cells of the open store, float32 of shape (n, n_names); all months count where `days` is None."""
+        if days is None:
+            months = int((self.months[-1] - self.months[0]).astype(int)) + 1
+        else:
+            _check_months(months)
+        found = summaries(store, self.months, sites, last_months(self.months, len(sites), days), months)
+        return np.full((len(sites), len(self.names)), np.nan, np.float32) if found is None else found
 
     @property
     def _anywhere(self):
@@ -235,58 +246,6 @@ class Climate:
             rows = np.where(rows < 0, again, rows)
         return Sites(rows, tuple(notes))
 
-    def _last_months(self, number, days):
-        if days is None:
-            return np.full(number, self.months[-1])
-        days = np.asarray(days, "datetime64[D]")
-        return np.broadcast_to(days, number).astype("datetime64[M]") if days.ndim else np.full(number, days.astype("datetime64[M]"))
-
-    def _span(self, months, days):
-        return months if days is not None else int((self.months[-1] - self.months[0]).astype(int)) + 1
-
-    def _monthly(self, store, sites, last, months):
-        """For groups of samples: which, their months with gaps filled (n, months, n_variables), and the share that was missing."""
-        use = np.flatnonzero((sites >= 0) & ~np.isnat(last))
-        use = use[np.argsort(sites[use], kind="stable")]
-        for start in range(0, use.size, _SITES_AT_ONCE):
-            picked = use[start : start + _SITES_AT_ONCE]
-            unique, inverse = np.unique(sites[picked], return_inverse=True)
-            wanted = last[picked].astype(int)[:, None] + np.arange(1 - months, 1)
-            first, stop = self._range(wanted)
-            series = store.series(unique, first, stop)
-            values = self._at(series, inverse, wanted, first)
-            missing = ~np.isfinite(values)
-            if missing.any():
-                if (first, stop) != (0, self.months.size):
-                    series = store.series(unique, 0, self.months.size)
-                usual = _climatology(series, self.months)[inverse[:, None], wanted % 12]
-                values = np.where(missing, usual, values)
-            yield picked, values, missing.mean(axis=(1, 2))
-
-    def _range(self, wanted):
-        numbers = self.months.astype(int)
-        first, stop = np.searchsorted(numbers, wanted.min()), np.searchsorted(numbers, wanted.max(), side="right")
-        return (int(first), int(stop)) if first < stop else (0, self.months.size)
-
-    def _at(self, series, rows, wanted, first):
-        numbers = self.months.astype(int)[first : first + series.shape[1]]
-        places = np.clip(np.searchsorted(numbers, wanted), 0, numbers.size - 1)
-        values = series[rows[:, None], places]
-        return np.where((numbers[places] == wanted)[..., None], values, np.float32(np.nan))
-
-    def _summaries(self, store, sites, last, months):
-        """float32 of shape (n, n_names); each pair of site and month is summarised once."""
-        out = np.full((sites.size, len(self.names)), np.nan, np.float32)
-        pairs = np.stack((sites, np.where(np.isnat(last), -1, last.astype(int))), axis=1)
-        unique, inverse = np.unique(pairs, axis=0, return_inverse=True)
-        months_of = np.where(unique[:, 1] < 0, np.datetime64("NaT"), unique[:, 1].astype("datetime64[M]")).astype("datetime64[M]")
-        found = np.full((len(unique), len(self.names)), np.nan, np.float32)
-        for picked, values, share in self._monthly(store, unique[:, 0], months_of, months):
-            values = np.where((share <= MOST_MISSING)[:, None, None], values, np.nan).astype(float)
-            found[picked, 0::2], found[picked, 1::2] = values.mean(axis=1), values.std(axis=1)
-        out[:] = found[inverse.ravel()]
-        return out
-
     def _check_some(self, valid, sites, last, months):
         if valid.any() or valid.size == 0:
             return
@@ -300,18 +259,6 @@ class Climate:
             f"More than {MOST_MISSING:.0%} of the {months} months before every sample's date are missing: the samples are of {asked}, "
             f"{self._source()} has {self.months[0]} to {self.months[-1]}. Give climate of those years."
         )
-
-
-def _climatology(series, months):
-    """Mean of each calendar month, float32 of shape (n, 12, n_variables); NaN where a calendar month has no value."""
-    usual = np.full((series.shape[0], 12, series.shape[2]), np.nan, np.float32)
-    calendar = months.astype(int) % 12
-    for month in np.unique(calendar):
-        part = series[:, calendar == month].astype(float)
-        there = np.isfinite(part)
-        number = there.sum(axis=1)
-        usual[:, month] = np.where(number > 0, np.where(there, part, 0).sum(axis=1) / np.maximum(number, 1), np.nan)
-    return usual
 
 
 def _filling(shares, valid):
@@ -330,65 +277,6 @@ def _filling(shares, valid):
 def _check_months(months):
     if isinstance(months, bool) or not isinstance(months, (int, np.integer)) or not 1 <= months <= 1200:
         raise SettingsError(f"{months!r} months of climate are impossible. Give a whole number from 1 to 1200, e.g. 12.")
-
-
-@dataclass(frozen=True)
-class ClimateLayers:
-    """Summaries of monthly climate as rasters.
-
-    Parameters
-    ----------
-    climate : Climate
-    grid : Grid
-    day : datetime64[D] or None
-    months : int
-    """
-
-    climate: Climate
-    grid: object
-    day: object = None
-    months: int = SUMMARY_MONTHS
-
-    @property
-    def names(self):
-        """Names of the layers, those of the climate."""
-        return self.climate.names
-
-    @contextmanager
-    def reader(self):
-        """Open the files once for many windows; a reader belongs to one thread.
-
-        Yields
-        ------
-        object
-            ``.read(window)`` gives float32 of shape (n_names, rows, columns), NaN where there is no climate near.
-        """
-        with self.climate.store.opened() as store:
-            yield _LayerReader(self, store)
-
-
-class _LayerReader:
-    def __init__(self, layers, store):
-        self.layers, self.store, self.grid = layers, store, layers.grid
-        self._known = {}  # site -> summaries
-
-    def read(self, window):
-        climate, grid = self.layers.climate, self.grid
-        rows, cols = np.mgrid[window.row : window.row + window.height, window.col : window.col + window.width]
-        if climate._anywhere:
-            sites = np.zeros(rows.size, int)
-        else:
-            x, y = grid.transform * (cols.ravel() + 0.5, rows.ravel() + 0.5)
-            sites, _ = self.store.locate(x, y, grid.crs)
-        unique, inverse = np.unique(sites, return_inverse=True)
-        new = np.array([site for site in unique.tolist() if site not in self._known], int)
-        if new.size:
-            last = climate._last_months(new.size, self.layers.day)
-            self._known.update(
-                zip(new.tolist(), climate._summaries(self.store, new, last, climate._span(self.layers.months, self.layers.day)), strict=True)
-            )
-        table = np.stack([self._known[site] for site in unique.tolist()])
-        return np.ascontiguousarray(table[inverse.ravel()].T).reshape(-1, window.height, window.width)
 
 
 def open_climate(path, report=silent, most_metres=MOST_METRES):
@@ -443,6 +331,10 @@ def _of_tables(path, report, most_metres):
 def _finished(climate):
     """The climate with sentences on what is missing from it."""
     assumed, findings = list(climate.assumed), list(climate.findings)
+    if climate.places is not None:
+        assumed.append(f"climate of the nearest place of the tables, at most {climate.store.most_metres / 1000:g} km away")
+    if climate.grid is not None:
+        assumed.append("climate of the cell that holds a place; cells without values, as at sea, take the nearest within two cells")
     lacking = [name for name in known_variables() if name not in climate.variables]
     if lacking and len(lacking) < len(known_variables()):
         assumed.append(f"climate without {', '.join(lacking)}: {len(known_variables()) - len(lacking)} of TerraClimate's 14 variables are used")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soilcore.data.climate_tables import plain_id
+from soilcore.data.climate_pieces import plain_id
 from soilcore.data.remarks import some
 
 

@@ -20,7 +20,7 @@ _MOST_PER_MONTH = 1.5  # steps; more, and the file is not monthly
 _PROBED = 400  # cells that decide whether numbers are scaled
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TableStore:
     """Monthly values of places.
 
@@ -89,7 +89,7 @@ def _on_sphere(x, y, crs):
     return EARTH_RADIUS * np.column_stack((np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CubePart:
     """One variable in one file.
 
@@ -108,7 +108,7 @@ class CubePart:
     places: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CubeStore:
     """Monthly values on a grid; they stay on disk.
 

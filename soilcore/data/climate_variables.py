@@ -10,7 +10,7 @@ from soilcore.core.errors import SampleError
 from soilcore.core.findings import Finding
 from soilcore.core.tables import load_table
 
-MISSING_CODES = (-9999.0, -99999.0, -32768.0, -3276.8, -327.68, -32.768, -999.0, -2147483648.0)
+MISSING_CODES = (-9999.0, -99999.0, -32768.0, -999.0, -2147483648.0)
 MOST_ODD_SHARE = 0.2
 _KELVIN = 273.15
 _UNIT_FACTORS = {  # value in TerraClimate's unit = value x factor + offset
