@@ -21,6 +21,7 @@ from soilcore.data.pixels import blocks_of, copy_common
 WATER = "water"
 DARK_WATER = 0.15  # reflectance in S1 (or N)
 _VECTORS = (".gpkg", ".geojson", ".json", ".shp", ".zip", ".kml", ".fgb", ".parquet")
+_REFERENCE, _START_BYTES, _MOST_MEMBERS = b"<OGRVRTDataSource", 1 << 16, 1000
 _CODES = re.compile(r":(-?\d+(?:,-?\d+)*)$")
 
 
@@ -242,7 +243,7 @@ def read_area_of_interest(path, grid):
     SceneError
         If it has no reference system, no polygon, or does not overlap the grid.
     """
-    frame = _read_vector(check_readable(path, "boundary"))
+    frame = read_vector(path)
     if frame.crs is None:
         raise SceneError(
             f"The boundary {str(path)!r} has no coordinate reference system. Save it with one (in QGIS: Set Layer CRS) and read it again."
@@ -277,29 +278,69 @@ def outer_rings(path, most=400):
     SceneError
         If it has no reference system.
     """
-    frame = _read_vector(check_readable(path, "boundary"))
+    frame = read_vector(path)
     if frame.crs is None:
-        raise SceneError(f"The boundary {str(path)!r} has no coordinate reference system. Save it with one (in QGIS: Set Layer CRS) and read it again.")
+        raise SceneError(
+            f"The boundary {str(path)!r} has no coordinate reference system. Save it with one (in QGIS: Set Layer CRS) and read it again."
+        )
     shapes = frame.geometry[frame.geometry.notna() & ~frame.geometry.is_empty].to_crs(4326).explode()
     shapes = shapes[shapes.geom_type == "Polygon"]
     largest = sorted(shapes, key=lambda shape: shape.area, reverse=True)[:most]
     return [[(float(x), float(y)) for x, y, *_ in shape.exterior.coords] for shape in largest]
 
 
-def _read_vector(path):
+def read_vector(path, what="boundary"):
+    """Features of a vector file.
+
+    Parameters
+    ----------
+    path : path
+        GeoPackage, GeoJSON, (zipped) shapefile, KML, FlatGeobuf or GeoParquet.
+    what : str
+        What the file is called in messages.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+
+    Raises
+    ------
+    UnreadableError
+        If it is no vector file that is read here, or one that points to other files.
+    """
     import geopandas
     from pyogrio.errors import DataLayerError, DataSourceError
 
+    path = check_readable(path, what)
     if path.suffix.lower() not in _VECTORS:
-        raise UnreadableError(f"The boundary {str(path)!r} is not a vector file that is read here. Give one of {', '.join(_VECTORS)}.")
+        raise UnreadableError(f"The {what} {str(path)!r} is not a vector file that is read here. Give one of {', '.join(_VECTORS)}.")
+    if any(_REFERENCE in start for start in _starts(path)):  # the library goes by the content, whatever the name
+        raise UnreadableError(f"The {what} {str(path)!r} only points to other files. Give the file it points to.")
     try:
         if path.suffix.lower() == ".parquet":
             return geopandas.read_parquet(path)
         return geopandas.read_file(path, engine="pyogrio")
     except (DataSourceError, DataLayerError, ValueError, OSError) as error:
         raise UnreadableError(
-            f"The boundary {str(path)!r} cannot be read as a vector file ({' '.join(str(error).split())[:160]}). Save it as GeoPackage or GeoJSON."
+            f"The {what} {str(path)!r} cannot be read as a vector file ({' '.join(str(error).split())[:160]}). Save it as GeoPackage or GeoJSON."
         ) from None
+
+
+def _starts(path):
+    """First bytes of a file and, where it is an archive, of what is in it."""
+    import zipfile
+
+    with path.open("rb") as stream:
+        yield stream.read(_START_BYTES)
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist()[:_MOST_MEMBERS]:
+                with archive.open(member) as stream:
+                    yield stream.read(_START_BYTES)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError):
+        return  # a broken or encrypted archive is told by the library
 
 
 def _placed(polygons, grid, path):

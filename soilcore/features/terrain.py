@@ -19,6 +19,7 @@ from soilcore.core.files import check_output
 from soilcore.core.grids import Window
 from soilcore.core.progress import part, silent
 from soilcore.core.tiles import check_window, run_tiles, worker_threads
+from soilcore.features.band_counts import BandCounts
 
 ATTRIBUTES = ("slope_deg", "aspect_deg", "profile_curvature", "plan_curvature", "tangential_curvature", "twi", "tpi")
 CURVATURES = ("profile_curvature", "plan_curvature", "tangential_curvature")
@@ -226,7 +227,7 @@ class _Work:
     def derive(self, out, stored, report):
         """Write the attributes on the cells of the elevation model: as the result, or as `stored`, to be laid onto another grid."""
         grid, names = self.elevation.grid, self.names()
-        counts = Counts(names, grid)
+        counts = BandCounts(names, grid)
         windows = [window for window in grid.windows(self.settings.window) if _touch(window, self.region)]
 
         def write(window, values):
@@ -264,7 +265,7 @@ class _Work:
         from soilcore.data.rasters import opened_raster, rasterio_window
 
         names = self.names()
-        counts, windows = Counts(self.settings.attributes, self.target), list(self.target.windows())
+        counts, windows = BandCounts(self.settings.attributes, self.target), list(self.target.windows())
         source = FileSource(str(stored), resampling="bilinear", source_nodata=np.nan)
         with opened_raster(stored) as dataset, laid_onto(dataset, self.target, source) as laid, self._opened(out, self.target) as target:
             for done, window in enumerate(windows):
@@ -297,44 +298,6 @@ class _Work:
 
     def _facts(self, counts):
         return [{"name": name, "unit": unit_of(name, self.settings.convention), **facts} for name, facts in counts.facts().items()]
-
-
-class Counts:
-    """Least, middle and largest value of each band, gathered while windows are written; the median of about a million pixels at most."""
-
-    _MOST = 1_000_000
-
-    def __init__(self, names, grid):
-        self.names = tuple(names)
-        self._step = max(1, math.ceil(math.sqrt(grid.height * grid.width / self._MOST)))
-        self._least, self._most = np.full(len(self.names), np.inf), np.full(len(self.names), -np.inf)
-        self._valid, self._some = np.zeros(len(self.names), np.int64), [[] for _ in self.names]
-
-    def add(self, window, values):
-        """Count one window, shape (band, rows, columns)."""
-        rows, cols = -window.row % self._step, -window.col % self._step
-        for number, layer in enumerate(values):
-            known = layer[np.isfinite(layer)]
-            self._valid[number] += known.size
-            if known.size:
-                self._least[number] = min(self._least[number], known.min())
-                self._most[number] = max(self._most[number], known.max())
-            some = layer[rows :: self._step, cols :: self._step]
-            self._some[number].append(some[np.isfinite(some)])
-
-    def facts(self):
-        """``{name: {"min", "median", "max", "valid"}}``; NaN where a band has no value."""
-        told = {}
-        for number, name in enumerate(self.names):
-            some = np.concatenate(self._some[number]) if self._some[number] else np.empty(0)
-            known = bool(self._valid[number])
-            told[name] = {
-                "min": float(self._least[number]) if known else math.nan,
-                "median": float(np.median(some)) if some.size else math.nan,
-                "max": float(self._most[number]) if known else math.nan,
-                "valid": int(self._valid[number]),
-            }
-        return told
 
 
 def _aspect(bands):
