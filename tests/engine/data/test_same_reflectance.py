@@ -10,7 +10,7 @@ from soilcore.data.conversion import to_cog
 from soilcore.data.imagery import SceneSettings, open_scene
 from soilcore.data.pixels import BandSource, _convert
 from soilcore.features.recipe import FeatureRecipe, check_same_scaling
-from tests.engine.data.product_files import SAFE_10M, SAFE_20M, SAFE_BANDS, SAFE_CRS, safe_classes, safe_numbers, write_cog_file, write_safe
+from tests.engine.data.product_files import SAFE_10M, SAFE_BANDS, SAFE_CRS, safe_classes, safe_numbers, write_cog_file, write_safe
 from tests.engine.rasters import write_raster
 
 WHOLE = Window(0, 0, 120, 120)
