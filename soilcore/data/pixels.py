@@ -254,7 +254,7 @@ def _convert(stored, band, masked, out):
         part = stored[start : start + rows]
         values = scratch[: part.shape[0]]
         with np.errstate(over="ignore", invalid="ignore"):
-            np.multiply(part, band.scale, out=values)
+            np.multiply(part, band.scale, out=values, dtype=np.float64)  # also of float32
             values += band.offset
             out[start : start + rows] = values
         missing = band.missing(part)
