@@ -51,14 +51,14 @@ def scene_classes(rows, cols):
     return classes
 
 
-def write_cog(path, values, cell, left=LEFT, top=TOP):
+def write_cog(path, values, cell, left=LEFT, top=TOP, compress="DEFLATE"):
     """One COG, cut into blocks of 128 pixels so that a window needs some ranges only."""
     profile = {"driver": "GTiff", "count": 1, "height": values.shape[0], "width": values.shape[1], "dtype": values.dtype.name, "nodata": 0}
     with rasterio.io.MemoryFile() as memory:
         with memory.open(**profile, crs=CRS, transform=Affine(cell, 0, left, 0, -cell, top)) as target:
             target.write(values, 1)
         with memory.open() as source:
-            copy(source, path, driver="COG", compress="DEFLATE", level=1, blocksize=128, overviews="NONE")
+            copy(source, path, driver="COG", compress=compress, blocksize=128, overviews="NONE")
 
 
 @dataclass
@@ -86,7 +86,9 @@ class World:
         number, assets = int(day[-2:]), {}
         for role, (common, cell) in bands.items():
             cells = self.size * 10 // cell
-            write_cog(place / f"{common}.tif", digital_numbers(role, cells, cells, number, shift), cell, left, top)
+            write_cog(
+                place / f"{common}.tif", digital_numbers(role, cells, cells, number, shift), cell, left, top, "NONE" if role == "B" else "DEFLATE"
+            )
             assets[(names or {}).get(common, common)] = self._asset(name, common)
         half = self.size // 2
         write_cog(place / "scl.tif", scene_classes(half, half), 20, left, top)
@@ -224,8 +226,8 @@ class _RangeHandler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.server_of.sent += len(body)
         if with_body:
+            self.server_of.sent += len(body)
             self.wfile.write(body[: len(body) // 2] if cut else body)
         if cut:
             self.close_connection = True

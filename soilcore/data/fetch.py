@@ -14,9 +14,10 @@ from pathlib import Path
 
 from soilcore.core.errors import SceneError, SettingsError
 from soilcore.core.progress import silent
+from soilcore.core.tables import load_table
 from soilcore.core.tiles import check_window
 from soilcore.data.fetch_parts import DiskFull, Parts, bytes_needed, check_space, disk_in_words
-from soilcore.data.fetch_plan import asked_bands, plan_days, plan_grid
+from soilcore.data.fetch_plan import asked_bands, plan_days, plan_grid, without_token
 from soilcore.data.fetch_sources import Patience, ReadError, Sources, signer
 from soilcore.data.stac_items import shown
 
@@ -104,11 +105,11 @@ def fetch_scenes(search, settings, report=silent):
     sign = signer(search.settings.signing, patience)
     report(0, 1, "looking into the first scene")
     bands = (*roles, quality) if quality else roles
-    grid, assumed = _grid(search, plans, bands, settings, patience, sign, report)
+    grid, dtype, assumed = _grid(search, plans, bands, len(roles), settings, patience, sign, report)
     job = _Job(out, grid, bands, len(roles), settings, patience, sign)
     finished = {plan.date: job.finished(plan) for plan in plans}
     todo = [plan for plan in plans if not finished[plan.date]]
-    check_space(out, bytes_needed(len(todo), len(job.bands), grid, "float32") if todo else 0)
+    check_space(out, bytes_needed(len(todo), len(job.bands), grid, dtype) if todo else 0)
     files, failed = _fetch_days(job, plans, finished, search.settings.url, report)
     if not files:
         raise SceneError(failed[0]["why"])
@@ -149,11 +150,11 @@ def _folder(name):
     return out
 
 
-def _grid(search, plans, bands, settings, patience, sign, report):
+def _grid(search, plans, bands, reflective, settings, patience, sign, report):
     sources = Sources(None, patience, settings.timeout_s, sign, names=_names(plans))
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="fetch") as pool:
-            task = pool.submit(plan_grid, plans, search.settings.bbox, bands, settings, sources.facts)
+            task = pool.submit(plan_grid, plans, search.settings.bbox, bands, reflective, settings, sources.facts)
             return _listened(task, patience, lambda: report(0, 1, "looking into the first scene"))
     finally:
         sources.close()
@@ -291,7 +292,9 @@ class _Job:
 
     def _facts(self, plan, sources):
         """Number type of a day (that of the digital numbers, or float32 where a band is interpolated), and the pixel size of its quality layer."""
-        exact = all(sources.is_exact(hit.address(band)) for hit in plan.hits for band in self.bands[: self.reflective])
+        reflective = [hit.address(band) for hit in plan.hits for band in self.bands[: self.reflective]]
+        with ThreadPoolExecutor(self.settings.workers, thread_name_prefix="fetch") as pool:
+            exact = all([sources.is_exact(grid) for grid, _ in pool.map(sources.facts, reflective)])
         layers = [sources.facts(plan.hits[0].address(band))[0] for band in self.bands[self.reflective :]]
         return "uint16" if exact else "float32", layers[0].cell_size[1] if layers else None
 
@@ -352,9 +355,10 @@ def _tags(plan, catalogue):
     first = plan.hits[0]
     tags = {
         "SOILCORE_SCALING": f"{plan.scale!r} {plan.offset!r}",
-        "SOILCORE_SENSOR": _sensor(first.family, plan.offset),
+        "SOILCORE_SCALING_BY": "given" if plan.evidence == "offset as given" else "metadata",
+        "SOILCORE_SENSOR": load_table("stac")["families"][first.family]["sensor"],
         "ACQUISITION_DATE": plan.date,
-        "SOILCORE_CATALOGUE": catalogue,
+        "SOILCORE_CATALOGUE": without_token(catalogue) if "://" in catalogue else catalogue,
         "SOILCORE_SCENES": " ".join(hit.id for hit in plan.hits)[:2000],
         "SOILCORE_OFFSET_EVIDENCE": plan.evidence,
     }
@@ -367,9 +371,3 @@ def _tags(plan, catalogue):
     if first.platform:
         tags["PLATFORM"] = shown(first.platform)
     return tags
-
-
-def _sensor(family, offset):
-    if family == "landsat":
-        return "landsat-c2-l2"
-    return "sentinel-2-l2a" if offset else "sentinel-2-l2a-harmonized"

@@ -124,11 +124,13 @@ class Parts:
         try:
             self._stack(stack, grid, windows, describe)
             write_cog(stack, whole, overviews="nearest")
+            self._check_same(whole, windows)
         except (RasterioError, UnreadableError) as error:
-            _check_free(self.out, needed)
+            whole.unlink(missing_ok=True)
+            _reserve(self.folder, needed)
             raise OSError(errno.EIO, f"the tiles of {self.date} cannot be put together ({error})") from None
-        stack.unlink()
-        self._check_same(whole, windows)
+        finally:
+            stack.unlink(missing_ok=True)
         path = self.out / f"{self.date}.tif"
         os.replace(whole, path)
         self.remove()
@@ -156,7 +158,7 @@ class Parts:
         with opened_raster(path) as dataset:
             for window in windows:
                 if not np.array_equal(dataset.read(window=rasterio_window(window)), self.read(window)):
-                    raise OSError(errno.ENOSPC, "the file written is not what was fetched")
+                    raise UnreadableError("the file written is not what was fetched")
 
 
 def _plan_in(path):
@@ -170,6 +172,18 @@ def _check_free(out, needed):
     free = shutil.disk_usage(out).free
     if free < needed:
         raise OSError(errno.ENOSPC, f"{needed} bytes needed, {free} free")
+
+
+def _reserve(folder, needed):
+    """Ask the system for room and give it back: it tells a full disk, a quota or a limit, which GDAL does not."""
+    path = folder / "room"
+    try:
+        with open(path, "wb") as stream:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(stream.fileno(), 0, needed)
+    finally:
+        path.unlink(missing_ok=True)
+    _check_free(folder, needed)
 
 
 def bytes_needed(days, bands, grid, dtype):

@@ -55,7 +55,7 @@ class DayPlan:
     def fingerprint(self, grid, bands):
         """sha256 of everything that decides the pixels; tokens in addresses do not count."""
         sources = [
-            [hit.id, [[band, _without_token(hit.address(band))] for band in bands], shift] for hit, shift in zip(self.hits, self.shifts, strict=True)
+            [hit.id, [[band, without_token(hit.address(band))] for band in bands], shift] for hit, shift in zip(self.hits, self.shifts, strict=True)
         ]
         place = [grid.shape, list(grid.transform)[:6], grid.crs.to_wkt()]
         return fingerprint.of_settings(_FORM, self.date, place, sources, self.scale, self.offset)
@@ -73,7 +73,11 @@ def asked_bands(search, settings):
     ------
     SettingsError
         If a role is unknown.
+    SceneError
+        If the search holds no scene.
     """
+    if not search.hits:
+        raise SceneError("No scene was chosen, so there is nothing to fetch. Choose at least one day.")
     family = search.hits[0].family
     possible = tuple(load_table("stac")["families"][family]["assets"])
     quality = load_table("stac")["families"][family]["quality_name"] if settings.quality else None
@@ -149,7 +153,7 @@ def _plan(day, hits, given):
     return DayPlan(day.date, tuple(hits), scale, lowest, shifts, evidence, day.cloud)
 
 
-def plan_grid(plans, bbox, bands, settings, facts):
+def plan_grid(plans, bbox, bands, reflective, settings, facts):
     """The grid of all days.
 
     Parameters
@@ -159,6 +163,8 @@ def plan_grid(plans, bbox, bands, settings, facts):
         West, south, east, north, degrees.
     bands : tuple of str
         Roles, and the quality layer last where it is wanted.
+    reflective : int
+        How many of them are roles.
     settings : FetchSettings
         Its `crs` and `resolution` win.
     facts : callable
@@ -167,6 +173,8 @@ def plan_grid(plans, bbox, bands, settings, facts):
     Returns
     -------
     grid : Grid
+    dtype : str
+        Number type of a scene on it: that of the digital numbers, or float32 where a band is interpolated. Another zone may need float32 too.
     assumed : tuple of str
 
     Raises
@@ -195,7 +203,8 @@ def plan_grid(plans, bbox, bands, settings, facts):
     height, width = last_row - first_row, last_col - first_col
     _check_size(height, width, cell, crs)
     grid = Grid(height, width, Affine(cell, 0, left + first_col * cell, 0, -cell, top - first_row * cell), crs)
-    return grid, (f"{width} x {height} pixels of {cell:g} in {crs.name}{'' if settings.crs else ', the reference system of the scenes'}",)
+    dtype = "uint16" if same and all(abs(source.cell_size[1] - cell) < 1e-6 * cell for source in native[:reflective]) else "float32"
+    return grid, dtype, (f"{width} x {height} pixels of {cell:g} in {crs.name}{'' if settings.crs else ', the reference system of the scenes'}",)
 
 
 def _step(cell, native):
@@ -259,6 +268,7 @@ def _check_size(height, width, cell, crs):
         )
 
 
-def _without_token(address):
+def without_token(address):
+    """An address without what follows the question mark, where tokens are."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}{parts.path}"

@@ -104,7 +104,6 @@ def remote_options(timeout_s):
         "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
         "GDAL_PAM_ENABLED": "NO",
         "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/",
-        "CPL_VSIL_CURL_USE_HEAD": "NO",
         "GDAL_HTTP_MAX_RETRY": 0,
         "GDAL_HTTP_TIMEOUT": int(max(1, timeout_s)),
         "GDAL_HTTP_CONNECTTIMEOUT": int(max(1, min(10, timeout_s))),
@@ -190,10 +189,9 @@ class Sources:
         with rasterio.Env(**remote_options(self.timeout_s)):
             return self._patiently(look, address)
 
-    def is_exact(self, address):
+    def is_exact(self, source):
         """Whether the pixels of a file are pixels of the grid, so that they are copied and not interpolated."""
-        grid, _ = self.facts(address)
-        return _pixels_between(grid, self.grid) is not None
+        return _pixels_between(source, self.grid) is not None
 
     def read(self, address, window, dtype):
         """Stored numbers of one window of the grid from one file, with 0 (float32: NaN) for no data and outside the file."""

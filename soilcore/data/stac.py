@@ -5,7 +5,7 @@ The search only reads lists. Pixels are fetched by `soilcore.data.fetch`.
 
 import datetime
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from soilcore.core.errors import SampleError, SceneError, SettingsError
 from soilcore.core.progress import silent
@@ -123,7 +123,7 @@ class SearchResult:
         known = sorted({hit.date for hit in self.hits})
         if unknown := sorted(set(dates) - set(known)):
             raise SceneError(f"There is no scene of {unknown[0]} in this search. Days: {', '.join(known[:20])}.")
-        return SearchResult(tuple(hit for hit in self.hits if hit.date in set(dates)), self.assumed, self.skipped, self.settings)
+        return replace(self, hits=tuple(hit for hit in self.hits if hit.date in set(dates)))
 
     def to_dict(self):
         """The same as plain JSON."""
@@ -160,6 +160,7 @@ def search_scenes(settings, report=silent):
     from soilcore.data.stac_catalogue import catalogue_address, in_words, opened_catalogue
 
     check_settings(settings)
+    settings = replace(settings, bbox=tuple(map(float, settings.bbox)), dates=tuple(map(str, settings.dates)))
     address, preset = catalogue_address(settings.url)
     report(0, settings.limit, f"asking {address}")
     with in_words(address):
@@ -169,7 +170,7 @@ def search_scenes(settings, report=silent):
     hits, notes, skipped = _taken(_each(answers, address), settings, address, report)
     if not hits:
         raise SceneError(_nothing(settings, address, collection, skipped))
-    used = StacSettings(**{**asdict(settings), "collection": collection, "signing": _signing(settings.signing, preset, address)})
+    used = replace(settings, collection=collection, signing=_signing(settings.signing, preset, address))
     ordered = tuple(sorted(hits, key=lambda hit: (hit.date, hit.id)))
     return SearchResult(ordered, (*assumed, *notes), tuple(skipped), used)
 
@@ -327,7 +328,7 @@ def _taken(answers, settings, address, report):
         except SceneError as error:
             skipped.append(error.message)
             continue
-        if hit.id in seen or not first <= hit.date <= last or hit.coverage == 0:
+        if item.get("id") in seen or not first <= hit.date <= last or hit.coverage == 0:
             continue
         if settings.cloud < 100 and (hit.cloud is None or hit.cloud > settings.cloud):
             if hit.cloud is None:
@@ -339,7 +340,7 @@ def _taken(answers, settings, address, report):
         if len(hits) == settings.limit:
             notes.append(f"more than {settings.limit} scenes fit; the first {settings.limit} in the catalogue's own order were taken")
             break
-        seen.add(hit.id)
+        seen.add(item.get("id"))
         hits.append(hit)
         report(len(hits), max(settings.limit, len(hits)), f"found {len(hits)} scenes")
     return hits, notes, skipped

@@ -62,7 +62,7 @@ def catalogue_address(url):
     if url in presets:
         return presets[url]["url"], url
     parts = urlsplit(url.strip()) if isinstance(url, str) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc or re.search(r"\s", url.strip()):
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None or re.search(r"\s", url.strip()):
         raise SettingsError(f"{url!r} is no catalogue. Give {', '.join(presets)}, or the http(s) address of a STAC API.")
     address = url.strip().rstrip("/")
     preset = next((name for name, row in presets.items() if row["url"].rstrip("/") == address), None)

@@ -18,8 +18,9 @@ from soilcore.core.errors import SceneError, SettingsError, Stopped
 from soilcore.data.fetch import FetchSettings, fetch_scenes
 from soilcore.data.fetch_parts import check_space
 from soilcore.data.imagery import SceneSettings, open_scene
+from soilcore.data.scene_series import open_scenes
 from soilcore.data.stac import StacSettings, search_scenes
-from tests.stac_server import LEFT, PC_NAMES, TOP, CogServer, Trouble, World, digital_numbers, item_of, stac_api
+from tests.stac_server import LEFT, PC_NAMES, TOP, CogServer, Trouble, World, digital_numbers, item_of, stac_api, write_cog
 
 ROOT = Path(__file__).resolve().parents[3]
 EVER = ("2015-01-01", "2025-12-31")
@@ -138,7 +139,7 @@ def test_only_a_window_is_read_of_a_remote_file(large, tmp_path):
     west, south, _, _ = large.items[0]["bbox"]
     large.cogs.troubles.clear()
     large.cogs.sent = 0
-    fetch(large, tmp_path / "out", "2024-05-01", bbox=(west + 0.05, south + 0.05, west + 0.052, south + 0.052), bands=("B",), quality=False)
+    fetch(large, tmp_path / "out", "2024-05-01", bbox=(west + 0.03, south + 0.03, west + 0.031, south + 0.031), bands=("B",), quality=False)
     whole = (large.folder / "S2A_1" / "blue.tif").stat().st_size
     assert large.cogs.sent < whole / 4
 
@@ -147,7 +148,9 @@ def test_the_three_ways_of_storing_reflectance_give_the_same(good, tmp_path):
     facts = fetch(good, tmp_path / "out", bands=("B", "S1"))
     offsets = {file["date"]: file["offset"] for file in facts["files"]}
     assert offsets == {day: pytest.approx(offset) for day, offset in zip(sorted(offsets), (0.0, -0.1, 0.0, -0.1, -0.1), strict=True)}
-    scenes = [open_scene(SceneSettings((str(tmp_path / "out" / f"{day}.tif"),), quality="none")) for day in ("2021-05-01", "2024-05-01", "2024-06-01")]
+    scenes = [
+        open_scene(SceneSettings((str(tmp_path / "out" / f"{day}.tif"),), quality="none")) for day in ("2021-05-01", "2024-05-01", "2024-06-01")
+    ]
     window = next(scenes[0].grid.windows())
     first, *others = [scene.read(window) for scene in scenes]
     assert np.nanmax(first) > 0.2
@@ -221,8 +224,9 @@ def test_a_scene_of_unknown_baseline_is_skipped_unless_its_offset_is_given(good,
     assert "processing baseline" in facts["skipped"][0]["why"]
     with pytest.raises(SceneError, match=r"None of the 1 scenes can be used\. The scene S2A_unknown"):
         fetch(good, tmp_path / "other", "2024-09-01", bands=("B",))
-    facts = fetch(good, tmp_path / "other", "2024-09-01", bands=("B",), offset=-0.1)
-    assert facts["files"][0]["offset"] == -0.1
+    assert fetch(good, tmp_path / "other", "2024-09-01", bands=("B",), offset=-0.1)["files"][0]["offset"] == -0.1
+    with pytest.raises(SceneError, match="No scene was chosen"):
+        fetch_scenes(find(good).choose([]), FetchSettings(str(tmp_path / "none")))
 
 
 def test_a_coarser_grid_holds_means(good, tmp_path):
@@ -242,6 +246,44 @@ def test_another_reference_system_can_be_asked_for(good, tmp_path):
     assert facts["grid"]["crs"] == "EPSG:3035"
     with rasterio.open(tmp_path / "out" / "2024-05-01.tif") as stack:
         assert (stack.read(1) > 0).mean() > 0.8
+
+
+def test_fetched_days_are_a_series_that_composites_and_campaigns_can_use(good, tmp_path):
+    fetch(good, tmp_path / "out", bands=("B", "R", "N"))
+    series = open_scenes(SceneSettings((str(tmp_path / "out"),)))
+    assert [str(day) for day in series.dates] == ["2021-05-01", "2024-05-01", "2024-06-01", "2024-07-04", "2024-08-01"]
+    assert series.roles == ("B", "R", "N")
+    assert {scene.scaling.decided for scene in series.scenes} == {"metadata"}
+    assert series.sensor == "sentinel-2-l2a"
+    given = fetch(good, tmp_path / "given", "2024-09-01", bands=("B",), offset=-0.1)
+    scene = open_scene(SceneSettings((str(tmp_path / "given" / given["files"][0]["file"]),)))
+    assert scene.scaling.decided == "given"
+
+
+def test_landsat_comes_with_its_quality_layer_on_its_own_pixels(good, tmp_path):
+    left, top, side = LEFT + 15, TOP - 45, 80  # Landsat's corners lie between multiples of 30 m
+    numbers = np.random.default_rng(1).integers(8000, 20000, (2, side, side)).astype("uint16")
+    quality = np.full((side, side), 21824, "uint16")  # clear land
+    quality[40:44, 40:44] = 22280  # cloud of high confidence
+    place = good.folder / "LC09"
+    place.mkdir(exist_ok=True)
+    for name, values in (("red", numbers[0]), ("nir08", numbers[1]), ("qa_pixel", quality)):
+        write_cog(place / f"{name}.tif", values, 30, left, top)
+    kinds = {name: {"href": f"{good.base}/LC09/{name}.tif", "type": "image/tiff", "roles": ["data"]} for name in ("red", "nir08", "qa_pixel")}
+    told = {"platform": "landsat-9", "constellation": None, "landsat:collection_number": "02", "landsat:correction": "L2SP"}
+    (tmp_path / "api").mkdir()
+    landsat = item_of("LC09", "2024-05-07", good.items[0]["bbox"], kinds, "landsat-c2-l2", told)
+    with stac_api([landsat], tmp_path / "api") as api:
+        found = search_scenes(StacSettings(url=api, bbox=inner(good), dates=EVER))
+        fetch_scenes(found, FetchSettings(str(tmp_path / "out")))
+    with rasterio.open(tmp_path / "out" / "2024-05-07.tif") as stack:
+        assert (stack.descriptions, stack.dtypes[0], stack.transform.a) == (("R", "N", "QA_PIXEL"), "uint16", 30)
+        row, col = round((top - stack.transform.f) / 30), round((stack.transform.c - left) / 30)
+        assert np.array_equal(stack.read(2), numbers[1][row : row + stack.height, col : col + stack.width])
+    scene = open_scene(SceneSettings((str(tmp_path / "out" / "2024-05-07.tif"),)))
+    values = scene.read(next(scene.grid.windows()))
+    assert np.isnan(values[:, 41 - row, 41 - col]).all()
+    assert values[0, 20 - row, 20 - col] == pytest.approx(numbers[0][20, 20] * 2.75e-5 - 0.2, abs=1e-7)
 
 
 # -- what is refused before anything is read
@@ -277,7 +319,7 @@ def test_a_folder_that_is_a_file_is_refused(good, tmp_path):
 def test_a_file_of_another_request_is_never_replaced_unasked(good, tmp_path):
     fetch(good, tmp_path / "out", "2024-05-01", bands=("B",))
     before = (tmp_path / "out" / "2024-05-01.tif").read_bytes()
-    with pytest.raises(SettingsError, match="holds something else.*--overwrite"):
+    with pytest.raises(SettingsError, match=r"holds something else.*--overwrite"):
         fetch(good, tmp_path / "out", "2024-05-01", bands=("B", "R"))
     assert (tmp_path / "out" / "2024-05-01.tif").read_bytes() == before
     facts = fetch(good, tmp_path / "out", "2024-05-01", bands=("B", "R"), overwrite=True)
@@ -293,7 +335,7 @@ def test_a_hostile_item_reads_no_local_file_and_names_no_path(good, tmp_path):
     (tmp_path / "api").mkdir()
     with stac_api([evil], tmp_path / "api") as api:
         found = search_scenes(StacSettings(url=api, bbox=inner(good), dates=EVER))
-        with pytest.raises(SceneError, match="The band B of .* is refused: its address begins with 'file:'"):
+        with pytest.raises(SceneError, match=r"The band B of .* is refused: its address begins with 'file:'"):
             fetch_scenes(found, FetchSettings(str(tmp_path / "out"), bands=("B",)))
         facts = fetch_scenes(found, FetchSettings(str(tmp_path / "out"), bands=("R",)))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["2024-05-01.tif"]
@@ -333,7 +375,11 @@ def test_a_busy_server_is_asked_again(good, tmp_path):
 @pytest.mark.parametrize("kind", ["cut", "short"])
 def test_answers_that_are_cut_off_are_asked_for_again(good, tmp_path, kind):
     fetch(good, tmp_path / "plain", "2024-05-01", bands=("B", "S1"))
-    good.cogs.troubles += [Trouble("blue", times=1, **{kind: True}), Trouble("swir16", times=2, after=1, **{kind: True}), Trouble("blue", times=1, after=2, **{kind: True})]
+    good.cogs.troubles += [
+        Trouble("blue", times=1, **{kind: True}),
+        Trouble("swir16", times=2, after=1, **{kind: True}),
+        Trouble("blue", times=1, after=2, **{kind: True}),
+    ]
     facts = fetch(good, tmp_path / "out", "2024-05-01", bands=("B", "S1"), tries=6)
     assert not facts["failed"]
     assert (tmp_path / "out" / "2024-05-01.tif").read_bytes() == (tmp_path / "plain" / "2024-05-01.tif").read_bytes()
@@ -342,27 +388,32 @@ def test_answers_that_are_cut_off_are_asked_for_again(good, tmp_path, kind):
 @pytest.mark.parametrize("trouble", [{"status": 500}, {"cut": True}, {"short": True}])
 def test_a_day_that_fails_for_good_is_reported_and_the_others_go_on(good, tmp_path, trouble):
     good.cogs.troubles.append(Trouble("S2A_new/red", **trouble))
-    facts = fetch(good, tmp_path / "out", bands=("B", "R"))
+    around = ("2024-05-01", "2024-07-31")
+    found = search_scenes(StacSettings(url=good.api, bbox=inner(good), dates=around))
+    wanted = FetchSettings(str(tmp_path / "out"), bands=("B", "R"), tries=3, retry_s=0.01)
+    facts = fetch_scenes(found, wanted)
     assert [failed["date"] for failed in facts["failed"]] == ["2024-05-01"]
     why = facts["failed"][0]["why"]
     assert why.startswith("2024-05-01 was not fetched: the band R of S2A_new cannot be read:")
     assert "3 times" in why
-    assert [file["date"] for file in facts["files"]] == ["2021-05-01", "2024-06-01", "2024-07-04", "2024-08-01"]
+    assert [file["date"] for file in facts["files"]] == ["2024-06-01", "2024-07-04"]
     assert not (tmp_path / "out" / "2024-05-01.tif").exists()
     good.cogs.troubles.clear()
-    again = fetch(good, tmp_path / "out", bands=("B", "R"))
+    again = fetch_scenes(found, wanted)
     assert not again["failed"]
-    assert [file["kept"] for file in again["files"]] == [True, False, True, True, True]
+    assert [file["kept"] for file in again["files"]] == [False, True, True]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(file["file"] for file in again["files"])
 
 
 def test_nothing_at_all_is_an_error_with_its_reason(good, tmp_path):
     good.cogs.troubles.append(Trouble("blue", status=502))
-    with pytest.raises(SceneError, match="None of the scenes can be read: the band B of .* the server answered 502, 3 times"):
+    with pytest.raises(SceneError, match=r"None of the scenes can be read: the band B of .* the server answered 502, 3 times"):
         fetch(good, tmp_path / "out", bands=("B",))
 
 
-@pytest.mark.parametrize(("status", "words"), [(403, r"access is refused \(403\)"), (404, r"no such file \(404\)"), (401, r"access is refused \(401\)")])
+@pytest.mark.parametrize(
+    ("status", "words"), [(403, r"access is refused \(403\)"), (404, r"no such file \(404\)"), (401, r"access is refused \(401\)")]
+)
 def test_a_lasting_refusal_is_not_tried_again(good, tmp_path, status, words):
     good.cogs.troubles.append(Trouble("blue", status=status))
     with pytest.raises(SceneError, match=words):
@@ -411,7 +462,7 @@ def facts_of(process):
 
 
 def test_a_killed_fetch_goes_on_where_it_was_and_gives_the_same_pixels(large, tmp_path):
-    large.cogs.troubles[:] = [Trouble("S2A_2/swir16", wait_s=0.3)]
+    large.cogs.troubles[:] = [Trouble("S2A_2/swir16", wait_s=0.1)]
     process = started(request(large, tmp_path / "out", window=256))
     for line in process.stdout:
         if "2024-05-02, tile 3" in line:
@@ -427,7 +478,9 @@ def test_a_killed_fetch_goes_on_where_it_was_and_gives_the_same_pixels(large, tm
 
     seen = {}
     large.cogs.asked.clear()
-    facts = fetch(large, tmp_path / "out", window=256, report=lambda *_: seen.update({path: path.stat().st_mtime_ns for path in kept if path.exists()}))
+    facts = fetch(
+        large, tmp_path / "out", window=256, report=lambda *_: seen.update({path: path.stat().st_mtime_ns for path in kept if path.exists()})
+    )
     assert [file["kept"] for file in facts["files"]] == [True, False]
     assert seen == kept  # the finished tiles were taken as they are
     assert (tmp_path / "out" / "2024-05-01.tif").stat().st_mtime_ns == finished
@@ -531,7 +584,10 @@ def test_a_small_disk_that_fills_up_while_fetching(large, tmp_path):
 
 
 def test_addresses_of_the_planetary_computer_get_their_token(good, tmp_path):
-    kinds = {PC_NAMES[name]: {"href": f"http://store.blob.core.windows.net/S2A_new/{name}.tif", "type": "image/tiff", "roles": ["data"]} for name in ("blue", "scl")}
+    kinds = {
+        PC_NAMES[name]: {"href": f"http://store.blob.core.windows.net/S2A_new/{name}.tif", "type": "image/tiff", "roles": ["data"]}
+        for name in ("blue", "scl")
+    }
     signed = item_of("S2A_pc", "2024-05-01", good.items[0]["bbox"], kinds, properties=NEW)
     (tmp_path / "api").mkdir()
     with stac_api([signed], tmp_path / "api") as api:

@@ -1,5 +1,6 @@
 """Searching catalogues: a real STAC API on loopback, what is taken from it, and every way to fail in one sentence."""
 
+import datetime
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -67,6 +68,13 @@ def test_the_dates_are_days_with_both_ends_included(api):
     assert [hit.date for hit in found.hits] == ["2024-05-03", "2024-05-04", "2024-05-05"]
 
 
+def test_dates_may_be_given_as_dates(api):
+    first, last = datetime.date(2024, 5, 3), datetime.date(2024, 5, 5)
+    found = search(api, dates=(first, last))
+    assert len(found.hits) == 3
+    assert found.settings.dates == ("2024-05-03", "2024-05-05")
+
+
 def test_scenes_with_more_cloud_are_left_out(api):
     found = search(api, cloud=30.0)
     assert [hit.cloud for hit in found.hits] == [0.0, 5.0, 10.0, 20.0, 30.0]
@@ -91,7 +99,7 @@ def test_the_search_reports_its_progress(api):
 
 
 def test_nothing_found_is_said_with_what_was_asked(api):
-    with pytest.raises(SceneError, match="no scene of sentinel-2-l2a in 10.25,44.22.*2019-01-01 to 2019-02-01 with at most 20 % cloud"):
+    with pytest.raises(SceneError, match=r"no scene of sentinel-2-l2a in 10.25,44.22.*2019-01-01 to 2019-02-01 with at most 20 % cloud"):
         search(api, dates=("2019-01-01", "2019-02-01"), cloud=20)
 
 
@@ -126,6 +134,7 @@ def test_a_result_can_be_narrowed_to_days_and_written_as_json(api):
         ({"url": "file:///etc/passwd"}, "no catalogue"),
         ({"url": "/etc/passwd"}, "no catalogue"),
         ({"url": "earth search"}, "no catalogue"),
+        ({"url": "https://user:word@example.org/v1"}, "no catalogue"),
     ],
 )
 def test_impossible_settings_are_refused_before_anything_is_asked(change, words):
@@ -186,13 +195,19 @@ def test_a_page_that_is_no_catalogue_is_named(answers):
 
 def test_json_that_is_no_catalogue_is_named(answers):
     for body in (b"[1, 2]", b'{"a": 1}', b'"text"', b"null", b'{"type": "Feature"}'):
-        with pytest.raises(SceneError, match="does not answer as a STAC API does|no search"):
+        with pytest.raises(SceneError, match=r"does not answer as a STAC API does|no search"):
             search(answers({"/": (200, body)}))
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(401, r"refuses access \(401\)"), (403, r"refuses access \(403\)"), (404, r"nothing there \(404\)"), (503, "busy or broken at the moment"), (418, "answered 418")],
+    [
+        (401, r"refuses access \(401\)"),
+        (403, r"refuses access \(403\)"),
+        (404, r"nothing there \(404\)"),
+        (503, "busy or broken at the moment"),
+        (418, "answered 418"),
+    ],
 )
 def test_each_refusal_of_the_server_has_its_sentence(answers, status, words):
     with pytest.raises(SceneError, match=words):
@@ -247,7 +262,13 @@ def test_assets_of_other_catalogues_are_known_by_what_they_say_of_their_bands():
 
 def test_landsat_has_its_own_names_and_no_red_edge():
     kinds = assets(("coastal", "blue", "green", "red", "nir08", "swir16", "swir22", "qa_pixel"))
-    told = {"platform": "landsat-9", "constellation": None, "landsat:collection_number": "02", "landsat:correction": "L2SP", "s2:processing_baseline": None}
+    told = {
+        "platform": "landsat-9",
+        "constellation": None,
+        "landsat:collection_number": "02",
+        "landsat:correction": "L2SP",
+        "s2:processing_baseline": None,
+    }
     hit = hit_of(item("LC09", kinds=kinds, collection="landsat-c2-l2", **told), HOME, AREA)
     assert hit.roles == ("B", "G", "R", "N", "S1", "S2")
     assert hit.quality == "QA_PIXEL"
@@ -276,10 +297,13 @@ def test_the_offset_follows_the_metadata(properties, offset):
         assert evidence
 
 
-@pytest.mark.parametrize("properties", [{"s2:processing_baseline": None}, {"s2:processing_baseline": "new"}, {"s2:processing_baseline": None, "earthsearch:boa_offset_applied": False}])
+@pytest.mark.parametrize(
+    "properties",
+    [{"s2:processing_baseline": None}, {"s2:processing_baseline": "new"}, {"s2:processing_baseline": None, "earthsearch:boa_offset_applied": False}],
+)
 def test_an_unknown_baseline_is_never_guessed(properties):
     hit = hit_of(item(**properties), HOME, AREA)
-    with pytest.raises(SceneError, match="does not say its processing baseline.*--offset"):
+    with pytest.raises(SceneError, match=r"does not say its processing baseline.*--offset"):
         scaling_of(hit)
     assert scaling_of(hit, -0.1) == (1e-4, -0.1, "offset as given")
 
@@ -332,9 +356,15 @@ def test_names_of_a_catalogue_are_made_harmless():
         ({"properties": []}, "does not|not described|no date|neither"),
         ({"properties": "text"}, "not described"),
         ({"bbox": None, "geometry": None}, "does not say where it lies"),
-        ({"properties": {"platform": "sentinel-1a", "datetime": "2024-05-01T00:00:00Z"}, "collection": "sentinel-1-grd"}, "neither Sentinel-2 nor Landsat"),
+        (
+            {"properties": {"platform": "sentinel-1a", "datetime": "2024-05-01T00:00:00Z"}, "collection": "sentinel-1-grd"},
+            "neither Sentinel-2 nor Landsat",
+        ),
         ({"properties": {"platform": "sentinel-2a", "s2:product_type": "S2MSI1C", "datetime": "2024-05-01T00:00:00Z"}}, "Level-1C"),
-        ({"properties": {"platform": "landsat-5", "landsat:collection_number": "01", "datetime": "2000-05-01T00:00:00Z"}, "collection": "l1"}, "not Landsat Collection 2"),
+        (
+            {"properties": {"platform": "landsat-5", "landsat:collection_number": "01", "datetime": "2000-05-01T00:00:00Z"}, "collection": "l1"},
+            "not Landsat Collection 2",
+        ),
     ],
 )
 def test_an_item_of_no_use_is_named_with_its_reason(broken, words):
@@ -353,7 +383,12 @@ def test_the_area_of_samples_has_its_margin_on_every_side():
 
     inner = samples_bbox(samples, 0.0)
     geod = Geod(ellps="WGS84")
-    for one, other in (((west, south), (inner[0], south)), ((west, south), (west, inner[1])), ((east, north), (inner[2], north)), ((east, north), (east, inner[3]))):
+    for one, other in (
+        ((west, south), (inner[0], south)),
+        ((west, south), (west, inner[1])),
+        ((east, north), (inner[2], north)),
+        ((east, north), (east, inner[3])),
+    ):
         assert 1000 <= geod.inv(*one, *other)[2] < 1020
 
 
