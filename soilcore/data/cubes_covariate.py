@@ -9,7 +9,7 @@ from soilcore.core.errors import SceneError
 from soilcore.core.grids import Grid, Window
 from soilcore.data.cubes import CubeSource
 from soilcore.data.cubes_layers import physical
-from soilcore.data.pixels import blocks_of, copy_common
+from soilcore.data.pixels import FileSource, blocks_of, copy_common, laid_onto
 from soilcore.data.rasters import same_grid
 
 _HALO = 3  # source pixels around a block, more than bilinear interpolation reaches
@@ -92,34 +92,24 @@ class _CubeRaster:
         return out
 
     def _block(self, layers, block):
-        from rasterio.enums import Resampling
-        from rasterio.warp import reproject
+        from rasterio.io import MemoryFile
 
         target, own = self._file.target.part(block), self._file.cube.grid
-        out = np.full((len(layers), block.height, block.width), np.nan, np.float32)
         window = _source_window(own, target)
         if window is None:
-            return out
+            return np.full((len(layers), block.height, block.width), np.nan, np.float32)
         if window.height * window.width > _MOST_SOURCE_PIXELS:
             raise SceneError(
                 f"{self._file.path!r} is far finer than the map: one block would need {window.height} x {window.width} of its pixels. Coarsen it first."
             )
         source = own.part(window)
-        for number, values in enumerate(self._own(layers, window)):
-            reproject(
-                values,
-                out[number],
-                src_transform=source.transform,
-                src_crs=source.crs.to_wkt(),
-                src_nodata=np.nan,
-                dst_transform=target.transform,
-                dst_crs=target.crs.to_wkt(),
-                dst_nodata=np.nan,
-                resampling=Resampling[self._file.laid],
-                tolerance=0.01,
-                init_dest_nodata=True,
-            )
-        return out
+        profile = {"driver": "GTiff", "dtype": "float32", "nodata": np.nan, "crs": source.crs.to_wkt(), "transform": source.transform}
+        how = FileSource(self._file.path, resampling=self._file.laid, source_nodata=np.nan)
+        with MemoryFile() as memory:
+            with memory.open(count=len(layers), height=window.height, width=window.width, **profile) as dataset:
+                dataset.write(self._own(layers, window))
+            with memory.open() as dataset, laid_onto(dataset, target, how) as laid:
+                return laid.read()
 
 
 def _source_window(own, target):
