@@ -94,6 +94,36 @@ def _scene(stamps, settings):
     return open_scenes(settings)
 
 
+def climate():
+    """The chosen climate; None when none is chosen."""
+    work = current_work()
+    path = work.path(work.climate_source)
+    return _climate(stamp(path), path) if path else None
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the climate ...")
+def _climate(stamp, path):
+    from soilcore.data.climate import open_climate
+
+    return open_climate(path)
+
+
+def climate_join(table, climate):
+    """Which samples have climate before their date, shape (n,)."""
+    return _climate_join(table.fingerprint, climate.fingerprint, table, climate)
+
+
+@st.cache_data(max_entries=_KEEP, show_spinner="Joining samples and climate ...")
+def _climate_join(samples_print, climate_print, _table, _climate):
+    import numpy as np
+
+    from soilcore.data.dates import sample_dates
+
+    x, y = (_table.x, _table.y) if _table.has_places else (None, None)
+    ids = _table.table[_table.columns["id"]] if "id" in _table.columns else None
+    return np.isfinite(_climate.sample(x, y, _table.crs, sample_dates(_table), ids)).all(axis=1)
+
+
 def open_again(answers):
     """Open the chosen images as other answers would have them read, to hear what is refused.
 
@@ -121,6 +151,32 @@ def _findings(samples_print, scene_print, _samples, _scene):
     from soilcore.data.checks import check_samples
 
     return [vars(finding) for finding in check_samples(_samples, _scene)]
+
+
+def quality_shares(image):
+    """What the quality layer of a scene leaves out: shares by class, and altogether."""
+    return _quality_shares(image.fingerprint, image)
+
+
+@st.cache_data(max_entries=_KEEP, show_spinner="Looking at clouds ...")
+def _quality_shares(scene_print, _scene):
+    from soilcore.data.quality import quality_shares as shares_of
+
+    return shares_of(_scene.quality)
+
+
+def products():
+    """What the chosen images are as products, one entry per image: `Product`, or None for plain files."""
+    work = current_work()
+    paths = [work.path(f"scenes/{name}") for name in work.scene_files]
+    return [_product(stamp(path), path) for path in paths]
+
+
+@st.cache_data(max_entries=4 * _KEEP, show_spinner=False)
+def _product(stamp, path):
+    from soilcore.data.products import product_of
+
+    return product_of(path)
 
 
 def band_table(image):

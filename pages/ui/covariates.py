@@ -97,13 +97,26 @@ def predictors():
     return found
 
 
-def any_dynamic(names):
-    """Whether one of these rasters changes with time."""
+def units_of(names):
+    """Units that were said of these rasters, as the engine takes them: ``PREDICTOR=UNIT``."""
+    from soilcore.core.errors import SoilcoreError
+
+    said, units = current_work().state().get("units", {}), []
+    for name in names:
+        try:
+            units += [f"{predictor}={said[name]}" for predictor in described(name).predictors] if name in said else []
+        except SoilcoreError:
+            continue
+    return tuple(units)
+
+
+def any_by_date(names):
+    """Whether one of these rasters has one file per date."""
     from soilcore.core.errors import SoilcoreError
 
     for name in names:
         try:
-            if described(name).when != "static":
+            if described(name).when == "date":
                 return True
         except SoilcoreError:
             continue

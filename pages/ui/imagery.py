@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.ui import (
     cached,
+    climate,
     covariate_cards,
     covariate_makers,
     forms,
@@ -15,6 +16,7 @@ from pages.ui import (
     scene_dates,
     scene_facts,
     scene_map,
+    scene_quality,
     scene_reading,
     stac_search,
 )
@@ -77,9 +79,10 @@ def _image():
         if cached.is_series(opened):
             scene_dates.date_picker(opened)
         scene = cached.scene()
+    scene_facts.product(scene)
     scene_facts.summary(scene)
     scene_facts.findings(scene)
-    scene_reading.quality(scene)
+    scene_quality.panel(scene)
     scene_facts.evidence(scene)
     scene_reading.keep_as_one(scene)
     st.subheader("Where it lies", anchor=False)
@@ -100,5 +103,6 @@ SECTIONS = {
     "search": Section("Find images", ":material/travel_explore:", stac_search.panel),
     "dates": Section("Several dates", ":material/calendar_month:", scene_dates.panel),
     "predictors": Section("Other predictors", ":material/layers:", _predictors),
+    "climate": Section("Climate", ":material/thermostat:", climate.panel),
     "area": Section("Area of interest", ":material/crop_free:", regions.panel),
 }

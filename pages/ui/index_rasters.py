@@ -54,7 +54,10 @@ def _start(ids, formulas):
     inputs = work.inputs(features=FeatureSettings(indices=ids, formulas=formulas), with_samples=False)
     aoi = work.state().get("aoi")
     inputs = work.inputs(features=inputs.features, aoi=f"regions/{aoi}" if aoi else None, with_samples=False)
-    jobs.start("indices", IndicesTask(inputs, f"reports/{work.project.new_id('reports', 'indices')}.tif"), "Writing index rasters")
+    out = f"reports/{work.project.new_id('reports', 'indices')}.tif"
+    opened = cached.imagery()
+    date = str(cached.shown_date(opened)) if cached.is_series(opened) else None
+    jobs.start("indices", IndicesTask(inputs, out, date=date), "Writing index rasters")
 
 
 def _show(path):

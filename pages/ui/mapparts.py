@@ -147,9 +147,9 @@ class AreaTool(MacroElement):
         draw = button('▭ Draw area', 'Press, drag over the map, let go', () => mode(!active));
         drop = button('✕ Remove area', 'Forget the rectangle', () => {
           if (area) { tell(false); area.remove(); area = null; sessionStorage.removeItem(key); }
-          drop.hidden = true;
+          drop.style.display = 'none';
         });
-        drop.hidden = true;
+        drop.style.display = 'none';
         L.DomEvent.disableClickPropagation(box);
         return box;
       };
@@ -168,12 +168,12 @@ class AreaTool(MacroElement):
         if (!area || bounds.getNorth() === bounds.getSouth() || bounds.getWest() === bounds.getEast()) return;
         place(bounds);
         mode(false);
-        drop.hidden = false;
+        drop.style.display = 'block';
         sessionStorage.setItem(key, JSON.stringify([bounds.getSouthWest(), bounds.getNorthEast()]));
         tell(true);
       });
       const kept = sessionStorage.getItem(key);
-      if (kept) { place(L.latLngBounds(JSON.parse(kept))); drop.hidden = false; setTimeout(() => tell(true), 400); }
+      if (kept) { place(L.latLngBounds(JSON.parse(kept))); drop.style.display = 'block'; setTimeout(() => tell(true), 400); }
     })();{% endmacro %}""")
 
     def __init__(self, key):
@@ -228,6 +228,7 @@ class Panel(MacroElement):
           legends.replaceChildren();
           for (const number of numbers) {
             const legend = layers[number].legend;
+            if (legend.kind === 'rgb' && layers.length === 1) continue;  // its name stands above already
             make('div', 'font-weight: 600; margin-top: 6px', legend.title, legends);
             if (legend.kind === 'continuous') {
               const bar = make('div', 'height: 12px; margin: 3px 0; border: 1px solid #777', '', legends);

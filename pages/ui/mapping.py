@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import cached, jobs, map_layers, map_options, maps, messages, places, scene_map, steps
+from pages.ui import cached, covariates, jobs, map_date, map_layers, map_options, maps, messages, places, scene_map, steps
 from pages.ui.session import current_work
 from pages.ui.workspace import BOUNDARIES, LIMIT_MB, keep_upload
 from soilcore.core.errors import ModelError
@@ -57,17 +57,24 @@ def form():
     )
     with middle:
         scheme = _scheme(model)
-        mask = st.selectbox("Leave out", [None, _WATER, *work.project.items("covariates")], index=1, format_func=_mask_words, key="map.mask")
+        mask = st.selectbox("Leave out", [None, _WATER, *_masks(work)], index=1, format_func=_mask_words, key="map.mask")
     with right:
         aoi = _area_of_interest(work)
     needs_scene = bool(model["recipe"]["bands"] or model["recipe"]["indices"] or model["recipe"]["formulas"])
     if needs_scene and not work.scene_files:
         st.info("This model needs an image. Choose one first.", icon=":material/satellite_alt:")
         steps.link("imagery", "Go to Imagery", ":material/arrow_back:")
+    lacks = _lacks_climate(model, work)
+    date, dated = map_date.choose(model)
     options = map_options.form(model)
-    asked = (chosen, model, scheme, mask if mask != _WATER or work.scene_files else None, aoi, options)
-    unready = jobs.is_busy() or (needs_scene and not work.scene_files) or not options.ready
+    asked = (chosen, model, scheme, mask if mask != _WATER or work.scene_files else None, aoi, options, date)
+    unready = jobs.is_busy() or (needs_scene and not work.scene_files) or lacks or not dated or not options.ready
     st.button("Make the map", icon=":material/play_arrow:", type="primary", on_click=_start, args=asked, disabled=unready, key="map.start")
+
+
+def _masks(work):
+    """Rasters that can say where not to map: single files."""
+    return [name for name in work.covariates if (work.project.part("covariates") / name).is_file()]
 
 
 def _mask_words(mask):
@@ -118,28 +125,44 @@ def _area_of_interest(work):
     return chosen
 
 
-def _start(identifier, model, scheme, mask, aoi, options):
+def _lacks_climate(model, work):
+    """Whether the model wants climate and the project has none; says so."""
+    lacks = bool(model["recipe"].get("climate")) and work.climate_source is None
+    if lacks:
+        st.info("This model needs climate. Choose it on the imagery page first.", icon=":material/thermostat:")
+        steps.link("imagery", "Go to Imagery", ":material/arrow_back:")
+    return lacks
+
+
+def _start(identifier, model, scheme, mask, aoi, options, date):
     from soilcore.features.recipe import FeatureSettings
     from soilcore.project.settings import MapTask
 
     work = current_work()
-    rasters = _rasters_for(model, work)
+    recipe = model["recipe"]
+    features = FeatureSettings(
+        covariates=_rasters_for(model, work),
+        climate=work.climate_source if recipe.get("climate") else None,
+        climate_months=recipe.get("climate_months", 12),
+        max_days=recipe.get("max_days", 30),
+    )
     inputs = work.inputs(
-        features=FeatureSettings(covariates=rasters),
+        features=features,
         aoi=f"regions/{aoi}" if aoi else None,
         mask="none" if mask is None else mask if mask == _WATER else f"covariates/{mask}",
         with_samples=False,
     )
     out = f"maps/{work.project.new_id('maps', 'map')}/map.tif"
     more = {"interval": options.interval, "thresholds": options.thresholds, "aoa": options.aoa}
-    jobs.start("map", MapTask(f"models/{identifier}", out, inputs, classes=scheme, **more), f"Mapping with {identifier}")
+    jobs.start("map", MapTask(f"models/{identifier}", out, inputs, date, classes=scheme, **more), f"Mapping with {identifier}")
 
 
 def _rasters_for(model, work):
     """The project's rasters that carry the names of the model's predictors."""
     wanted = {use["name"]: bool(use["categories"]) for use in model["recipe"]["covariates"]} | dict.fromkeys(model["recipe"]["columns"], False)
-    there = {Path(name).stem: name for name in work.project.items("covariates")}
-    return tuple(f"covariates/{there[name]}{':categorical' if coded else ''}" for name, coded in wanted.items() if name in there)
+    there = covariates.predictors()
+    files = {there[name]: coded for name, coded in wanted.items() if name in there}
+    return tuple(f"covariates/{name}{':categorical' if coded else ''}" for name, coded in files.items())
 
 
 def choose():

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.ui import folds, steps, table_bands
+from pages.ui import cached, covariates, folds, messages, steps, table_bands
 from pages.ui.session import current_work
 from soilcore.evaluation.splits import SplitSettings
 from soilcore.features.recipe import FeatureSettings
 from soilcore.models.settings import FitSettings
 from soilcore.project.settings import InputSettings
 
-BANDS, SETS, RASTERS, COLUMNS = "bands", "indices", "rasters", "table columns"
+BANDS, SETS, RASTERS, CLIMATE, COLUMNS = "bands", "indices", "rasters", "climate", "table columns"
 DEFAULT_SETS = ("existing17_literature", "novel4_lan2025")
 NEIGHBOURS = {"gi-star": "clusters of high and low values (Getis-Ord Gi*)", "kriging-prior": "kriging of the target"}
 INTERVALS = {
@@ -38,6 +38,11 @@ _INTERVALS_HELP = (
     "their promise: about six times the work."
 )
 _PERMUTATIONS_HELP = "The target is shuffled and everything is repeated: a path that still shows skill is leaking. Automatic: where it takes seconds."
+
+
+_MONTHS_HELP = "Mean and standard deviation of every variable over so many months before the sample's date become predictors"
+_DAYS_HELP = "Every sample meets the image nearest to its own date; those without one this near are left out, and said"
+_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def settings(samples, expanded):
             splits = folds.form(samples)
         with left:
             fit, intervals, permutations = _fit(samples)
-    ready = bool(features.bands or features.index_sets or features.covariates or features.columns)
+    ready = bool(features.bands or features.index_sets or features.covariates or features.columns or features.climate)
     inputs = current_work().inputs(features=features)
     if ready:
         folds.warn(samples, inputs, splits)
@@ -101,7 +106,8 @@ def _features(samples):
     table_bands.panel(samples)
     in_table = table_bands.choices(samples)
     sources = [BANDS, SETS] if work.scene_files or in_table else []
-    sources += [RASTERS] if work.project.items("covariates") else []
+    sources += [RASTERS] if work.covariates else []
+    sources += [CLIMATE] if work.climate_source else []
     options = [*sources, COLUMNS]
     chosen = st.pills(
         "Predictors from",
@@ -120,10 +126,13 @@ def _features(samples):
     places = iter(columns)
     sets = _sets(next(places)) if SETS in chosen else ()
     rasters = _rasters(work, next(places)) if RASTERS in chosen else ()
+    months = _months(next(places)) if CLIMATE in chosen else None
     taken = _columns(samples, work, next(places)) if COLUMNS in chosen else ()
-    categorical = set(work.state().get("categorical", ()))
-    paths = tuple(f"covariates/{name}{':categorical' if name in categorical else ''}" for name in rasters)
-    return FeatureSettings(bands=BANDS in chosen, index_sets=tuple(sets), covariates=paths, columns=tuple(taken), **in_table)
+    more = {"climate": work.climate_source, "climate_months": months} if months else {}
+    paths = tuple(work.covariate_path(name) for name in rasters)
+    units = covariates.units_of(rasters)
+    spectral = {"bands": BANDS in chosen, "index_sets": tuple(sets)}
+    return FeatureSettings(**spectral, covariates=paths, units=units, columns=tuple(taken), max_days=_max_days(chosen, rasters), **more, **in_table)
 
 
 def _sets(place):
@@ -133,8 +142,28 @@ def _sets(place):
 
 
 def _rasters(work, place):
-    there = work.project.items("covariates")
+    there = work.covariates
     return place.multiselect("Rasters", there, there, key=f"model.rasters.{'+'.join(there)}", persist_state="session", wrap=True)
+
+
+def _months(place):
+    return int(
+        place.number_input("Months of climate before each sample", 1, 120, 12, key="model.climate.months", persist_state="session", help=_MONTHS_HELP)
+    )
+
+
+def _max_days(chosen, rasters):
+    """How far in time images and dated rasters may lie from a sample; asked only where something is dated by days."""
+    dated = covariates.any_by_date(rasters)
+    with messages.shown():
+        dated |= bool({BANDS, SETS} & set(chosen)) and cached.is_series(cached.imagery())
+    if not dated:
+        return _DAYS
+    return int(
+        st.number_input(
+            "Days between a sample and its image, at most", 0, 3660, _DAYS, key="model.max-days", persist_state="session", help=_DAYS_HELP
+        )
+    )
 
 
 def _columns(samples, work, place):

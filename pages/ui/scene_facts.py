@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui import cached, charts, messages, theme
 
+_KINDS = {"sentinel-2-safe": "Sentinel-2 Level-2A", "landsat-c2-l2": "Landsat Collection 2 Level-2", "cube": "data cube"}
 _STATISTICS = {"min": "min", "p2": "2 %", "median": "median", "p98": "98 %", "max": "max"}
 
 
@@ -19,6 +20,24 @@ def summary(scene):
         f"**Reflectance = stored value × {scene.scaling.scale:g}{_signed(scene.scaling.offset)}** · Sensor: {messages.plain(sensor)} · "
         f"Coordinate reference system: {messages.plain(scene.grid.crs.name)}"
     )
+
+
+def product(scene):
+    """What kind of product the image is, by its own metadata; nothing for plain files."""
+    for one in cached.products():
+        if one is None or one.kind not in _KINDS:
+            continue
+        facts = [_KINDS[one.kind]]
+        facts += [f"tile {one.tile}"] if one.tile else []
+        facts += [one.platform] if one.platform else []
+        facts += [str(one.date)] if one.date else []
+        facts += [f"processing baseline {one.baseline}"] if one.baseline else []
+        facts += [f"{one.cloud:.0f} % clouds by its metadata"] if one.cloud is not None else []
+        st.markdown(f":material/satellite_alt: **{messages.plain(facts[0])}** · " + messages.plain(" · ".join(facts[1:])))
+        if one.evidence:
+            st.caption(messages.plain(one.evidence))
+    if not any(cached.products()) and scene.baseline:
+        st.caption(f"Processing baseline {messages.plain(scene.baseline)}")
 
 
 def findings(scene):

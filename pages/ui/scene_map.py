@@ -156,7 +156,7 @@ def overlap(scene):
         return
     facts = lie_on(scene, samples.x, samples.y, samples.crs)
     st.metric("Samples inside the image", f"{facts['inside']} of {facts['points']}")
-    st.metric("With every band valid there", f"{facts['valid']} of {facts['points']}", help="Clouds, nodata and shadows make a pixel invalid")
+    st.metric("With all bands valid", f"{facts['valid']} of {facts['points']}", help="Clouds, nodata and shadows make a pixel invalid")
     st.metric("Different pixels", facts["pixels"], help="Several samples in one pixel share all predictors")
     if not facts["inside"]:
         st.error(

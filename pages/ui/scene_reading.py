@@ -11,21 +11,6 @@ from pages.ui.session import current_work
 _NO_ROLE = ""
 _KEPT = "-confirmed.tif"
 _BAND_FILES = (".tif", ".tiff", ".jp2")
-QUALITY_CLASSES = {
-    0: "no data",
-    1: "saturated",
-    2: "dark or topographic shadow",
-    3: "cloud shadow",
-    4: "vegetation",
-    5: "bare soil",
-    6: "water",
-    7: "unclassified",
-    8: "cloud, medium probability",
-    9: "cloud, high probability",
-    10: "thin cirrus",
-    11: "snow or ice",
-}
-_KEPT_CLASSES = (4, 5, 7)
 
 
 def form():
@@ -114,68 +99,6 @@ def _read_again(work, answers):
         cached.open_again(answers)
         work.choose_scene(work.scene_files, answers)
         st.rerun()
-
-
-def quality(scene):
-    """Clouds and shadows: left out or not, and how much that takes; only for imagery with a quality layer."""
-    if not has_quality(scene):
-        return
-    now = current_work().scene_settings
-    on, dilate = st.columns([2, 1], vertical_alignment="bottom")
-    on.toggle(
-        "Leave out clouds, shadows and snow",
-        now.quality == "mask",
-        key=f"imagery.quality.{now.quality}",
-        on_change=_switch_quality,
-        args=(f"imagery.quality.{now.quality}",),
-        help="By the quality layer that came with the image (SCL of Sentinel-2, QA_PIXEL of Landsat)",
-    )
-    dilate.number_input(
-        "Pixels of margin",
-        0,
-        20,
-        now.dilate,
-        key=f"imagery.dilate.{now.dilate}",
-        on_change=_widen_quality,
-        args=(f"imagery.dilate.{now.dilate}",),
-        disabled=now.quality != "mask",
-        help="What is left out grows by so many pixels of the quality layer: the edges of clouds are seldom recognised",
-    )
-    if scene.sensor and scene.sensor.startswith("sentinel-2") and now.quality == "mask":
-        kept = list(now.keep or _KEPT_CLASSES)
-        key = f"imagery.keep-classes.{'+'.join(map(str, kept))}"
-        st.multiselect(
-            "Classes that are kept",
-            list(QUALITY_CLASSES),
-            kept,
-            format_func=QUALITY_CLASSES.get,
-            key=key,
-            on_change=_keep_classes,
-            args=(key,),
-            wrap=True,
-        )
-
-
-def has_quality(scene):
-    """Whether the image came with a quality layer."""
-    return getattr(scene, "quality", None) is not None
-
-
-def _switch_quality(key):
-    _change(quality="mask" if st.session_state[key] else "none")
-
-
-def _widen_quality(key):
-    _change(dilate=int(st.session_state[key]))
-
-
-def _keep_classes(key):
-    _change(keep=sorted(st.session_state[key]))
-
-
-def _change(**answers):
-    work = current_work()
-    work.choose_scene(work.scene_files, {**work.state().get("scene_settings", {}), **answers})
 
 
 def keep_as_one(scene):

@@ -96,8 +96,10 @@ class Work:
     def climate_source(self):
         """The chosen climate as a path relative to the project, or None."""
         name = self._existing("climate", self.state().get("climate"))
-        if name is None:
-            return None
+        return None if name is None else self.climate_path(name)
+
+    def climate_path(self, name):
+        """A climate of the project as the engine takes it, relative to the project: a folder of tables that belong together, or its one file."""
         inside = self.project.part("climate") / name
         files = [path for path in inside.iterdir() if not path.name.startswith(".")] if inside.is_dir() else []
         return f"climate/{name}/{files[0].name}" if len(files) == 1 else f"climate/{name}"
