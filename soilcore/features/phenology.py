@@ -11,7 +11,7 @@ from soilcore.core.progress import part, silent
 from soilcore.core.tiles import check_window, run_tiles
 from soilcore.data.cog import gtiff_profile, written_as_cog
 from soilcore.data.index_series import PointSeries
-from soilcore.features.phenology_blocks import seasons, typical_series
+from soilcore.features.phenology_blocks import seasons, typical_series, worth_compiling
 from soilcore.features.phenology_curves import DoubleLogistic
 from soilcore.features.phenology_season import Season, season_of_series
 from soilcore.features.phenology_settings import REASONS, PhenologySettings, check_phenology
@@ -76,13 +76,14 @@ def write_phenology(series, out, settings, grid=None, report=silent, threads=2):
         dates = np.flatnonzero(season.inside(series.days))
         days = series.days[dates]
         tally = _Tally()
+        compiled = worth_compiling(series.grid.height * series.grid.width)
         size = min(size, max(64, int((_CUBE_BYTES / (4 * dates.size)) ** 0.5) // 64 * 64))
         profile = gtiff_profile(series.grid, len(BANDS), "float32", np.nan)
         with _target(out, series, grid, profile) as raster:
             _describe(raster, series, settings, season)
 
             def compute_window(window, cube):
-                found = seasons(cube, days, settings, season)
+                found = seasons(cube, days, settings, season, compiled)
                 return np.stack([found[name].astype(np.float32) for name in BANDS]), found["reason"]
 
             def write(window, result):

@@ -10,6 +10,8 @@ _ROUNDS = 3
 _RATES = (0.004, 1.0)  # per day: from a rise over most of a year to one within a week
 _SHORTEST_SEASON = 5.0  # days between the inflections
 _LEAST_EXPLAINED = 0.6  # share of the weighted variance; below, the curve does not have the shape of this season
+_BELOW_LOWEST = 0.05  # of the range: how far the base may lie below every value
+_BASE_OFF = 0.25  # of the height: how far the values before the rise may lie below the base, on average
 _SMALLEST_SCATTER = 0.005  # of the range: weights must not chase the noise of clean values
 
 
@@ -61,7 +63,15 @@ def fit_double_logistic(days, values, weights=None):
         if number < _ROUNDS - 1:
             weight = trust * _envelope(residual, spread)
     explained = _explained(values, residual, weight)
-    return Fit(_curve(best.x), explained, bool(best.success and explained >= _LEAST_EXPLAINED))
+    good = best.success and explained >= _LEAST_EXPLAINED and _base_seen(best.x, days, residual)
+    return Fit(_curve(best.x), explained, bool(good))
+
+
+def _base_seen(x, days, residual):
+    """Whether the values before the rise lie at the base; a second crop or a late fall can pull it up away from them."""
+    _, height, rise, rate, _, _ = x
+    before = residual[days < rise - 2 / rate]
+    return before.size == 0 or before.mean() >= -_BASE_OFF * height
 
 
 def _solve(start, days, values, weight, low, high):
@@ -101,7 +111,7 @@ def _jacobian(x, days):
 
 def _bounds(days, values):
     lowest, spread, span = float(values.min()), float(np.ptp(values)), float(np.ptp(days))
-    low = np.array([lowest - 0.5 * spread, 0.0, days[0] - 30.0, _RATES[0], _SHORTEST_SEASON, _RATES[0]])
+    low = np.array([lowest - _BELOW_LOWEST * spread, 0.0, days[0] - 30.0, _RATES[0], _SHORTEST_SEASON, _RATES[0]])
     high = np.array([lowest + spread, 2.5 * spread, days[-1], _RATES[1], span + 60.0, _RATES[1]])
     return low, high
 

@@ -54,10 +54,10 @@ def _lay(source, out, grid):
     names = [str(number) for number in range(1, count + 1)]
     bands = tuple(BandSource(name, 0, number, np.nan) for number, name in enumerate(names, 1))
     profile = gtiff_profile(grid, count, "float32", np.nan)
-    with gdal_cache_capped(), PixelReader(grid, (FileSource(str(source), False, "nearest", False, np.nan),), bands) as reader:
-        with written_as_cog(out, profile) as target:
-            target.descriptions, target.units = described, units
-            target.update_tags(**{name: value for name, value in tags.items() if name.startswith("SOILCORE_")})
-            for window in grid.windows(_WINDOW):
-                values = reader.read(window)
-                target.write(values, window=((window.row, window.row + window.height), (window.col, window.col + window.width)))
+    files = (FileSource(str(source), False, "nearest", False, np.nan),)
+    with gdal_cache_capped(), PixelReader(grid, files, bands) as reader, written_as_cog(out, profile) as target:
+        target.descriptions, target.units = described, units
+        target.update_tags(**{name: value for name, value in tags.items() if name.startswith("SOILCORE_")})
+        for window in grid.windows(_WINDOW):
+            values = reader.read(window)
+            target.write(values, window=((window.row, window.row + window.height), (window.col, window.col + window.width)))

@@ -32,7 +32,7 @@ class PhenologySettings:
         Registry id of the vegetation index; computed where the series holds scenes.
     season_start : int or "auto", optional
         Day of the year from which a season of one year is looked for: about 244 for winter crops sown in autumn, 182 for summer crops of the
-        southern hemisphere. "auto" or None: the day on which the mean annual curve is lowest; a series of at most 400 days is one season.
+        southern hemisphere. "auto" or None: the middle of the low season of the mean annual curve; a series of at most 400 days is one season.
     sos : {"20", "10", "50", "derivative", "zhang"}
         Start of season: first day of the rise at this share of the amplitude in %, at the largest slope, or at Zhang's green-up.
     sdps : {"90", "zhang", "gu"}

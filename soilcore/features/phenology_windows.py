@@ -9,6 +9,7 @@ from soilcore.core.errors import FeatureError
 ONE_SEASON_DAYS = 400  # a series no longer than this is one season when nothing else is said
 _BIN_DAYS = 16
 _EDGE_DAYS = 32  # the first and last date of a whole season lie no farther from its ends
+_LOW_SEASON = 0.2  # of the range of the mean annual curve
 _SMOOTHING = np.array([1, 2, 3, 2, 1]) / 9
 
 
@@ -115,12 +116,15 @@ def plan_seasons(days, values, season_start=None):
     start = lowest if auto else int(season_start)
     later = int(highest < start)  # the peak comes after New Year
     windows, counts = _cut(days, start, later)
-    assumed = (f"season: from day {start} of the year, where the mean annual curve is lowest",) if auto else ()
+    assumed = (f"season: from day {start} of the year, the middle of the low season of the mean annual curve",) if auto else ()
     return SeasonPlan(windows, assumed, counts)
 
 
 def mean_year(days, values):
-    """Days of the year on which the mean annual curve is lowest and highest.
+    """Days of the year in the middle of the low season of the mean annual curve, and on which it is highest.
+
+    The low season is the stretch round the lowest point below a fifth of the curve's range: where winters are long and flat, their lowest
+    point is chance and may lie close to the rise.
 
     Parameters
     ----------
@@ -139,8 +143,16 @@ def mean_year(days, values):
     filled = np.flatnonzero(count)
     curve = np.interp(np.arange(count.size), filled, total[filled] / count[filled], period=count.size)
     curve = np.convolve(np.pad(curve, 2, "wrap"), _SMOOTHING, "valid")
-    middle = np.arange(count.size) * _BIN_DAYS + _BIN_DAYS // 2 + 1
-    return int(min(middle[np.argmin(curve)], 365)), int(min(middle[np.argmax(curve)], 365))
+    middle = np.minimum(np.arange(count.size) * _BIN_DAYS + _BIN_DAYS // 2 + 1, 365)
+    return int(middle[_middle_of_low(curve)]), int(middle[np.argmax(curve)])
+
+
+def _middle_of_low(curve):
+    lowest = int(np.argmin(curve))
+    low = curve <= curve[lowest] + _LOW_SEASON * np.ptp(curve)
+    after = next((k for k in range(curve.size) if not low[(lowest + k) % curve.size]), 1)
+    before = next((k for k in range(curve.size) if not low[(lowest - k) % curve.size]), 1)
+    return (lowest + (after - before) // 2) % curve.size
 
 
 def _cut(days, start, later):
