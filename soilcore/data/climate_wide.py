@@ -18,6 +18,7 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _NAMED_MONTH = re.compile(
     rf"(?<![a-z])({'|'.join(_MONTHS)})[a-z]*[-_./ ']*((?:19|20)\d\d)(?!\d)|(?<!\d)((?:19|20)\d\d)[-_./ ]*({'|'.join(_MONTHS)})", re.IGNORECASE
 )
+_NUMBER = re.compile(r"\s*[-+]?[\d.,]*\d(?:e[-+]?\d+)?\s*", re.IGNORECASE)
 
 
 def month_of(name):
@@ -64,8 +65,8 @@ def _without_month(column):
 
 
 def first_text(series):
-    """The first text of a column."""
-    return next((value for value in series if isinstance(value, str)), "")
+    """The first text of a column that is no number."""
+    return next((value for value in series if isinstance(value, str) and not _NUMBER.fullmatch(value)), "")
 
 
 def _one_row_per_place(piece, name):
