@@ -38,7 +38,7 @@ def places(height=HEIGHT, width=WIDTH, seed=3, count=12):
         (21.0, 5.3),
     ]
     outside = [(-0.01, 5.0), (float(height), 5.0), (5.0, float(width) + 40)]
-    at = np.array([*zip(rows, cols, strict=True), *(pair for pair in seam if pair[0] < height and pair[1] < width), *border, *outside])
+    at = np.array([*(pair for pair in seam if pair[0] < height and pair[1] < width), *border, *outside, *zip(rows, cols, strict=True)])
     return LEFT + CELL * at[:, 1], TOP - CELL * at[:, 0]
 
 
@@ -54,15 +54,19 @@ def samples_at(x, y, days=None, crs=UTM, **columns):
     return SampleSet(table, "samples.csv", "0" * 64, np.asarray(x, float), np.asarray(y, float), crs, columns=parts)
 
 
-def read_at(source, x, y, crs, size):
-    """Predictors at points, read as windows of `size` x `size` pixels aligned with the grid; NaN outside."""
+def read_at(source, x, y, crs, size, most=10):
+    """Predictors at points, read as windows of `size` x `size` pixels aligned with the grid; NaN outside.
+
+    Small windows are many: of those only the first `most` that hold a point are read, and infinity stands at the points of the others.
+    """
     rows, cols, inside = source.grid.rows_cols(x, y, crs)
-    out = np.full((len(rows), len(source.names)), np.nan)
+    out = np.full((len(rows), len(source.names)), np.inf)
+    out[~inside] = np.nan
     tiles = {}
     for k in np.flatnonzero(inside):
         tiles.setdefault((rows[k] // size * size, cols[k] // size * size), []).append(k)
     with source.reader() as reader:
-        for (row, col), points in tiles.items():
+        for (row, col), points in list(tiles.items())[:most]:
             window = Window(int(row), int(col), min(size, source.grid.height - int(row)), min(size, source.grid.width - int(col)))
             out[points] = reader.read(window)[:, rows[points] - row, cols[points] - col].T
     return out
