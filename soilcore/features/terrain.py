@@ -354,8 +354,8 @@ def _covered(elevation, target, margin):
         raise SceneError(
             f"{elevation.path!r} ({grid.crs.name}) cannot be laid onto the grid of the map ({target.crs.name}). Check both reference systems."
         )
-    corners = [~grid.transform * (x, y) for x in (bounds[0], bounds[2]) for y in (bounds[1], bounds[3])]
-    cols, rows = zip(*corners, strict=True)
+    cols = [(x - grid.transform.c) / grid.transform.a for x in (bounds[0], bounds[2])]
+    rows = [(y - grid.transform.f) / grid.transform.e for y in (bounds[1], bounds[3])]
     room = 4 + math.ceil(max((max(cols) - min(cols)) / target.width, (max(rows) - min(rows)) / target.height))
     top, left = max(0, math.floor(min(rows)) - room), max(0, math.floor(min(cols)) - room)
     bottom, right = min(grid.height, math.ceil(max(rows)) + room), min(grid.width, math.ceil(max(cols)) + room)

@@ -228,7 +228,7 @@ def _sides(own, plane, metre):
 
 
 def _aligned(own, plane, side):
-    """A grid of square cells over the whole file, its corner a multiple of the cell."""
+    """A grid of square cells over the whole file: from its corner on, or in another plane from a multiple of the cell."""
     from affine import Affine
     from rasterio.warp import transform_bounds
 
@@ -236,7 +236,8 @@ def _aligned(own, plane, side):
     if not np.all(np.isfinite(bounds)):
         raise SceneError(f"The elevation model reaches beyond {plane.name}. Cut it to the area that matters.")
     left, bottom, right, top = bounds
-    left, top = math.floor(left / side + 1e-6) * side, math.ceil(top / side - 1e-6) * side
+    if plane != own.crs:
+        left, top = math.floor(left / side + 1e-6) * side, math.ceil(top / side - 1e-6) * side
     width, height = max(1, math.ceil((right - left) / side - 1e-6)), max(1, math.ceil((top - bottom) / side - 1e-6))
     return Grid(height, width, Affine(side, 0, left, 0, -side, top), plane)
 

@@ -45,6 +45,15 @@ def _pop(heights, cells, count):
 
 
 @njit(nogil=True, error_model="numpy")
+def _grown(heights, cells):
+    """The same heap with room for twice as many."""
+    more_heights, more_cells = np.empty(2 * heights.size, np.float32), np.empty(2 * cells.size, np.int32)
+    for k in range(heights.size):
+        more_heights[k], more_cells[k] = heights[k], cells[k]
+    return more_heights, more_cells
+
+
+@njit(nogil=True, error_model="numpy")
 def flood(z, origin, order):
     """Fill depressions by a flood that rises from the edge (Barnes et al. 2014, doi 10.1016/j.cageo.2013.04.024).
 
@@ -78,7 +87,7 @@ def flood(z, origin, order):
             if edge:
                 origin[row, col] = OUTLET
                 if count == heights.size:
-                    heights, cells = np.append(heights, np.empty_like(heights)), np.append(cells, np.empty_like(cells))
+                    heights, cells = _grown(heights, cells)
                 _push(heights, cells, count, z[row, col], row * width + col)
                 count += 1
     # `order` is also the queue of cells that lie as high as the flood: they are reached before it rises further, nearest first.
@@ -87,9 +96,11 @@ def flood(z, origin, order):
         if head == tail:
             if count == 0:
                 return tail
-            order[tail] = _pop(heights, cells, count)
-            count -= 1
-            tail += 1
+            level = heights[0]
+            while count > 0 and heights[0] == level:  # all of one height together, or the first would drain the whole of a plain
+                order[tail] = _pop(heights, cells, count)
+                count -= 1
+                tail += 1
         cell = order[head]
         head += 1
         row, col = cell // width, cell % width
@@ -105,7 +116,7 @@ def flood(z, origin, order):
                 tail += 1
             else:
                 if count == heights.size:
-                    heights, cells = np.append(heights, np.empty_like(heights)), np.append(cells, np.empty_like(cells))
+                    heights, cells = _grown(heights, cells)
                 _push(heights, cells, count, z[r, c], r * width + c)
                 count += 1
 

@@ -125,13 +125,15 @@ def smooth_whole(z, weights, out):
     """Weighted mean of the square round every cell, `weights` along each side; missing where any cell of it is. `out` is smaller by the radius all round."""
     line = np.empty(z.shape[1])
     for row in range(out.shape[0]):
-        line[:] = 0.0
+        for col in range(line.size):
+            line[col] = 0.0
         for step in range(weights.size):
             weight, source = weights[step], z[row + step]
             for col in range(z.shape[1]):
                 line[col] += weight * source[col]
         target = out[row]
-        target[:] = 0.0
+        for col in range(target.size):
+            target[col] = 0.0
         for step in range(weights.size):
             weight = weights[step]
             for col in range(target.size):
@@ -202,8 +204,8 @@ def position_rows(z, reach, chords, fewest, out):
             counts[row, col + 1] = counts[row, col] + (1 if known else 0)
     total, number = np.empty(out.shape[1], np.int64), np.empty(out.shape[1], np.int32)
     for row in range(out.shape[0]):
-        total[:] = 0
-        number[:] = 0
+        for col in range(total.size):
+            total[col] = number[col] = 0
         for step in range(chords.size):
             half = chords[step]
             if half < 0:
