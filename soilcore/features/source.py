@@ -1,7 +1,7 @@
 """Predictors as windows of pixels: the recipe applied to a scene, covariates and climate on one grid, for one date."""
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class FeatureSource:
     climate : Climate or None
     date : str, datetime.date or None
         Day of the map, or a year, which stands for its 1 July as in a sample table. Needed where something changes with time.
+    assumed : tuple of str
+        What was taken for that date; made here.
 
     Raises
     ------
@@ -41,6 +43,7 @@ class FeatureSource:
     covariates: object = None
     climate: object = None
     date: object = None
+    assumed: tuple[str, ...] = field(default=(), init=False)
 
     def __post_init__(self):
         if self.recipe.needs_scene and self.scene is None:
@@ -79,12 +82,17 @@ class FeatureSource:
         if changing and self.date is None:
             more = f" (and {len(changing) - 1} more)" if len(changing) > 1 else ""
             raise SettingsError(f"{changing[0]}{more} changes with time. State the day or year of the map with --date.")
-        settle = object.__setattr__  # the one place where a frozen value is completed
+        settle, said = object.__setattr__, []  # the one place where a frozen value is completed
         settle(self, "date", None if self.date is None else day_of(self.date))
         if self.scene is not None and is_series(self.scene):
             settle(self, "scene", self.scene.at(self.date) if self.date is not None else self.scene.scenes[0])
+            said.append(f"imagery of {self.scene.date} taken for {self.date}")
         if self.covariates is not None and self.covariates.dynamic and self._reads_covariates:
-            settle(self, "covariates", self.covariates.at(self.date))
+            chosen = self.covariates.at(self.date)
+            said += [f"{sentence} taken for {self.date}" for sentence in chosen.assumed[len(self.covariates.assumed) :]]
+            settle(self, "covariates", chosen)
+        if self.date is not None:
+            settle(self, "assumed", tuple(said))
 
     @property
     def grid(self):

@@ -7,6 +7,7 @@ import pandas as pd
 
 from soilcore.core.errors import FeatureError
 from soilcore.core.findings import Finding
+from soilcore.data.dates import sample_dates
 from soilcore.features.joining import gaps_in_time
 from soilcore.features.recipe import FeatureRecipe
 
@@ -28,6 +29,8 @@ class FeatureTable:
     crs : pyproj.CRS or None
     dropped : tuple of Finding
         Samples left out, and why.
+    days : ndarray of datetime64[D], shape (n_samples,), or None
+        When each was taken, NaT where unknown; None for a table without dates.
     """
 
     X: pd.DataFrame
@@ -37,6 +40,13 @@ class FeatureTable:
     places: np.ndarray | None = None
     crs: object = None
     dropped: tuple[Finding, ...] = field(default=())
+    days: np.ndarray | None = None
+
+    @property
+    def latest_day(self):
+        """The last day a sample was taken, datetime.date, or None; what changes with time reaches it, because else the sample were left out."""
+        known = [] if self.days is None else self.days[~np.isnat(self.days)]
+        return known.max().item() if len(known) else None
 
     def __len__(self):
         return len(self.X)
@@ -76,7 +86,9 @@ def make_table(recipe, samples, scene=None, covariates=None, need_target=True, c
         )
     places = np.column_stack([samples.x, samples.y])[keep] if samples.has_places else None
     dropped = _dropped(X, y, keep, need_target, gaps_in_time(recipe, samples, scene, covariates))
-    return FeatureTable(X[keep], np.asarray(y)[keep], recipe, samples.table[keep], places, samples.crs, dropped)
+    days = sample_dates(samples)
+    days = None if days is None else days[keep]
+    return FeatureTable(X[keep], np.asarray(y)[keep], recipe, samples.table[keep], places, samples.crs, dropped, days)
 
 
 def _dropped(X, y, keep, need_target, gaps):

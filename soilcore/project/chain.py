@@ -181,7 +181,7 @@ def places_to_map(inputs, table, opened, report=silent):
     if lacks_scene or (opened.scene is None and not have) or any(name not in have for name in recipe.columns):
         return None, None
     report(0, 1, "looking at the places to map")
-    source = FeatureSource(recipe, opened.scene, opened.covariates, opened.climate, _latest_day(opened.samples))
+    source = FeatureSource(recipe, opened.scene, opened.covariates, opened.climate, table.latest_day)
     inputs, _ = without_water(inputs, source.scene)
     points = map_points(source, region_of(inputs, source.grid, source.scene))
     if points is None or table.places is None:
@@ -189,17 +189,6 @@ def places_to_map(inputs, table, opened, report=silent):
     from soilcore.core.projection import in_plane, metric_plane
 
     return points, in_plane(points.x, points.y, points.crs, metric_plane(table.places[:, 0], table.places[:, 1], table.crs))
-
-
-def _latest_day(samples):
-    """The last day a sample was taken, or None."""
-    import numpy as np
-
-    from soilcore.data.dates import sample_dates
-
-    days = sample_dates(samples)
-    known = [] if days is None else days[~np.isnat(days)]
-    return str(max(known)) if len(known) else None
 
 
 def scene_of(scene, date=None):

@@ -196,7 +196,7 @@ def map_model(task, report=silent):
     facts = predict_map(model, source, settings, region=region, report=part(report, 0.1, 0.9))
     facts = {**facts, "date": str(source.date) if source.date else None}
     write_json(Path(task.out).with_suffix(".run.json"), {**run_file("map", task), "result": facts})
-    return {**facts, "assumed": (*opened.assumed, *said)}
+    return {**facts, "assumed": (*opened.assumed, *source.assumed, *said)}
 
 
 def run_file(kind, task):

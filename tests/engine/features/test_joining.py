@@ -70,6 +70,7 @@ def test_samples_without_a_raster_of_their_date_are_left_out_and_told_why(yearly
     assert [(finding.code, finding.row) for finding in table.dropped] == [("sample-without-its-date", 3), ("sample-without-its-date", 4)]
     assert "the covariate 'wetness' has nothing of the year 2020" in table.dropped[0].message
     assert "it has no date" in table.dropped[1].message
+    assert table.days.astype(str).tolist() == ["2019-02-01", "2021-12-31"] and str(table.latest_day) == "2021-12-31"
 
 
 def test_if_no_sample_has_a_raster_of_its_date_the_dates_there_are_are_named(dated):
@@ -105,6 +106,7 @@ def test_a_map_is_of_the_stated_date(series, yearly):
     of_2021 = FeatureSource(recipe, series, yearly, date="2021-05-11")
     np.testing.assert_array_equal(read_at(of_2021, X, Y, None, 16)[:, 1], 21)
     np.testing.assert_array_equal(read_at(of_2021, X, Y, None, 16)[:, 0], series.scenes[0].sample(X, Y)[:, series.roles.index("N")])
+    assert of_2021.assumed == ("imagery of 2021-05-01 taken for 2021-05-11", "wetness of 2021.tif taken for 2021-05-11")
     with pytest.raises(SceneError, match="2022"):
         FeatureSource(recipe, series, yearly, date="2022-05-11")
 
