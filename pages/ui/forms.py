@@ -121,9 +121,9 @@ def _open_boundary(work, paths):
 
 
 def _open_vector(work, paths):
-    from soilcore.data.regions import read_shapes
+    from soilcore.data.regions import read_vector
 
-    read_shapes(paths[0])
+    read_vector(paths[0], "vector file")
 
 
 def _open_series(work, paths):

@@ -76,5 +76,5 @@ def _shares(scene):
     if not shares:
         return
     rows = pd.DataFrame(sorted(shares.items(), key=lambda pair: -pair[1]), columns=["what", "share"])
-    config = {"what": "What", "share": st.column_config.ProgressColumn("Share of the pixels", format="percent", min_value=0, max_value=1)}
+    config = {"what": "What", "share": st.column_config.NumberColumn("Share", format="percent")}
     st.dataframe(rows, hide_index=True, column_config=config, alt="What the quality layer leaves out", key="imagery.quality.shares")

@@ -82,13 +82,16 @@ def _download(found, chosen):
     roles = sorted({role for hit in found.hits for role in hit.roles}, key=_order)
     bands = first.multiselect("Bands", roles, roles, key=f"search.bands.{'+'.join(roles)}", wrap=True)
     resolution = second.selectbox("Pixel", (None, 10.0, 20.0, 30.0, 60.0), format_func=_pixel_words, key="search.resolution", persist_state="session")
+    quality = st.toggle(
+        "Leave out clouds and shadows", True, key="search.quality", persist_state="session", help="By the quality layer of each scene, at download"
+    )
     third.button(
         f"Download {len(chosen)} days" if len(chosen) != 1 else "Download 1 day",
         icon=":material/download:",
         type="primary",
         key="search.download",
         on_click=_start,
-        args=(found, tuple(chosen), tuple(bands) if len(bands) < len(roles) else (), resolution),
+        args=(found, tuple(chosen), tuple(bands) if len(bands) < len(roles) else (), resolution, quality),
         disabled=jobs.is_busy() or not chosen or not bands,
         help="Runs in the background; it can be stopped and taken up again where it was",
         width="stretch",
@@ -106,7 +109,7 @@ def _pixel_words(side):
     return "that of the finest band" if side is None else f"{side:g} m"
 
 
-def _start(found, days, bands, resolution):
+def _start(found, days, bands, resolution, quality):
     from soilcore.project.settings import FetchTask
 
     asked = found.settings
@@ -122,6 +125,7 @@ def _start(found, days, bands, resolution):
         limit=asked.limit,
         bands=bands,
         resolution=resolution,
+        quality=quality,
         days=() if len(days) == len(found.days()) else days,
     )
     jobs.start("fetch", task, f"Downloading {len(days)} days" if len(days) != 1 else "Downloading 1 day")
@@ -149,9 +153,5 @@ def _brought(facts, settings, label):
     if failed := facts.get("failed"):
         st.warning(f"{len(failed)} of the days could not be downloaded. What came is kept.", icon=messages.ICONS["warning"])
         for one in failed[:20]:
-            st.markdown(f"- {messages.plain(_failure(one))}")
+            st.markdown(f"- {messages.plain(one['date'])}: {messages.plain(one['why'])}")
         st.button("Try those again", icon=":material/refresh:", key="search.again", on_click=_again, args=(settings, label))
-
-
-def _failure(one):
-    return f"{one.get('date', '')}: {one.get('message') or one.get('reason') or one.get('error') or ''}" if isinstance(one, dict) else str(one)
