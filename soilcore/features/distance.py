@@ -145,14 +145,16 @@ def open_shapes(path, grid, boundary=False):
     UnreadableError, SceneError
         As `write_distance`.
     """
+    import geopandas
     import shapely
 
     frame = read_vector(path, "vector file")
-    if "geometry" not in frame or frame.crs is None:
+    shapes = np.asarray(frame.geometry, dtype=object) if isinstance(frame, geopandas.GeoDataFrame) else np.empty(0, object)
+    geometry = shapely.force_2d(shapes[~shapely.is_missing(shapes)])
+    if len(geometry) and frame.crs is None:
         raise SceneError(
             f"The vector file {str(path)!r} has no coordinate reference system. Save it with one (in QGIS: Set Layer CRS) and read it again."
         )
-    geometry = shapely.force_2d(np.asarray(frame.geometry[frame.geometry.notna()], dtype=object))
     parts = _simple(geometry)
     if not len(parts):
         raise SceneError(f"The vector file {str(path)!r} holds no geometry. Give points, lines or polygons.")
