@@ -3,7 +3,8 @@
 import numpy as np
 
 MOST_MISSING = 0.2
-_SITES_AT_ONCE = 512
+_VALUES_AT_ONCE = 4 << 20
+_FEWEST_AT_ONCE = 64
 
 
 def last_months(months, number, days):
@@ -31,7 +32,7 @@ def monthly(store, months, sites, last, span):
     Parameters
     ----------
     store : object
-        Open, with ``series(sites, first, stop)``.
+        Open, with ``series(sites, first, stop)`` and `n_variables`.
     months : ndarray of datetime64[M], shape (n_months,)
         Of the store.
     sites : ndarray of int, shape (n,)
@@ -51,8 +52,9 @@ def monthly(store, months, sites, last, span):
     numbers = months.astype(int)
     use = np.flatnonzero((sites >= 0) & ~np.isnat(last))
     use = use[np.argsort(sites[use], kind="stable")]
-    for start in range(0, use.size, _SITES_AT_ONCE):
-        picked = use[start : start + _SITES_AT_ONCE]
+    batch = max(_FEWEST_AT_ONCE, _VALUES_AT_ONCE // (span * store.n_variables))
+    for start in range(0, use.size, batch):
+        picked = use[start : start + batch]
         unique, inverse = np.unique(sites[picked], return_inverse=True)
         wanted = last[picked].astype(int)[:, None] + np.arange(1 - span, 1)
         first, stop = _range(numbers, wanted)

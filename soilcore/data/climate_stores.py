@@ -15,9 +15,11 @@ from soilcore.data.rasters import lon_lat, same_grid
 
 EARTH_RADIUS = 6_371_008.8  # m
 NEAR_CELLS = 2
-_BLOCK = 32  # cells read together
+_SMALLEST_BLOCK, _LARGEST_BLOCK = 16, 1024  # cells a side that are read together
+_BLOCK_VALUES = 16 << 20
 _MOST_PER_MONTH = 1.5  # steps; more, and the file is not monthly
 _PROBED = 400  # cells that decide whether numbers are scaled
+_SPOTS = 8  # windows a side that are tried until one holds values
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,11 @@ class TableStore:
     def has_places(self):
         """Whether sites can be found by place."""
         return self.x is not None
+
+    @property
+    def n_variables(self):
+        """How many variables a site has."""
+        return self.values.shape[2]
 
     def locate(self, x, y, crs):
         """Nearest site to each point.
@@ -160,7 +167,7 @@ class OpenCubes:
 
     def __init__(self, store, stack):
         self.store, self._stack, self._readers = store, stack, {}
-        self.locate = store.locate
+        self.locate, self.n_variables = store.locate, len(store.variables)
 
     def series(self, sites, first, last):
         """Values of some cells and months ``first:last``, float32 of shape (n, n_months, n_variables).
@@ -169,7 +176,9 @@ class OpenCubes:
         """
         out = np.full((len(sites), last - first, len(self.store.variables)), np.nan, np.float32)
         rows, cols = np.divmod(np.asarray(sites), self.store.grid.width)
-        keys = rows // _BLOCK * (self.store.grid.width // _BLOCK + 1) + cols // _BLOCK
+        per_cell = max(1, out.shape[1] * out.shape[2])
+        side = int(np.clip((_BLOCK_VALUES / per_cell) ** 0.5, _SMALLEST_BLOCK, _LARGEST_BLOCK))
+        keys = rows // side * (self.store.grid.width // side + 1) + cols // side
         for key in np.unique(keys):
             ours = np.flatnonzero(keys == key)
             out[ours] = self._block(rows[ours], cols[ours], first, last)
@@ -318,8 +327,8 @@ def _probe(parts, name):
 
 def _spots(grid, side):
     """Corners of windows over the grid, from its middle outwards."""
-    rows = range(0, grid.height, max(side, grid.height // 8))
-    cols = range(0, grid.width, max(side, grid.width // 8))
-    middle = (grid.height / 2 - side / 2, grid.width / 2 - side / 2)
-    spots = [(max(0, int(middle[0])), max(0, int(middle[1]))), *((row, col) for row in rows for col in cols)]
-    return sorted(spots, key=lambda spot: (spot[0] - middle[0]) ** 2 + (spot[1] - middle[1]) ** 2)
+    middle = (max(0, (grid.height - side) // 2), max(0, (grid.width - side) // 2))
+    rows = range(0, grid.height, max(side, -(-grid.height // _SPOTS)))
+    cols = range(0, grid.width, max(side, -(-grid.width // _SPOTS)))
+    around = sorted(((row, col) for row in rows for col in cols), key=lambda spot: (spot[0] - middle[0]) ** 2 + (spot[1] - middle[1]) ** 2)
+    return dict.fromkeys([middle, *around])
