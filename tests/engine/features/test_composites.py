@@ -156,7 +156,7 @@ def test_the_max_crsi_composite_holds_the_bands_of_the_best_date(coast, tmp_path
 def test_no_window_memory_limit_or_number_of_threads_changes_a_value(coast, tmp_path, monkeypatch, method):
     whole, _ = composite(coast, tmp_path, "whole.tif", method=method)
     monkeypatch.setattr(composite_parts, "PART_BYTES", 1 << 14)
-    monkeypatch.setattr(composite_parts, "OPEN_FILES", 5)
+    monkeypatch.setattr(composite_parts, "OPEN_FILES", 12)
     for number, more in enumerate(({"window": 48, "threads": 1}, {"window": 32, "threads": 3})):
         cut, _ = composite(coast, tmp_path, f"{number}.tif", method=method, **more)
         for name, layer in whole.items():
