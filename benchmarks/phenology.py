@@ -40,11 +40,11 @@ def synthetic(size, dates, seed=0, noise=0.02, cloudy=0.3):
     return days, cube
 
 
-class _Square:
+class _Pixels:
     """As much of a Grid as the tile pipeline asks for."""
 
-    def __init__(self, size):
-        self.height = self.width = size
+    def __init__(self, height, width):
+        self.height, self.width = height, width
 
     def windows(self, size):
         """Square windows."""
@@ -63,7 +63,7 @@ def kernel(days, cube, threads):
     def write(window, values):
         out[window.slices] = values
 
-    run_tiles(_Square(cube.shape[1]), 256, lambda window: cube[(slice(None), *window.slices)], compute, write, threads)
+    run_tiles(_Pixels(*cube.shape[1:]), 512, lambda window: cube[(slice(None), *window.slices)], compute, write, threads)
     return out
 
 

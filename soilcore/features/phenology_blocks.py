@@ -55,7 +55,9 @@ def seasons(cube, days, settings, window=None, compiled=None):
     if not inside.any():
         raise FeatureError(f"The series has no date from {window.first} to {window.last}.")
     compiled = worth_compiling(cube[0].size) if compiled is None else compiled
-    found = _of_window(np.ascontiguousarray(cube[inside].reshape(inside.sum(), -1)), days[inside], window, settings, compiled)
+    if not inside.all():
+        cube, days = cube[inside], days[inside]
+    found = _of_window(np.ascontiguousarray(cube.reshape(days.size, -1)), days, window, settings, compiled)
     start = np.float32(window.day_numbers(window.first))
     for name in ("sos", "sdps", "peak"):
         found[name] = found[name] + start

@@ -12,7 +12,7 @@ import numpy as np
 from soilcore.features.phenology_settings import FEW_DATES, GOOD, PEAK_AT_END, RISE_NOT_SEEN, SMALL_AMPLITUDE, shares_of
 
 HALF_WIDTH_DAYS = 20  # of the smoothing window: shorter than any rise that is not a harvest or a flood
-COARSEST_STEP = 16
+COARSEST_STEP = 10  # a coarser one would smooth over more than HALF_WIDTH_DAYS
 NEWTON_STEPS = 4
 RESULTS = ("sos", "sdps", "gus", "peak", "amplitude")
 
@@ -37,7 +37,7 @@ class Scale:
 
 
 def scale_of(times, length):
-    """Scale that suits dates: as fine as they usually are apart, 1 to 16 days.
+    """Scale that suits dates: as fine as they usually are apart, 1 to 10 days.
 
     Parameters
     ----------
