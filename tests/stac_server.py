@@ -151,7 +151,7 @@ class CogServer:
         class Handler(_RangeHandler):
             server_of = outer
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         self.base = f"http://127.0.0.1:{self.port}"
@@ -177,6 +177,11 @@ class CogServer:
                     trouble.times -= 1
                     return trouble
         return None
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        """Clients that hang up, killed ones among them, are expected."""
 
 
 class _RangeHandler(http.server.BaseHTTPRequestHandler):

@@ -169,10 +169,10 @@ def _listened(task, patience, listen):
     try:
         while not wait([task], timeout=_LISTEN_S).done:
             listen()
-    except BaseException:
-        patience.stopping.set()
-        wait([task])
-        raise
+    finally:
+        if not task.done():
+            patience.stopping.set()
+            wait([task])
     return task.result()
 
 

@@ -111,8 +111,11 @@ def plan_days(search, roles, quality, offset=None):
     plans, skipped = [], []
     needed = (*roles, quality) if quality else roles
     for day in search.days():
-        usable = []
-        for hit in _newest(day.hits):
+        usable, latest = [], _newest(day.hits)
+        skipped += [
+            {"date": day.date, "scene": hit.id, "why": "The same scene is there in a later processing."} for hit in day.hits if hit not in latest
+        ]
+        for hit in latest:
             why = _unusable(hit, needed, offset, search.hits[0].family)
             if why:
                 skipped.append({"date": day.date, "scene": hit.id, "why": why})

@@ -253,7 +253,7 @@ class Sources:
         out = np.empty((window.height, window.width), "float32")
         view = self._view(address, dataset)
         for block in blocks_of(window, self.grid):  # whole blocks, so that the tile asked for changes no pixel
-            copy_common(view.read(1, window=rasterio_window(block)), block, out, window)
+            copy_common(view.read([1], window=rasterio_window(block))[0], block, out, window)
         return np.nan_to_num(out, nan=0.0).astype(dtype)
 
 

@@ -218,6 +218,16 @@ def test_two_tiles_of_one_day_with_and_without_the_offset_share_one(good, tmp_pa
     assert np.array_equal(values[-row : -row + good.size, -col : -col + 100], tile[:, :100])
 
 
+def test_of_a_scene_in_two_processings_the_later_is_taken(good, tmp_path):
+    (tmp_path / "api").mkdir()
+    twice = [good.items[0] | {"id": "first", "properties": {**good.items[0]["properties"], "s2:processing_baseline": "02.14"}}, good.items[0]]
+    with stac_api(twice, tmp_path / "api") as api:
+        found = search_scenes(StacSettings(url=api, bbox=inner(good), dates=EVER))
+        facts = fetch_scenes(found, FetchSettings(str(tmp_path / "out"), bands=("B",)))
+    assert facts["files"][0]["scenes"] == ["S2A_old"]
+    assert facts["skipped"] == [{"date": "2021-05-01", "scene": "first", "why": "The same scene is there in a later processing."}]
+
+
 def test_a_scene_of_unknown_baseline_is_skipped_unless_its_offset_is_given(good, tmp_path):
     facts = fetch(good, tmp_path / "out", bands=("B",))
     assert [skipped["scene"] for skipped in facts["skipped"]] == ["S2A_unknown"]
@@ -569,13 +579,13 @@ def test_a_small_disk_that_fills_up_while_fetching(large, tmp_path):
                 free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
                 (disk / "other").write_bytes(b"x" * (free - 50_000))
 
-        facts = fetch(large, disk / "out", window=256, report=fill)
+        facts = fetch(large, disk / "out", window=256, bands=("B",), quality=False, report=fill)
         assert [file["date"] for file in facts["files"]] == ["2024-05-01"]
         assert [failed["date"] for failed in facts["failed"]] == ["2024-05-02"]
         assert "too full: about" in facts["failed"][0]["why"]
         assert not (disk / "out" / "2024-05-02.tif").exists()
         (disk / "other").unlink()
-        assert [file["kept"] for file in fetch(large, disk / "out", window=256)["files"]] == [True, False]
+        assert [file["kept"] for file in fetch(large, disk / "out", window=256, bands=("B",), quality=False)["files"]] == [True, False]
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
