@@ -16,8 +16,10 @@ from soilcore.core.progress import silent
 from soilcore.data.climate_join import Sites, joined_by_id
 from soilcore.data.climate_layers import ClimateLayers
 from soilcore.data.climate_months import MOST_MISSING, last_months, monthly, summaries
+from soilcore.data.climate_pieces import merge_pieces
+from soilcore.data.climate_stations import station_pieces
 from soilcore.data.climate_stores import TableStore, open_cube_store
-from soilcore.data.climate_tables import MOST_METRES, read_tables
+from soilcore.data.climate_tables import MOST_METRES, physical_units, read_tables
 from soilcore.data.climate_variables import known_variables
 from soilcore.data.cubes import cube_fingerprint, is_cube
 
@@ -305,23 +307,37 @@ def open_climate(path, report=silent, most_metres=MOST_METRES):
     if not path.exists():
         raise UnreadableError(f"There is no {str(path)!r}. Name the folder or file with the monthly climate.")
     if is_cube(path):
-        return _of_cubes([path], report)
+        return _of_cubes([path], report, most_metres)
     if path.is_dir():
         cubes = sorted(each for each in path.iterdir() if each.suffix.lower() in _CUBE_SUFFIXES)
         if cubes:
-            return _of_cubes(cubes, report)
+            return _of_cubes(cubes, report, most_metres)
     return _of_tables(path, report, most_metres)
 
 
-def _of_cubes(paths, report):
+def _of_cubes(paths, report, most_metres):
     report(0, 1, f"looking into {len(paths)} climate files")
+    stations = [station_pieces(path) for path in paths] if station_pieces(paths[0])[0] else []
+    if stations and all(pieces for pieces, _, _ in stations):
+        return _of_stations(paths, stations, most_metres)
     store, months, units, assumed, findings = open_cube_store(paths)
     report(1, 1, "climate opened")
     return _finished(Climate(store.variables, months, units, None, store, tuple(map(str, paths)), tuple(assumed), tuple(findings)))
 
 
+def _of_stations(paths, stations, most_metres):
+    names = [Path(path).name for path, (pieces, _, _) in zip(paths, stations, strict=True) for _ in pieces]
+    piece = merge_pieces([piece for pieces, _, _ in stations for piece in pieces], names)
+    stated = {name: unit for _, _, units in stations for name, unit in units.items()}
+    variables, units = physical_units(piece, stated, set().union(*(own_scale for _, own_scale, _ in stations)))
+    return _of_piece(piece, variables, units, tuple(map(str, paths)), most_metres)
+
+
 def _of_tables(path, report, most_metres):
-    piece, variables, units, files = read_tables(path, report)
+    return _of_piece(*read_tables(path, report), most_metres)
+
+
+def _of_piece(piece, variables, units, files, most_metres):
     values = np.stack([piece.values.pop(name) for name in variables], axis=2)
     store = TableStore(values, piece.x, piece.y, piece.crs, most_metres)
     climate = Climate(variables, piece.months, units, piece.ids, store, files, tuple(piece.assumed), tuple(piece.findings), piece.other_ids)

@@ -58,8 +58,21 @@ def read_tables(path, report=silent):
         piece.findings.append(
             Finding("climate-file-skipped", "warning", f"{name} is left out: {error.message}", "Remove it from the folder if it is no climate.")
         )
+    variables, units = physical_units(piece)
+    return piece, variables, units, tuple(str(file) for file in files if file.name in names)
+
+
+def physical_units(piece, units=None, own_scale=()):
+    """Bring the values of a piece to physical units, in place; see `soilcore.data.climate_variables.meanings`.
+
+    Returns
+    -------
+    variables : tuple of str
+        In their fixed order.
+    units : dict of str to str
+    """
     variables = ordered(piece.values)
-    found, assumed, findings = meanings({name: _some_values(piece.values[name]) for name in variables})
+    found, assumed, findings = meanings({name: _some_values(piece.values[name]) for name in variables}, units, own_scale)
     for name in variables:
         meaning = found[name]
         if (meaning.scale, meaning.offset) != (1.0, 0.0):
@@ -68,7 +81,7 @@ def read_tables(path, report=silent):
         findings += odd
     piece.assumed += assumed
     piece.findings += findings
-    return piece, variables, {name: found[name].unit for name in variables}, tuple(str(file) for file in files if file.name in names)
+    return variables, {name: found[name].unit for name in variables}
 
 
 def _some_values(values):

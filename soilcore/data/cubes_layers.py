@@ -92,6 +92,11 @@ def layers_of(dataset, name, path):
     return [CubeLayer(texts[k] or f"{name}_{k + 1}", band=k, **common) for k in range(dataset.sizes[dim])]
 
 
+def layer_of(dataset, name, path):
+    """A variable of any dimensions as a `CubeLayer`, for the meaning of its stored values."""
+    return CubeLayer(str(name), variable=str(name), **_meaning(dataset[name], path))
+
+
 def _band_names(dataset, dim):
     if dim not in dataset.variables or dataset[dim].dtype.kind not in "SUOT":
         return [""] * dataset.sizes[dim]

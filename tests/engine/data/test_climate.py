@@ -352,6 +352,26 @@ def test_cells_at_sea_have_the_climate_of_the_nearest_within_two(weather, tmp_pa
     assert np.isnan(found[3:]).all()
 
 
+@pytest.mark.parametrize("kind", ["netcdf4", "netcdf3", "zarr2"])
+def test_points_selected_from_a_cube_are_places(kind, weather, tmp_path):
+    table = places()
+    coords = {
+        "time": MONTHS.to_timestamp().to_numpy(),
+        "lat": ("points", table.lat),
+        "lon": ("points", table.lon),
+        "sample_id": ("points", np.arange(PLACES)),
+    }
+    values = {"ppt": (("time", "points"), weather["pr"].T), "tmax": (("points", "time"), weather["tmmx"])}
+    path = write_cube(tmp_path / "points", xr.Dataset(values, coords=coords), kind, tmax={"dtype": "int16", "scale_factor": 0.01, "_FillValue": -1})
+    climate = open_climate(path)
+    assert climate.variables == ("pr", "tmmx")
+    found, valid = sequence(climate)
+    assert valid.all()
+    np.testing.assert_allclose(found[..., 0], weather["pr"], atol=1e-4)
+    np.testing.assert_allclose(found[..., 1], weather["tmmx"], atol=0.0051)
+    np.testing.assert_array_equal(climate.sequence(ids=[3, 5])[0], found[[3, 5]])
+
+
 def test_months_given_twice_are_said_and_the_first_counts(weather, tmp_path):
     table = long_table(weather, ["pr"])
     pd.concat([table, table.iloc[[5]].assign(pr=77.0)]).to_csv(tmp_path / "twice.csv", index=False)
