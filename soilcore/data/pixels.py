@@ -7,6 +7,7 @@ import numpy as np
 
 from soilcore.core.errors import SceneError
 from soilcore.core.grids import Grid, Window
+from soilcore.data.interpolation import Interpolated, can_be_interpolated
 from soilcore.data.rasters import check_window, open_raster, rasterio_window, reading, same_crs
 from soilcore.data.sensors import is_reflective
 
@@ -196,6 +197,8 @@ class PixelReader:
         return self._datasets[file]
 
     def _resampled(self, dataset, window, numbers):
+        if isinstance(dataset, Interpolated):
+            return dataset.read(numbers, window=rasterio_window(window))
         out = np.empty((len(numbers), window.height, window.width), dataset.dtypes[0])
         for block in blocks_of(window, self.grid):
             values = dataset.read(numbers, window=rasterio_window(block))
@@ -207,6 +210,7 @@ def laid_onto(dataset, grid, source):
     """A view of an open raster on another grid, with NaN for no data.
 
     Whole numbers are interpolated in double precision, so that an offset in the stored numbers comes out to the last bit; others in single.
+    A coarser raster of the same reference system is interpolated here, any other by GDAL's warper.
 
     Raises
     ------
@@ -217,6 +221,8 @@ def laid_onto(dataset, grid, source):
     from rasterio.errors import CRSError, RasterioError
     from rasterio.vrt import WarpedVRT
 
+    if can_be_interpolated(dataset, grid, source):
+        return Interpolated(dataset, grid, source.source_nodata)
     same = same_crs(grid.crs, Grid.of(dataset).crs)
     target = {"crs": dataset.crs if same else grid.crs.to_wkt(), "transform": grid.transform, "height": grid.height, "width": grid.width}
     target["tolerance"] = 0.01  # of a pixel; exact where only the resolution differs
