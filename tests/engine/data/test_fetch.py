@@ -13,13 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from rasterio.warp import transform_bounds
 
 from soilcore.core.errors import SceneError, SettingsError, Stopped
+from soilcore.core.grids import Window
+from soilcore.core.tables import load_table
 from soilcore.data.fetch import FetchSettings, fetch_scenes
 from soilcore.data.fetch_parts import check_space
 from soilcore.data.imagery import SceneSettings, open_scene
 from soilcore.data.scene_series import open_scenes
 from soilcore.data.stac import StacSettings, search_scenes
+from tests.engine.data.product_files import SAFE_10M, SAFE_CRS, safe_classes, safe_numbers, write_cog_file, write_safe
 from tests.stac_server import LEFT, PC_NAMES, TOP, CogServer, Trouble, World, digital_numbers, item_of, stac_api, write_cog
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -170,6 +174,36 @@ def test_coarser_bands_are_interpolated_as_the_product_itself_would_be(good, tmp
     theirs = product.read(next(product.grid.windows()), fetched.roles)[:, row : row + ours.shape[1], col : col + ours.shape[2]]
     assert fetched.roles == ("B", "R", "N", "S1")
     assert np.array_equal(ours, theirs, equal_nan=True)
+
+
+def test_a_product_and_its_fetched_copies_give_the_same_reflectance(good, tmp_path):
+    """The product as the agency delivers it, of both baselines, against what is fetched of a catalogue, with and without the offset."""
+    names = {role: names[0] for role, names in load_table("stac")["families"]["sentinel-2"]["assets"].items()}
+    items = []
+    for day, shift, told in (("2022-06-19", 1000, NEW), ("2022-06-20", 0, REMOVED), ("2022-06-21", 0, OLD)):
+        place = good.folder / day
+        place.mkdir(exist_ok=True)
+        layers = {name: (safe_numbers()[role], 10 if role in SAFE_10M.values() else 20) for role, name in names.items()}
+        layers["scl"] = (safe_classes(), 20)
+        for name, (numbers, cell) in layers.items():
+            stored = np.where(numbers == 0, 0, numbers + (shift if name != "scl" else 0)).astype(numbers.dtype)
+            write_cog_file(place / f"{name}.tif", stored, nodata=0, cell=cell, crs=SAFE_CRS)
+        kinds = {name: {"href": f"{good.base}/{day}/{name}.tif", "type": "image/tiff", "roles": ["data"]} for name in layers}
+        bounds = transform_bounds(SAFE_CRS, "EPSG:4326", 600000, 5698800, 601200, 5700000)
+        items.append(item_of(f"S2A_{day}", day, bounds, kinds, properties={**told, "proj:epsg": 32631}))
+    (tmp_path / "api").mkdir()
+    with stac_api(items, tmp_path / "api") as api:
+        found = search_scenes(StacSettings(url=api, bbox=tuple(items[0]["bbox"]), dates=EVER))
+        facts = fetch_scenes(found, FetchSettings(str(tmp_path / "out")))
+    products = [write_safe(tmp_path / baseline, baseline=baseline) for baseline in ("05.10", "03.01")]
+    for quality, dilate in (("none", 0), ("mask", 0)):
+        expected = None
+        for path in (*products, *(tmp_path / "out" / file["file"] for file in facts["files"])):
+            scene = open_scene(SceneSettings((str(path),), quality=quality, dilate=dilate))
+            row, col = round((scene.grid.transform.f - 5700000) / 10), round((600000 - scene.grid.transform.c) / 10)
+            values = scene.read(Window(row, col, 120, 120), tuple(names)).view(np.uint32)
+            expected = values if expected is None else expected
+            np.testing.assert_array_equal(values, expected, err_msg=f"{path} {quality}")
 
 
 def test_clouds_of_a_fetched_stack_are_hidden_when_it_is_read(good, tmp_path):
