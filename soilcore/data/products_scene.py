@@ -168,10 +168,20 @@ def quality_of(given, settings, grid, glance=False):
 def _layer(given, settings):
     file = given.layer
     trusted = settings.trusted and given.product is None
-    finer = max(1.0, _NATIVE_M[given.kind] / cell_metres(file.grid))
+    step = _step(file)
+    finer = 1.0 if step > 1 else max(1.0, _NATIVE_M[given.kind] / cell_metres(file.grid))
     source = given.cube or FileSource(file.path, trusted, member=file.member)
     keep = tuple(sorted(set(settings.keep))) or KEPT_CLASSES
-    return QualityLayer(source, given.number, given.kind, file.grid, keep, int(np.round(settings.dilate * finer)))
+    return QualityLayer(source, given.number, given.kind, file.grid, keep, int(np.round(settings.dilate * finer)), step)
+
+
+def _step(file):
+    """Pixels of a fetched stack along one pixel of its quality layer, which was laid onto them whole; 1 where nothing is said of it."""
+    try:
+        step = float(file.tags.get("soilcore_quality_cell", "")) / file.grid.cell_size[1]
+    except ValueError:
+        return 1
+    return round(step) if 1 <= step <= 100 and abs(step - round(step)) < 1e-6 else 1
 
 
 def _findings(given, total):

@@ -54,6 +54,8 @@ class QualityLayer:
         SCL classes that are used; means nothing for QA_PIXEL.
     dilate : int
         Clouds and shadows are widened by this many pixels of the layer.
+    step : int
+        Pixels of the file along one of the layer's own: more than 1 in a stack that holds it on a finer grid, from the first row and column on.
     """
 
     file: FileSource
@@ -62,6 +64,7 @@ class QualityLayer:
     grid: Grid
     keep: tuple[int, ...] = KEPT_CLASSES
     dilate: int = 2
+    step: int = 1
 
     def hidden(self, dataset, grid, window):
         """Which pixels of a window are not used.
@@ -89,18 +92,21 @@ class QualityLayer:
         return self.mask(dataset, part)[rows - part.row, cols - part.col] | outside
 
     def mask(self, dataset, window):
-        """Which of the layer's own pixels are not used; `window` is one of the layer."""
+        """Which of the layer's pixels are not used; `window` is one of the layer."""
         halo = self._with_halo(window)
-        codes = as_codes(dataset.read(self.number, window=rasterio_window(halo)))
+        codes = as_codes(dataset.read(self.number, window=rasterio_window(halo)))[:: self.step, :: self.step]
         bad, spreading = bad_pixels(codes, self.kind, self.keep)
         if self.dilate:
             bad |= widened(spreading, self.dilate)
+        if self.step > 1:
+            bad = bad.repeat(self.step, 0).repeat(self.step, 1)
         return bad[window.row - halo.row :, window.col - halo.col :][: window.height, : window.width]
 
     def _with_halo(self, window):
-        top, left = max(0, window.row - self.dilate), max(0, window.col - self.dilate)
-        bottom = min(self.grid.height, window.row + window.height + self.dilate)
-        right = min(self.grid.width, window.col + window.width + self.dilate)
+        far = self.dilate * self.step
+        top, left = (max(0, first // self.step * self.step - far) for first in (window.row, window.col))
+        bottom = min(self.grid.height, window.row + window.height + self.step - 1 + far)
+        right = min(self.grid.width, window.col + window.width + self.step - 1 + far)
         return Window(top, left, bottom - top, right - left)
 
 
@@ -213,7 +219,11 @@ def _label(value, kind):
 def quality_words(layer, shares, total):
     """What a layer hides, as sentences for `assumed`."""
     each = ", ".join(f"{label} {100 * share:.2g} %" for label, share in sorted(shares.items(), key=lambda pair: -pair[1]))
-    wide = f"clouds and their shadows widened by {layer.dilate} pixels of {layer.grid.cell_size[0]:g}" if layer.dilate else "clouds not widened"
+    wide = (
+        f"clouds and their shadows widened by {layer.dilate} pixels of {layer.grid.cell_size[0] * layer.step:g}"
+        if layer.dilate
+        else "clouds not widened"
+    )
     kept = f"kept: {', '.join(f'{code} {SCL_CLASSES[code]}' for code in layer.keep)}" if layer.kind == SCL else "water kept"
     sentences = [f"{100 * total:.2g} % of the pixels hidden by {layer.kind} ({kept}; {wide}): {each or 'none'}"]
     if layer.kind == SCL and "water" in shares:
