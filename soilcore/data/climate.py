@@ -256,6 +256,10 @@ class Climate:
                 f"No sample is near a place of the climate: {self._source()} covers other ground. Check the reference system, or --crs."
             )
         known = last[~np.isnat(last)]
+        if known.size and known.max() <= self.months[-1] and known.min() - (months - 1) >= self.months[0]:
+            raise SampleError(
+                f"{self._source()} has hardly any values at the samples' places (more than {MOST_MISSING:.0%} missing): sea, or a gap. Give another."
+            )
         asked = f"{known.min()} to {known.max()}" if known.size else "no date at all"
         raise SampleError(
             f"More than {MOST_MISSING:.0%} of the {months} months before every sample's date are missing: the samples are of {asked}, "
@@ -338,6 +342,11 @@ def _of_tables(path, report, most_metres):
 
 
 def _of_piece(piece, variables, units, files, most_metres):
+    name, rows = Path(files[0]).name, len(piece.values[variables[0]])
+    if rows > 1 and piece.ids is None and piece.x is None:
+        raise SampleError(f"The {rows} rows of {name} have neither ids nor coordinates, so no sample can be joined. Add a column id, or lon and lat.")
+    if not any(np.isfinite(values).any() for values in piece.values.values()):
+        raise SampleError(f"{name} holds no values. Export it again.")
     values = np.stack([piece.values.pop(name) for name in variables], axis=2)
     store = TableStore(values, piece.x, piece.y, piece.crs, most_metres)
     climate = Climate(variables, piece.months, units, piece.ids, store, files, tuple(piece.assumed), tuple(piece.findings), piece.other_ids)

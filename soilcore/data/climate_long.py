@@ -11,7 +11,7 @@ from soilcore.core.findings import Finding
 from soilcore.data.climate_keys import keys_of_rows
 from soilcore.data.climate_pieces import MOST_VALUES, NoClimateError, Piece, twice, without_codes
 from soilcore.data.climate_variables import variable_of
-from soilcore.data.climate_wide import first_text, month_of
+from soilcore.data.climate_wide import MONTHS, first_text, month_of
 from soilcore.data.columns import role_columns
 from soilcore.data.dates import parse_dates
 from soilcore.data.remarks import some
@@ -63,7 +63,7 @@ def _row_months(frame, name):
     year = next((plain[key] for key in ("year", "yr", "jahr", "annee", "ano") if key in plain), None)
     month = next((plain[key] for key in ("month", "mon", "mo", "monat", "mois", "mes") if key in plain), None)
     if year is not None and month is not None:
-        years, parts = frame[year].to_numpy(float, na_value=np.nan), frame[month].to_numpy(float, na_value=np.nan)
+        years, parts = pd.to_numeric(frame[year], errors="coerce").to_numpy(float, na_value=np.nan), _month_numbers(frame[month])
         good = np.isfinite(years) & np.isfinite(parts) & (parts >= 1) & (parts <= 12) & (years > 1800) & (years < 2200)
         counted = np.where(good, (np.nan_to_num(years) - 1970) * 12 + np.nan_to_num(parts) - 1, 0).astype(int)
         return np.where(good, counted.astype("datetime64[M]"), np.datetime64("NaT", "M"))
@@ -88,6 +88,13 @@ def _row_months(frame, name):
     days = parse_dates(pd.Series(rest, dtype=object), dates[0]).days.astype("datetime64[M]") if rest else ()
     found |= dict(zip(rest, days, strict=True))
     return np.array([found.get(value) or np.datetime64("NaT", "M") for value in column], dtype="datetime64[M]")
+
+
+def _month_numbers(column):
+    """Months as numbers 1 to 12, from numbers or English names."""
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
+    names = [str(value).strip().lower()[:3] for value in column]
+    return np.array([MONTHS.index(name) + 1 if name in MONTHS else number for name, number in zip(names, numbers, strict=True)], float)
 
 
 def _coded(value):

@@ -14,9 +14,9 @@ from soilcore.data.climate_variables import variable_of
 
 _NUMERIC_MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_./ ]?(0[1-9]|1[0-2]|[1-9])(?:[-_./ ]?(?:0[1-9]|[12]\d|3[01]))?(?!\d)")
 _MONTH_FIRST = re.compile(r"\D*?(0?[1-9]|1[0-2])[-_./]((?:19|20)\d\d)\D*")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NAMED_MONTH = re.compile(
-    rf"(?<![a-z])({'|'.join(_MONTHS)})[a-z]*[-_./ ']*((?:19|20)\d\d)(?!\d)|(?<!\d)((?:19|20)\d\d)[-_./ ]*({'|'.join(_MONTHS)})", re.IGNORECASE
+    rf"(?<![a-z])({'|'.join(MONTHS)})[a-z]*[-_./ ']*((?:19|20)\d\d)(?!\d)|(?<!\d)((?:19|20)\d\d)[-_./ ]*({'|'.join(MONTHS)})", re.IGNORECASE
 )
 _NUMBER = re.compile(r"\s*[-+]?[\d.,]*\d(?:e[-+]?\d+)?\s*", re.IGNORECASE)
 
@@ -30,7 +30,7 @@ def month_of(name):
         return np.datetime64(f"{match[2]}-{int(match[1]):02d}", "M")
     if match := _NAMED_MONTH.search(text):
         year, word = (match[2], match[1]) if match[1] else (match[3], match[4])
-        return np.datetime64(f"{year}-{_MONTHS.index(word.lower()) + 1:02d}", "M")
+        return np.datetime64(f"{year}-{MONTHS.index(word.lower()) + 1:02d}", "M")
     return None
 
 

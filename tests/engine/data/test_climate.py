@@ -74,8 +74,10 @@ def test_tables_long_files_and_cubes_give_the_same_61_months_of_14_variables(wea
     shuffled.to_csv(tmp_path / "long.csv", index=False)
     apart = shuffled.assign(year=shuffled.date.str[:4].astype(int), month=shuffled.date.str[5:].astype(int)).drop(columns="date")
     apart.to_csv(tmp_path / "apart.csv", index=False)
+    named = apart.assign(month=apart.month.map(lambda number: MONTHS[number - 1].strftime("%B")))
+    named.to_csv(tmp_path / "named.csv", index=False)
     shuffled.melt(["id", "lon", "lat", "date"], var_name="variable").to_csv(tmp_path / "molten.csv", index=False)
-    for name in ("wide", "long.csv", "apart.csv", "molten.csv"):
+    for name in ("wide", "long.csv", "apart.csv", "named.csv", "molten.csv"):
         climate = open_climate(tmp_path / name)
         assert climate.variables == VARIABLES
         assert climate.months[0] == np.datetime64("2010-01")
@@ -83,10 +85,9 @@ def test_tables_long_files_and_cubes_give_the_same_61_months_of_14_variables(wea
         assert valid.all()
         assert values.dtype == np.float32
         np.testing.assert_allclose(values, truth, atol=1e-4)
-    for kind in ("netcdf4", "zarr3"):
-        climate = open_climate(write_cube(tmp_path / kind, cube_of(weather), kind))
-        values, valid = climate.sequence(np.full(PLACES, 118.0), 37.0 + 0.125 * np.arange(PLACES), 4326)
-        np.testing.assert_allclose(values, truth, atol=1e-4)
+    climate = open_climate(write_cube(tmp_path / "cube", cube_of(weather)))
+    values, _ = climate.sequence(np.full(PLACES, 118.0), 37.0 + 0.125 * np.arange(PLACES), 4326)
+    np.testing.assert_allclose(values, truth, atol=1e-4)
     assert wide.units["tmmx"] == "degC"
 
 
@@ -350,6 +351,8 @@ def test_cells_at_sea_have_the_climate_of_the_nearest_within_two(weather, tmp_pa
     expected = weather["pr"][:, 24:36].mean(axis=1)
     np.testing.assert_allclose(found[:3], expected[[1, 2, 0]], atol=0.05)  # the cell at sea takes its northern neighbour
     assert np.isnan(found[3:]).all()
+    with pytest.raises(SampleError, match="sea, or a gap"):
+        climate.sequence([118.0 + 13.5 / 24], [38.0 - 11.5 / 24], 4326, months=12)
 
 
 @pytest.mark.parametrize("kind", ["netcdf4", "netcdf3", "zarr2"])
@@ -411,6 +414,8 @@ def test_what_cannot_be_monthly_climate_is_refused_in_words(weather, tmp_path):
     text = table.join(pd.DataFrame(weather["pr"][:, :2].astype(object), columns=["2010-01", "2010-02"]))
     text.loc[1:, "2010-02"] = "dry"
     text.to_csv(tmp_path / "pr.csv", index=False)
+    pd.DataFrame({"2010-01": [1.0, 2.0], "2010-02": [3.0, 4.0]}).to_csv(tmp_path / "rain.csv", index=False)
+    table.assign(date="2010-01", pr=np.nan).to_csv(tmp_path / "void.csv", index=False)
     days = np.arange("2010-01-01", "2010-03-01", dtype="datetime64[D]")
     write_cube(tmp_path / "daily", degrees(np.ones((days.size, 3, 4)), "pr", times=days))
     write_cube(tmp_path / "untimed", degrees(np.ones((3, 4)), "pr"))
@@ -419,6 +424,8 @@ def test_what_cannot_be_monthly_climate_is_refused_in_words(weather, tmp_path):
         "yearly.csv": (SampleError, "no months"),
         "ph.csv": (SampleError, "climate variable"),
         "pr.csv": (SampleError, "holds text, for example 'dry'"),
+        "rain.csv": (SampleError, "neither ids nor coordinates"),
+        "void.csv": (SampleError, "no values"),
         "daily.nc": (SampleError, "not monthly"),
         "untimed.nc": (SampleError, "without time"),
         "empty": (UnreadableError, "no climate tables"),
