@@ -1,7 +1,7 @@
 """Vegetation indices over time, however they lie: dated rasters, dated scenes, a stack of dates, data cubes, arrays with masks, tables."""
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -217,8 +217,6 @@ def _from_rasters(files, path, index, crs, scale, nodata, trusted, report):
 
 
 def _from_scenes(folder, index, scene, trusted, report):
-    from dataclasses import replace
-
     from soilcore.data.imagery import SceneSettings
     from soilcore.data.index_images import SceneSource
     from soilcore.data.scene_series import SceneSeries, open_scenes
@@ -230,9 +228,7 @@ def _from_scenes(folder, index, scene, trusted, report):
             f"{str(folder)!r} holds no series of dated scenes. A season needs images of many days of the year, each named or tagged by its day."
         )
     series = _series(index, opened.days, opened.grid, SceneSource(opened.scenes), folder, opened.assumed)
-    from dataclasses import replace as changed
-
-    return changed(series, findings=opened.findings, needs_bands=True, roles=opened.roles)
+    return replace(series, findings=opened.findings, needs_bands=True, roles=opened.roles)
 
 
 def _from_cube(path, index, crs, scale):

@@ -31,7 +31,7 @@ __all__ = [
 
 BANDS = ("sos", "sdps", "gus", "peak", "amplitude", "n")
 _LOOK_WINDOWS, _LOOK_SIDE = 16, 48  # small windows, evenly spread, that tell when the year is green
-_CUBE_BYTES = 256 << 20  # of one window with all its dates
+_CUBE_BYTES = 64 << 20  # of one window with all its dates
 
 
 def write_phenology(series, out, settings, grid=None, report=silent, threads=2):
