@@ -3,12 +3,13 @@
     python benchmarks/terrain.py [--size 2000] [--rounds 7] [--full-tile] [--write] [--distance]
 
 Elevation is float32 rolling ground with noise, 30 m cells. The ways take turns in one process, one round to warm up (compilation), then the median
-of the rounds, as seconds and as processor time (which other work on the machine disturbs less); gdaldem (`gdaldem slope`, Horn) is a program, file to file, uncompressed GeoTIFF in and out in memory (/dev/shm where there is one),
-so reading and writing are in its time: about what a user waits for. soilcore and xarray-spatial start from an array and end with arrays; they allocate their results.
-xarray-spatial has one general curvature, not profile and plan. Differences are the largest over inner pixels where both are defined.
+of the rounds, as seconds and as processor time (which other work on the machine disturbs less). gdaldem is a program, file to file: uncompressed
+GeoTIFF in and out in memory (/dev/shm where there is one), so reading and writing are in its time. soilcore and xarray-spatial start from an array
+and end with arrays, which they allocate. xarray-spatial has one general curvature, not profile and plan. Differences of slope in degrees are
+the largest over a part of the pixels.
 
-`--full-tile`: 10980 x 10980 pixels instead. `--write`: the whole command, file to a cloud-optimised file of all seven attributes, time and peak memory in a
-process of its own, with and without the wetness index. `--distance`: a distance raster of a random vector file against shapely's tree on a sample.
+`--full-tile`: 10980 x 10980 pixels instead. `--write`: the whole command, file to cloud-optimised file, time and peak memory in a process of its own,
+with and without the wetness index. `--distance`: a distance raster of a random vector file against shapely's tree on a sample.
 """
 
 import argparse
