@@ -113,7 +113,7 @@ class CovariateStack:
             index = each.timeline.at(date, each.what)
             found |= {band.name: replace(band, file=len(files)) for band in each.bands[index]}
             files.append(each.files[index])
-            said.append(f"{', '.join(each.names)} of {Path(each.files[index].path).name}")
+            said.append(f"{', '.join(each.names)} of {each.timeline.label(index)}")
         return replace(self, assumed=(*self.assumed, *said), files=tuple(files), bands=tuple(found[name] for name in self.names), dynamic=())
 
     @cached_property
@@ -234,7 +234,7 @@ def parse_covariate(text):
     return CovariateSpec(path, plain_name(name), categorical)
 
 
-def open_covariates(specs, grid=None, report=silent, max_days=MAX_DAYS):
+def open_covariates(specs, grid=None, report=silent, max_days=MAX_DAYS, units=None):
     """Open covariates on one grid.
 
     Parameters
@@ -245,6 +245,8 @@ def open_covariates(specs, grid=None, report=silent, max_days=MAX_DAYS):
     report : Report
     max_days : int
         How far the raster of a covariate that changes by date may lie from a day.
+    units : dict of str to str, optional
+        Units by name of covariate, where somebody stated them; they count more than what a file says.
 
     Returns
     -------
@@ -257,7 +259,7 @@ def open_covariates(specs, grid=None, report=silent, max_days=MAX_DAYS):
     SceneError
         If a raster lies nowhere on earth, or nowhere on the grid, or a folder's rasters cannot be dated.
     SettingsError
-        If two covariates have one name.
+        If two covariates have one name, or a unit is stated for one that is not there.
     """
     specs = tuple(specs)
     if not specs:
@@ -282,11 +284,19 @@ def open_covariates(specs, grid=None, report=silent, max_days=MAX_DAYS):
             bands += [replace(band, file=files.index(file)) for band in its_bands]
         expanded += ours
     _check_names(expanded)
+    expanded = _with_units(expanded, units or {})
     return CovariateStack(grid, tuple(expanded), tuple(assumed), tuple(files), tuple(bands), tuple(dynamic))
 
 
 def _days_there_are(dated):
     return f"there are {dated.timeline.listed()}"
+
+
+def _with_units(specs, units):
+    names = [spec.name for spec in specs]
+    if unknown := [name for name in units if name not in names]:
+        raise SettingsError(f"A unit is stated for {unknown[0]!r}, but no covariate has that name. Covariates: {', '.join(names)}.")
+    return [replace(spec, unit=units.get(spec.name, spec.unit)) for spec in specs]
 
 
 def _check_names(specs):

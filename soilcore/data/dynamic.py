@@ -91,9 +91,13 @@ class Timeline:
         """Where an entry for `day` would have to lie, in words."""
         return f"of the year {day.year}" if self.when == "year" else f"within {self.max_days} days of {day}"
 
+    def label(self, index):
+        """A day, or its year where years are meant."""
+        return str(self.days[index].year) if self.when == "year" else str(self.days[index])
+
     def listed(self, most=8):
         """The days, in words, the middle left out where there are many."""
-        names = [str(day.year) if self.when == "year" else str(day) for day in self.days]
+        names = [self.label(index) for index in range(len(self.days))]
         return ", ".join(names if len(names) <= most else [*names[: most - 2], "...", names[-1]])
 
 

@@ -80,8 +80,8 @@ class FeatureSource:
         if self.recipe.climate and self.recipe.climate_when == "date":
             changing.append(f"The climate of the {self.recipe.climate_months} months before a date")
         if changing and self.date is None:
-            more = f" (and {len(changing) - 1} more)" if len(changing) > 1 else ""
-            raise SettingsError(f"{changing[0]}{more} changes with time. State the day or year of the map with --date.")
+            more = f", and so does {changing[1][0].lower()}{changing[1][1:]}" if len(changing) > 1 else ""
+            raise SettingsError(f"{changing[0]} changes with time{more}. State the day or year of the map with --date.")
         settle, said = object.__setattr__, []  # the one place where a frozen value is completed
         settle(self, "date", None if self.date is None else day_of(self.date))
         if self.scene is not None and is_series(self.scene):

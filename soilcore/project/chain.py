@@ -69,6 +69,7 @@ def _covariates(inputs, scene, report):
     """Rasters as given, and those derived from them; a stack, or None, and what was decided."""
     from soilcore.data.covariates import open_covariates
     from soilcore.features.derived import derive
+    from soilcore.features.selection import parse_units
 
     specs = covariate_specs(inputs.features)
     grid = scene.grid if scene is not None else None
@@ -78,7 +79,8 @@ def _covariates(inputs, scene, report):
     if not (specs or derived.specs):
         return None, ()
     report(0.9, 1, "opening the covariates")
-    stack = open_covariates((*specs, *derived.specs), grid=grid, max_days=inputs.features.max_days)
+    features = inputs.features
+    stack = open_covariates((*specs, *derived.specs), grid=grid, max_days=features.max_days, units=parse_units(features.units))
     return stack, (*derived.assumed, *stack.assumed)
 
 

@@ -83,7 +83,7 @@ def test_places_read_the_raster_of_their_year(tmp_path):
     x, y = np.full(4, 500005.0), np.full(4, 4999995.0)
     np.testing.assert_array_equal(stack.sample(x, y, days=DAYS)[:, 0], [1, 2, np.nan, 3])
     assert stack.at("2020-12-24").read(Window(0, 0, 2, 2)).tolist() == [[[2, 2], [2, 2]]]
-    assert stack.at(2021).assumed[-1] == "ndvi of 2021.tif"
+    assert stack.at(2021).assumed[-1] == "ndvi of 2021"
 
 
 def test_by_date_places_too_far_in_time_are_missing(tmp_path):

@@ -106,14 +106,14 @@ def test_a_map_is_of_the_stated_date(series, yearly):
     of_2021 = FeatureSource(recipe, series, yearly, date="2021-05-11")
     np.testing.assert_array_equal(read_at(of_2021, X, Y, None, 16)[:, 1], 21)
     np.testing.assert_array_equal(read_at(of_2021, X, Y, None, 16)[:, 0], series.scenes[0].sample(X, Y)[:, series.roles.index("N")])
-    assert of_2021.assumed == ("imagery of 2021-05-01 taken for 2021-05-11", "wetness of 2021.tif taken for 2021-05-11")
+    assert of_2021.assumed == ("imagery of 2021-05-01 taken for 2021-05-11", "wetness of 2021 taken for 2021-05-11")
     with pytest.raises(SceneError, match="2022"):
         FeatureSource(recipe, series, yearly, date="2022-05-11")
 
 
 def test_without_a_date_a_map_of_what_changes_is_refused(series, yearly):
     recipe = FeatureRecipe(bands=("N",), covariates=(CovariateUse("wetness", when="year"),))
-    with pytest.raises(SettingsError, match=r"The imagery \(2021-05-01, 2022-05-01\) \(and 1 more\) changes with time.*--date"):
+    with pytest.raises(SettingsError, match=r"The imagery \(2021-05-01, 2022-05-01\) changes with time, and so does the covariate 'wetness'.*--date"):
         FeatureSource(recipe, series, yearly)
     with pytest.raises(SettingsError, match=r"'wetness' \(2019, 2021\) changes with time"):
         FeatureSource(recipe, series.scenes[0], yearly)
@@ -158,6 +158,11 @@ def test_units_are_recorded_from_the_file_and_as_stated(tmp_path):
     with pytest.raises(SettingsError, match=r"'snow', but no covariate has that name. Covariates: dem, rain, ph"):
         choose_features(FeatureSettings(units=("snow=mm",)), samples_at(X, Y), covariates=stack)
     assert parse_units(("a = kg/m2",)) == {"a": "kg/m2"}
+    FeatureSource(recipe, covariates=open_covariates([parse_covariate(path) for path in paths], units={"dem": "m", "rain": "mm"}))
+    with pytest.raises(FeatureError, match=r"dem in m, the covariate given is in ft.*--unit-of dem=m"):
+        FeatureSource(recipe, covariates=open_covariates([parse_covariate(path) for path in paths], units={"dem": "ft"}))
+    with pytest.raises(SettingsError, match="'snow', but no covariate"):
+        open_covariates([parse_covariate(paths[0])], units={"snow": "mm"})
 
 
 @pytest.mark.parametrize("text", ["rain", "=mm", "rain=", ""])
