@@ -13,7 +13,7 @@ import numpy as np
 
 from soilcore.core.errors import SettingsError
 from soilcore.core.files import written_whole
-from soilcore.data.rasters import CACHE_MB, open_raster, opened_raster, reading
+from soilcore.data.rasters import CACHE_BYTES, open_raster, opened_raster, reading
 
 BLOCK = 512  # pixels along a side of a tile in the file
 OVERVIEW_METHODS = ("average", "nearest", "mode", "bilinear", "cubic")
@@ -105,7 +105,7 @@ def write_cog(source_gtiff, out, *, overviews="average"):
     _build_overviews(source_gtiff, overviews)
     dataset = open_raster(source_gtiff)
     try:
-        with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), written_whole(Path(out)) as temporary, reading(source_gtiff):
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), written_whole(Path(out)) as temporary, reading(source_gtiff):
             copy(dataset, temporary, driver="COG", overview_resampling=overviews.upper(), **options)
     finally:
         dataset.close()
@@ -129,7 +129,7 @@ def _build_overviews(path, method):
         "ZLEVEL_OVERVIEW": 1,
         "ZSTD_LEVEL_OVERVIEW": 1,
     }
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB, **options), reading(path), rasterio.open(path, "r+", driver="GTiff") as dataset:
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **options), reading(path), rasterio.open(path, "r+", driver="GTiff") as dataset:
         dataset.build_overviews(levels, Resampling[method])
 
 
@@ -157,7 +157,7 @@ def written_as_cog(out, profile, *, overviews="average"):
     out.parent.mkdir(parents=True, exist_ok=True)
     intermediate = out.with_name(f".{out.stem}.{secrets.token_hex(4)}.parts.tif")
     try:
-        with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), rasterio.open(intermediate, "w", **profile) as target:
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), rasterio.open(intermediate, "w", **profile) as target:
             yield target
         write_cog(intermediate, out, overviews=overviews)
     finally:

@@ -17,7 +17,7 @@ import numpy as np
 from soilcore.core.errors import SceneError, UnreadableError
 from soilcore.core.files import write_json, written_whole
 from soilcore.data.cog import gtiff_profile, write_cog
-from soilcore.data.rasters import CACHE_MB, opened_raster, rasterio_window
+from soilcore.data.rasters import CACHE_BYTES, opened_raster, rasterio_window
 
 FOLDER = ".fetch"
 _TILE = re.compile(r"r(\d+)-c(\d+)\.tif")
@@ -149,7 +149,7 @@ class Parts:
         import rasterio
 
         count, kind = self.shape
-        with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), rasterio.open(path, "w", **gtiff_profile(grid, count, kind, 0)) as target:
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), rasterio.open(path, "w", **gtiff_profile(grid, count, kind, 0)) as target:
             describe(target)
             for window in windows:
                 target.write(self.read(window), window=rasterio_window(window))
@@ -159,6 +159,12 @@ class Parts:
             for window in windows:
                 if not np.array_equal(dataset.read(window=rasterio_window(window)), self.read(window)):
                     raise UnreadableError("the file written is not what was fetched")
+
+
+def remove_parts(out, date):
+    """Remove what a run left of a day that is finished: it was killed after the file got its name."""
+    if (out / FOLDER / date).is_dir():
+        Parts(out, date, None, None).remove()
 
 
 def _plan_in(path):

@@ -15,7 +15,7 @@ import numpy as np
 from soilcore.core.errors import Stopped
 from soilcore.core.grids import Window
 from soilcore.data.pixels import FileSource, blocks_of, copy_common, laid_onto
-from soilcore.data.rasters import CACHE_MB, grid_of, rasterio_window, same_crs
+from soilcore.data.rasters import CACHE_BYTES, grid_of, rasterio_window, same_crs
 
 _STATUS = re.compile(r"(?:response code|HTTP error code|HTTP code)[^0-9]{0,12}(\d{3})")
 _LASTING = (400, 401, 403, 404, 410, 416)
@@ -112,7 +112,7 @@ def remote_options(timeout_s):
         "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
         "GDAL_HTTP_NETRC": "NO",
         "VSI_CACHE": False,
-        "GDAL_CACHEMAX": CACHE_MB,
+        "GDAL_CACHEMAX": CACHE_BYTES,
     }
 
 

@@ -215,21 +215,21 @@ def open_scene(settings, report=silent, glance=False):
     sources = (given.cube,) if given.cube else tuple(_file_source(file, differs, settings) for file, differs in zip(files, resampled, strict=True))
     bands = tuple(_band_source(band, role, settings) for band, role in kept)
     report(1, 2, "finding out how reflectance is stored")
-    pixels, missing = stored_facts(grid, sources, bands, glance)
+    told = product is not None and _product_scaling(product) is not None  # then pixels only confirm; every block of JPEG 2000 costs a tile
+    pixels, missing = stored_facts(grid, sources, bands, glance or told)
     reflective = {role: band for band, role in kept if is_reflective(role)}
     inputs = _scaling_inputs(settings, reflective, pixels, recognised.family, tags, grid, product)
     scaling, scaled, findings = decide_scaling(inputs)
     bands = tuple(_scaled(band, fact, scaling, product, settings) for band, (fact, _) in zip(bands, kept, strict=True))
     layer, hides, cloudy = quality_of(given, settings, grid, glance)
     days = [given.day] if given.day else dates_of(files)
-    told = _product_words(product)
     return Scene(
         grid=grid,
         roles=tuple(band.name for band in bands),
         scaling=scaling,
         sensor=scaling.sensor,
         paths=settings.paths,
-        assumed=(*told, *laid, *recognised.assumed, *scaled, *missing, *hides),
+        assumed=(*_product_words(product), *laid, *recognised.assumed, *scaled, *missing, *hides),
         findings=(*findings, *_date_findings(days), *cloudy),
         date=days[0] if days else None,
         settings=settings,

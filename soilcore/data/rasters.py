@@ -16,7 +16,7 @@ from soilcore.core.errors import SceneError, UnreadableError
 from soilcore.core.files import check_readable
 from soilcore.core.grids import Grid
 
-CACHE_MB = 256  # GDAL's default is a share of the machine's memory, however little of it the others leave
+CACHE_BYTES = 256 << 20  # GDAL's default is a share of the machine's memory; rasterio takes bytes, where GDAL's own option takes megabytes
 _OPEN_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO", "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none"}
 _TRUSTED_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -69,7 +69,7 @@ def open_raster(path, trusted=False, what="raster", member=None):
         name, driver = _name_in_archive(path, member, what), _MEMBER_DRIVERS[Path(member).suffix.lower()]
     options = _TRUSTED_OPTIONS if trusted and member is None else _OPEN_OPTIONS
     try:
-        with rasterio.Env(GDAL_CACHEMAX=CACHE_MB, **options), warnings.catch_warnings():
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **options), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             dataset = rasterio.open(name, driver=driver)
     except RasterioIOError as error:
