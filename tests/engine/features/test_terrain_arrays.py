@@ -75,10 +75,14 @@ def test_the_error_on_a_gaussian_hill_falls_by_four_when_the_cell_is_halved(orac
         assert made["profile_curvature"][1, 1] == pytest.approx(step["zt_profile"], abs=1e-12)
         assert made["plan_curvature"][1, 1] == pytest.approx(step["zt_plan"], abs=1e-12)
         assert made["slope_deg"][1, 1] == pytest.approx(step["slope_deg"], abs=1e-10)
-        errors.append([abs(made[name][1, 1] - case["exact"][key]) for name, key in (("profile_curvature", "zt_profile"), ("plan_curvature", "zt_plan"))])
+        errors.append(
+            [abs(made[name][1, 1] - case["exact"][key]) for name, key in (("profile_curvature", "zt_profile"), ("plan_curvature", "zt_plan"))]
+        )
     ratios = np.array(errors[:-1]) / np.array(errors[1:])
     assert np.all(np.abs(ratios - 4) < 0.15)
-    assert np.allclose(ratios[:, 1], case["error_ratio_per_halving"], atol=0.02) or np.allclose(ratios[:, 0], case["error_ratio_per_halving"], atol=0.02)
+    assert np.allclose(ratios[:, 1], case["error_ratio_per_halving"], atol=0.02) or np.allclose(
+        ratios[:, 0], case["error_ratio_per_halving"], atol=0.02
+    )
 
 
 @pytest.mark.parametrize("slope", SLOPES)
