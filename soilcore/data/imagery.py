@@ -122,7 +122,8 @@ class Scene:
         large = any(Path(path).is_file() and Path(path).stat().st_size > CHEAP_FINGERPRINT_BYTES for path in paths)
         content = [_content(path) for path in paths]
         hides = (self.quality.number, self.quality.kind, self.quality.keep, self.quality.dilate) if self.quality else ()
-        told = fingerprint.of_settings(content, self.grid.shape, list(self.bands), *hides)
+        days = [file.day for file in self.files if getattr(file, "day", None)]  # of cubes
+        told = fingerprint.of_settings(content, self.grid.shape, list(self.bands), *hides, *days)
         return f"sampled-{told}" if large else told
 
     def _content_paths(self):
