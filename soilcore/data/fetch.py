@@ -16,7 +16,7 @@ from soilcore.core.errors import SceneError, SettingsError
 from soilcore.core.progress import silent
 from soilcore.core.tables import load_table
 from soilcore.core.tiles import check_window
-from soilcore.data.fetch_parts import DiskFull, Parts, bytes_needed, check_space, disk_in_words
+from soilcore.data.fetch_parts import DiskFull, Parts, bytes_needed, check_space, disk_in_words, remove_parts
 from soilcore.data.fetch_plan import asked_bands, plan_days, plan_grid, without_token
 from soilcore.data.fetch_sources import Patience, ReadError, Sources, signer
 from soilcore.data.stac_items import shown
@@ -183,6 +183,7 @@ def _fetch_days(job, plans, finished, catalogue, report):
         say = _says(report, number * tiles, len(plans) * tiles, plan.date)
         say(0)
         if finished[plan.date]:
+            remove_parts(job.out, plan.date)
             files.append(_facts(plan, job.path(plan), True))
             continue
         try:

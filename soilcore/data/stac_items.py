@@ -252,13 +252,18 @@ def _family(item, properties, name):
     """Row of the table that a scene belongs to, by what it says of its satellite."""
     told = [properties.get("constellation"), properties.get("platform"), properties.get("mission"), item.get("collection")]
     words = " ".join(str(word).lower() for word in told if word)
+    if re.search(r"\bhls", words):
+        raise SceneError(
+            f"The scene {name} is of the harmonised product HLS, which is stored in another way. Search a collection of Sentinel-2 L2A or Landsat."
+        )
     if "sentinel-2" in words or "sentinel2" in words or re.search(r"\bs2[abc]\b", words):
         if "l1c" in words or str(properties.get("s2:product_type", "")).upper() == "S2MSI1C":
             raise SceneError(f"The scene {name} is Level-1C, reflectance at the top of the atmosphere. Search a collection of Level-2A.")
         return "sentinel-2"
     if "landsat" in words:
-        level = str(properties.get("landsat:correction") or "L2SP").upper()
-        if str(properties.get("landsat:collection_number") or "02") not in ("02", "2") or not level.startswith("L2"):
+        named = bool(re.search(r"c2.*l2", str(item.get("collection")).lower()))
+        collection, level = str(properties.get("landsat:collection_number") or ""), str(properties.get("landsat:correction") or "").upper()
+        if not (collection in ("02", "2") or (named and not collection)) or not (level.startswith("L2") or (named and not level)):
             raise SceneError(f"The scene {name} is not Landsat Collection 2 Level 2. Search a collection of surface reflectance.")
         return "landsat"
     raise SceneError(

@@ -520,6 +520,7 @@ def test_a_killed_fetch_goes_on_where_it_was_and_gives_the_same_pixels(large, tm
     assert len(kept) == 2
     assert not (tmp_path / "out" / "2024-05-02.tif").exists()
     finished = (tmp_path / "out" / "2024-05-01.tif").stat().st_mtime_ns
+    (tmp_path / "out" / ".fetch" / "2024-05-01").mkdir()  # as if killed between the name of the file and the end of its parts
 
     seen = {}
     large.cogs.asked.clear()

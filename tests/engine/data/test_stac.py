@@ -356,6 +356,8 @@ def test_names_of_a_catalogue_are_made_harmless():
         ({"properties": []}, "does not|not described|no date|neither"),
         ({"properties": "text"}, "not described"),
         ({"bbox": None, "geometry": None}, "does not say where it lies"),
+        ({"properties": {"platform": "landsat-8", "datetime": "2024-05-01T00:00:00Z"}, "collection": "landsat-c2l1"}, "not Landsat Collection 2"),
+        ({"properties": {"platform": "landsat-8", "datetime": "2024-05-01T00:00:00Z"}, "collection": "HLSL30_2.0"}, "harmonised product HLS"),
         (
             {"properties": {"platform": "sentinel-1a", "datetime": "2024-05-01T00:00:00Z"}, "collection": "sentinel-1-grd"},
             "neither Sentinel-2 nor Landsat",
