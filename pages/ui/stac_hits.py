@@ -101,7 +101,7 @@ def _download(found, chosen):
 def _order(role):
     from soilcore.core.tables import load_table
 
-    roles = load_table("sensors")["roles"]
+    roles = list(load_table("sensors")["roles"])
     return roles.index(role) if role in roles else len(roles)
 
 

@@ -14,7 +14,7 @@ def said(test):
 
 
 def pictures(test):
-    return len(test.get("imgs"))
+    return len(test.get("image"))
 
 
 @pytest.fixture
@@ -150,7 +150,9 @@ def test_a_table_that_is_no_climate_is_refused_and_not_kept(front_door, workspac
 
 def test_seasons_of_an_uploaded_table_are_shown(front_door, workspace, demo, shared_data):
     project = make_field(workspace, demo, scene=False)
-    shutil.copy(shared_data / "phenology" / "phenofit_MOD13A1.csv", project.part("series") / "mod13a1.csv")
+    lines = (shared_data / "phenology" / "phenofit_MOD13A1.csv").read_text(encoding="utf-8").splitlines()
+    one_place = [line for line in lines[1:] if "_AT-Neu" in line][:70]  # three years
+    (project.part("series") / "mod13a1.csv").write_text("\n".join([lines[0], *one_place]), encoding="utf-8")
     test = open_section(front_door("imagery", project=project.id), "predictors")
     assert field(test, "Series").value == "mod13a1.csv (uploaded)"
     test.button(key="seasons.start-job").click().run()
