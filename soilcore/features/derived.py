@@ -176,10 +176,12 @@ def _seasons(features, grid, report):
     settings = PhenologySettings(index=features.series_index, season_start=features.season_start, overwrite=True)
 
     def make(out):
-        series = open_index_series(features.series, index=features.series_index, report=part(report, 0, 0.2))
+        series = open_index_series(
+            features.series, index=features.series_index, crs=features.series_crs, scale=features.series_scale, report=part(report, 0, 0.2)
+        )
         return write_phenology(series, out, settings, grid=grid, report=part(report, 0.2, 0.8))
 
-    path, said = _cached([how, content_of(features.series), _grid_key(grid)], make)
+    path, said = _cached([how, features.series_crs, features.series_scale, content_of(features.series), _grid_key(grid)], make)
     return _specs(path, how, _SEASON_BANDS), said
 
 

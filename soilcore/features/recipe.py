@@ -57,6 +57,10 @@ class FeatureSettings:
         Vegetation series: start of season, start of peak and green-up speed become predictors.
     series_index : str
         Index computed where the series holds scenes.
+    series_crs : str, optional
+        Reference system of a series that names none.
+    series_scale : float, optional
+        Index = stored value * scale, where it is not inferred.
     season_start : int or "auto", optional
         Day of the year a season may start; see `soilcore.features.phenology.PhenologySettings`.
     max_days : int
@@ -86,6 +90,8 @@ class FeatureSettings:
     climate_months: int = 12
     series: str | None = None
     series_index: str = "NDVI"
+    series_crs: str | None = None
+    series_scale: float | None = None
     season_start: int | str | None = None
     max_days: int = 30
     units: tuple[str, ...] = ()

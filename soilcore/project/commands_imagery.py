@@ -19,6 +19,7 @@ def _terrain(commands):
     options.add_terrain(parser)
     parser.add_argument("--flat", choices=("zero", "nan"), default="zero", help="curvature where there is no slope")
     parser.add_argument("--tpi-radius", type=float, metavar="M", help="radius of the topographic position index")
+    parser.add_argument("--cell", type=float, metavar="M", help="pixel side (default: that of the elevation model)")
     parser.add_argument("--like", metavar="F", help="lay the result onto the pixels of this raster")
     parser.add_argument("--window", type=int, default=512)
 
@@ -35,6 +36,7 @@ def _run_terrain(args):
         args.smooth,
         args.flat,
         args.tpi_radius,
+        args.cell,
         args.like,
         args.window,
         args.overwrite,

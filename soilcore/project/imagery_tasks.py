@@ -20,7 +20,8 @@ def terrain(task, report=silent):
         flat=task.flat,
         window=task.window,
         overwrite=task.overwrite,
-        **({} if task.tpi_radius is None else {"tpi_radius": task.tpi_radius}),
+        tpi_radius=task.tpi_radius,
+        cell=task.cell,
     )
     grid = None if task.like is None else grid_like(task.like, task.trusted)
     return _recorded("terrain", task, write_terrain(task.dem, task.out, settings, grid=grid, trusted=task.trusted, report=report))

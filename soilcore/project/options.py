@@ -96,6 +96,8 @@ def add_covariates(group):
     group.add_argument("--distance", action="append", default=[], metavar="FILE", help="vector file: metres to what it holds")
     group.add_argument("--climate", metavar="DIR", help="monthly climate: folder of tables, one table, or NetCDF")
     group.add_argument("--series", metavar="DIR", help="vegetation series: start of season, start of peak and green-up speed")
+    group.add_argument("--series-crs", metavar="EPSG:N", help="reference system of a series that names none")
+    group.add_argument("--series-scale", type=float, help="index = stored value * scale, where it cannot be inferred")
     group.add_argument("--max-days", type=int, metavar="N", help="how far in time imagery or covariates may lie from a date (default 30)")
 
 
@@ -326,6 +328,8 @@ def _features(args, scene):
         distances=tuple(args.distance),
         climate=args.climate,
         series=args.series,
+        series_crs=args.series_crs,
+        series_scale=args.series_scale,
         max_days=FeatureSettings.max_days if args.max_days is None else args.max_days,
     )
     if not hasattr(args, "columns"):

@@ -186,6 +186,8 @@ class TerrainTask:
     ----------
     attributes : tuple of str
         Bands; all if empty.
+    cell : float, optional
+        Pixel side in metres; that of the elevation model if not given.
     like : str, optional
         Raster whose pixels the result has.
     trusted : bool
@@ -200,6 +202,7 @@ class TerrainTask:
     smooth: float = 0.0
     flat: str = "zero"
     tpi_radius: float | None = None
+    cell: float | None = None
     like: str | None = None
     window: int = 512
     overwrite: bool = False
