@@ -19,7 +19,7 @@ from soilcore.core.tiles import check_window
 from soilcore.data.fetch_parts import DiskFull, Parts, bytes_needed, check_space, disk_in_words, remove_parts
 from soilcore.data.fetch_plan import asked_bands, plan_days, plan_grid, without_token
 from soilcore.data.fetch_sources import Patience, ReadError, Sources, signer
-from soilcore.data.stac_items import shown
+from soilcore.data.stac_items import check_installed, shown
 
 _LISTEN_S = 0.25  # how often the listener is asked whether to stop while a tile is under way
 
@@ -95,6 +95,7 @@ def fetch_scenes(search, settings, report=silent):
         If nothing came: the first reason.
     """
     started = time.monotonic()
+    check_installed("odc.stac", *(["planetary_computer"] if search.settings.signing == "planetary-computer" else []))
     _check_settings(settings)
     out = _folder(settings.out)
     roles, quality = asked_bands(search, settings)

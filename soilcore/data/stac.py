@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from soilcore.core.errors import SampleError, SceneError, SettingsError
 from soilcore.core.progress import silent
 from soilcore.core.tables import load_table
-from soilcore.data.stac_items import Hit, covered_share, hit_of, shown
+from soilcore.data.stac_items import Hit, check_installed, covered_share, hit_of, shown
 
 _MOST_EXAMINED = 20_000  # scenes looked at in one search, however few of them fit
 
@@ -157,6 +157,7 @@ def search_scenes(settings, report=silent):
     SceneError
         If the catalogue cannot be reached, is no STAC API, or has nothing that fits; one sentence each.
     """
+    check_installed("pystac_client")
     from soilcore.data.stac_catalogue import catalogue_address, in_words, opened_catalogue
 
     check_settings(settings)

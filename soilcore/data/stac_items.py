@@ -8,9 +8,10 @@ import datetime
 import ipaddress
 import re
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from soilcore.core.errors import SceneError
+from soilcore.core.errors import NotAvailableError, SceneError
 from soilcore.core.tables import load_table
 from soilcore.data.sensors import ROLES, numbered_roles, role_of_word, scaling_of_sensor
 
@@ -188,6 +189,22 @@ def hit_of(item, catalogue, area):
         assets=assets,
         refused=refused,
     )
+
+
+def check_installed(*modules):
+    """Refuse to begin without the packages that talk to catalogues.
+
+    Raises
+    ------
+    NotAvailableError
+        Naming the package and how to install it.
+    """
+    for name in modules:
+        if find_spec(name.partition(".")[0]) is None or find_spec(name) is None:
+            package = name.replace("_", "-").replace(".", "-")
+            raise NotAvailableError(
+                f"Catalogues of imagery need the package {package}, which is not installed. Install it with pip install {package}."
+            )
 
 
 def shown(text, longest=120):

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from pyproj import CRS
 
-from soilcore.core.errors import SampleError, SceneError, SettingsError
+from soilcore.core.errors import NotAvailableError, SampleError, SceneError, SettingsError
 from soilcore.data.stac import StacSettings, samples_bbox, search_scenes
-from soilcore.data.stac_items import hit_of, scaling_of, why_refused
+from soilcore.data.stac_items import check_installed, hit_of, scaling_of, why_refused
 from tests.stac_server import PC_NAMES, item_of, stac_api
 
 AREA = (10.25, 44.22, 10.29, 44.25)
@@ -372,6 +372,13 @@ def test_names_of_a_catalogue_are_made_harmless():
 def test_an_item_of_no_use_is_named_with_its_reason(broken, words):
     with pytest.raises(SceneError, match=words):
         hit_of({**item(), **broken}, HOME, AREA)
+
+
+def test_a_package_that_is_not_installed_is_named():
+    check_installed("pystac_client", "odc.stac", "planetary_computer")
+    for name, package in (("no_such_module", "no-such-module"), ("odc.no_such_part", "odc-no-such-part")):
+        with pytest.raises(NotAvailableError, match=f"pip install {package}"):
+            check_installed(name)
 
 
 # -- the area of samples
