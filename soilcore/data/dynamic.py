@@ -80,7 +80,8 @@ class Timeline:
         day = day_of(day)
         index = int(self.pick([day])[0])
         if index < 0:
-            raise SceneError(f"{what} has no raster {self.reach(day)}. It has {self.listed()}. State one of these with --date{self._remedy}.")
+            gap = "" if self.when == "year" else f"; the nearest is {min(abs((there - day).days) for there in self.days)} days away"
+            raise SceneError(f"{what} has nothing {self.reach(day)}{gap}. It has {self.listed()}. State one of these with --date{self._remedy}.")
         return index
 
     @property

@@ -13,13 +13,12 @@ from soilcore.core.findings import Finding
 from soilcore.core.grids import Grid
 from soilcore.core.progress import silent
 from soilcore.data.campaigns import GAP_DAYS, campaigns_of
+from soilcore.data.dynamic import MAX_DAYS, Timeline
 from soilcore.data.imagery import CHEAP_FINGERPRINT_BYTES, Scene, SceneSettings, open_scene, sampled_content
 from soilcore.data.laid_scene import lay
 from soilcore.data.scaling import EmptySceneError, Scaling
 from soilcore.data.scene_agreement import common_findings, common_grid, common_roles, common_sensor, listed, said_dates, said_of_each
 from soilcore.data.scene_groups import groups_of_cube, groups_of_files, groups_of_folder, holds_several_scenes
-
-MAX_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,11 @@ class SceneSeries:
             raise SettingsError(f"A limit of {max_days} days is impossible. Give 0 or more.")
         return replace(self, max_days=int(max_days))
 
+    @property
+    def timeline(self):
+        """The days there are, and which of them belongs to another day."""
+        return Timeline(self.dates, self.when, self.max_days)
+
     def pick(self, days):
         """Which scene stands for each day: the nearest within `max_days` (of two equally near the earlier), by year that of the same year.
 
@@ -109,13 +113,7 @@ class SceneSeries:
         ndarray of int, shape (n,)
             Number of the scene; -1 where none is near enough and where the day is not known.
         """
-        days = np.asarray(days, "datetime64[D]")
-        if self.when == "year":
-            return _matches(days.astype("datetime64[Y]"), self.days.astype("datetime64[Y]"))
-        apart = np.abs(days[:, None] - self.days[None, :])  # NaT - day is NaT
-        apart = np.where(np.isnat(apart), np.iinfo(np.int64).max, apart.astype(np.int64))
-        nearest = apart.argmin(axis=1)
-        return np.where(apart[np.arange(days.size), nearest] <= self.max_days, nearest, -1)
+        return self.timeline.pick(days)
 
     def at(self, date):
         """The scene that stands for a date.
@@ -136,17 +134,7 @@ class SceneSeries:
         SettingsError
             If the text is no date.
         """
-        day = day_of(date)
-        found = int(self.pick(np.array([day]))[0])
-        if found >= 0:
-            return self.scenes[found]
-        if self.when == "year":
-            raise SceneError(f"There is no imagery of {str(day)[:4]}. Years at hand: {', '.join(str(there.year) for there in self.dates)}.")
-        gap = int(np.abs(self.days - day).astype(int).min())
-        raise SceneError(
-            f"No scene lies within {self.max_days} days of {day}; the nearest is {gap} days away. Dates at hand: {listed(self.dates)}. "
-            "Choose one of them, or allow more days with --max-days."
-        )
+        return self.scenes[self.timeline.at(date, "The imagery")]
 
     def sample(self, x, y, crs, days):
         """Reflectance under points, each from the scene of its day.
@@ -244,21 +232,6 @@ def open_scenes(settings, report=silent, max_days=MAX_DAYS):
     return _series(opened, empty, when, settings, max_days)
 
 
-def day_of(date):
-    """A date as numpy.datetime64[D]; a year alone is its 1 July.
-
-    Raises
-    ------
-    SettingsError
-        If the text is no date.
-    """
-    text = str(date).strip()
-    try:
-        return np.datetime64(f"{text}-07-01" if text.isdigit() and len(text) == 4 else text[:10], "D")
-    except ValueError:
-        raise SettingsError(f"{text!r} is no date. Write it as 2025-03-17, or as a year.") from None
-
-
 def _groups(settings):
     """Groups of files and how they are dated, or None for a single scene."""
     paths = settings.paths
@@ -301,13 +274,6 @@ def _series(opened, empty, when, settings, max_days):
 
 def _said_empty(empty):
     return (f"left out, no valid pixel: {listed([group.name for group in empty])}",) if empty else ()
-
-
-def _matches(wanted, there):
-    found = np.full(wanted.shape, -1)
-    for number, label in enumerate(there):
-        found[wanted == label] = number
-    return found
 
 
 def _files_of(path):

@@ -7,7 +7,6 @@ import pandas as pd
 
 from soilcore.core.errors import FeatureError
 from soilcore.data.dates import sample_dates
-from soilcore.data.dynamic import Timeline
 
 
 class Joined:
@@ -163,7 +162,7 @@ def is_series(scene):
 
 def timeline_of_series(series):
     """What changes, and its dates."""
-    return "The imagery", Timeline(tuple(series.dates), series.when, series.max_days)
+    return "The imagery", series.timeline
 
 
 def timelines(recipe, scene=None, covariates=None, mapping=False):

@@ -61,7 +61,7 @@ def test_the_nearest_date_within_the_limit_is_taken_and_the_earlier_of_two():
 def test_by_year_the_same_year_is_taken_however_far():
     line = Timeline((datetime.date(2019, 7, 1), datetime.date(2021, 7, 1)), "year", 0)
     assert line.pick(DAYS).tolist() == [0, -1, -1, 1]
-    with pytest.raises(SceneError, match=r"no raster of the year 2020. It has 2019, 2021"):
+    with pytest.raises(SceneError, match=r"nothing of the year 2020. It has 2019, 2021"):
         line.at(2020, "The covariate 'ndvi'")
 
 
@@ -93,7 +93,7 @@ def test_by_date_places_too_far_in_time_are_missing(tmp_path):
     np.testing.assert_array_equal(stack.sample(x, y, days=DAYS)[:, 0], [1, 2, np.nan, np.nan])
     near = open_covariates([parse_covariate(folder)], max_days=20)
     np.testing.assert_array_equal(near.sample(x, y, days=DAYS)[:, 0], [1, np.nan, np.nan, np.nan])
-    with pytest.raises(SceneError, match=r"'ndvi' has no raster within 20 days of 2020-03-01. It has 2019-06-20, 2020-01-01.*--date.*--max-days"):
+    with pytest.raises(SceneError, match=r"'ndvi' has nothing within 20 days of 2020-03-01; the nearest is 60 days away. It has 2019-06-20, 2020-01-01.*--date.*--max-days"):
         near.at("2020-03-01")
 
 
