@@ -2,8 +2,9 @@
 
 GDAL reads over two hundred formats; several follow references to other files or addresses. An uploaded raster is therefore opened
 only as GeoTIFF (a cloud-optimised one included) or JPEG 2000, sidecar files beside it (.aux.xml, .ovr, .msk, world files) are not
-looked at, and names that GDAL would resolve itself (``/vsicurl/...``, ``s3://...``) are refused. A caller who trusts the name, as
-the command line does with what its own user typed, may also open virtual mosaics (VRT) and ``/vsi`` paths.
+looked at, and names that GDAL would resolve itself (``/vsicurl/...``, ``s3://...``) are refused. A file inside a zip or tar
+is read in place, under a name that is put together here after the archive's members were checked (`soilcore.data.products_holder`). A caller
+who trusts the name, as the command line does with what its own user typed, may also open virtual mosaics (VRT) and ``/vsi`` paths.
 """
 
 import warnings

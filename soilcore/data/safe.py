@@ -12,7 +12,7 @@ from soilcore.core.errors import SceneError, UnreadableError
 from soilcore.data.products import Product, ProductFile
 from soilcore.data.scene_files import date_in
 
-_METADATA = re.compile(r"(?:^|/)MTD_MSIL(2A|1C)\.xml$|(?:^|/)S2\w_(?:OPER|USER)_(?:PRD|MTD)_\w+\.xml$")
+_METADATA = re.compile(r"(?:^|/)MTD_MSIL(2A|1C)\.xml$|(?:^|/)S2\w_(?:OPER|USER)_MTD_SAFL(?:2A|1C)_\w+\.xml$")
 _IMAGE = re.compile(r"(?:^|/)GRANULE/([^/{}]+)/IMG_DATA/(?:R(?:10|20|60)m/)?[^/{}]*_(B\d[\dA]|SCL)_(10|20|60)m\.(?:jp2|tiff?)$", re.IGNORECASE)
 _AT_10M = ("B02", "B03", "B04", "B08")
 _AT_20M = ("B05", "B06", "B07", "B8A", "B11", "B12")
