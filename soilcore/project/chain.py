@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from soilcore.core.errors import SampleError, SettingsError
+from soilcore.core.errors import SampleError, SceneError, SettingsError
 from soilcore.core.progress import part, silent
 
 
@@ -102,6 +102,21 @@ def covariate_specs(features):
     return tuple(specs)
 
 
+def check_offset(inputs, scene):
+    """Refuse to learn from imagery whose offset seems to be left in although its metadata say otherwise, until somebody decides.
+
+    Raises
+    ------
+    SceneError
+        With the evidence and the option that decides.
+    """
+    if scene is None or inputs.scene.offset is not None:
+        return
+    found = next((finding for finding in scene.findings if finding.code == "offset-left-in"), None)
+    if found is not None:
+        raise SceneError(f"{found.message} A model would learn it. {found.fix}", (found,))
+
+
 def check_usable(opened):
     """Refuse samples that hold an error.
 
@@ -143,6 +158,7 @@ def feature_table(inputs, report=silent):
     if opened.samples.target is None:
         raise SettingsError("No target was given. Name the column to predict with --target.")
     check_usable(opened)
+    check_offset(inputs, opened.scene)
     recipe, chosen = choose_features(inputs.features, opened.samples, opened.scene, opened.covariates, opened.climate)
     report(3, 3, "making the predictors")
     table = make_table(recipe, opened.samples, opened.scene, opened.covariates, climate=opened.climate)

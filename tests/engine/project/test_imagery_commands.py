@@ -208,3 +208,21 @@ def test_indices_of_several_dates_need_the_date(ask, coast, tmp_path):
     assert "--date" in facts["error"]
     code, facts = ask("indices", "--scene", coast / "years", "--index", "NDVI", "--date", "2022", "--out", tmp_path / "i.tif")
     assert code == 0, facts
+
+
+def test_imagery_with_its_offset_left_in_is_refused_before_training(ask, coast, tmp_path):
+    """The stored numbers still hold the offset, the metadata say it was removed."""
+    with rasterio.open(coast / "scene.tif") as source:
+        profile, numbers, names = source.profile, source.read(), source.descriptions
+    numbers[numbers > 0] = np.maximum(numbers[numbers > 0], 1250)  # no water, no shadow
+    wrong = tmp_path / "wrong.tif"
+    with rasterio.open(wrong, "w", **profile) as out:
+        out.write(numbers)
+        out.descriptions = names
+        out.update_tags(BOA_OFFSET_APPLIED="true", PROCESSING_BASELINE="05.11")
+    code, facts = train(ask, coast / "samples.csv", tmp_path / "m", "--scene", wrong, "--bands")
+    assert code == 1
+    assert "--offset -0.1" in facts["error"]
+    assert not (tmp_path / "m").exists()
+    code, facts = train(ask, coast / "samples.csv", tmp_path / "m", "--scene", wrong, "--bands", "--offset", "-0.1")
+    assert code == 0, facts
