@@ -6,12 +6,22 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PATIENCE_MS
+from tests.browser.conftest import PATIENCE_MS, Server
 from tests.engine.data.product_files import ORIGIN, write_safe
 from tests.stac_server import CogServer, World, stac_api
 
 MAP = "iframe[title^='streamlit_folium']"
 LONG = 120_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server whose workspace is empty: nothing here needs the demo."""
+    folder = tmp_path_factory.mktemp("bare")
+    (folder / "workspace").mkdir()
+    server = Server(folder / "workspace", folder / "server.log").start()
+    yield server
+    server.stop()
 
 
 def settled(page):
@@ -48,9 +58,13 @@ def until_finished(page, label):
 
 
 def the_map(page):
-    frame = page.locator(MAP).last
-    frame.scroll_into_view_if_needed()
-    return frame.content_frame
+    """The map that stays, in view: one that is on its way out may still stand before it."""
+    settled(page)
+    expect(page.locator(MAP)).to_have_count(1, timeout=PATIENCE_MS)
+    inside = page.locator(MAP).content_frame
+    expect(inside.locator(".soilcore-panel")).to_be_visible(timeout=PATIENCE_MS)
+    page.locator(MAP).scroll_into_view_if_needed()
+    return inside
 
 
 def write_table(path, places):
@@ -132,7 +146,7 @@ def draw_area(page):
     expect(inside.get_by_role("button", name="Draw area")).to_be_visible(timeout=PATIENCE_MS)
     settled(page)
     inside.get_by_role("button", name="Draw area").click()
-    box = page.locator(MAP).last.bounding_box()
+    box = page.locator(MAP).bounding_box()
     page.mouse.move(box["x"] + 160, box["y"] + 160)
     page.mouse.down()
     page.mouse.move(box["x"] + 240, box["y"] + 240, steps=4)
@@ -150,7 +164,8 @@ def dates(page, first, last):
     for position, value in enumerate((first.year, first.month, first.day, last.year, last.month, last.day)):
         groups.nth(position).click()
         page.keyboard.type(f"{value:02d}")
-    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")  # closes the calendar, which would lie over what comes next
+    page.get_by_role("heading", name="Imagery", exact=True).click()
     settled(page)
 
 
@@ -163,9 +178,11 @@ def test_terrain_of_an_uploaded_elevation_model_gets_its_card(page, server, demo
     expect(page.get_by_text("uploaded · static")).to_be_visible(timeout=PATIENCE_MS)
     settled(page)
     page.get_by_text("Terrain from an elevation model").click()
+    expect(page.get_by_role("button", name="Derive terrain")).to_be_visible()
+    settled(page)
     page.get_by_role("button", name="Derive terrain").click()
     until_finished(page, "Terrain of dem.tif")
-    expect(page.get_by_text("terrain of dem.tif")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("terrain of dem.tif: slope after horn")).to_be_visible(timeout=PATIENCE_MS)
     pictures = page.get_by_test_id("stImage").locator("img")
     expect(pictures).to_have_count(8, timeout=PATIENCE_MS)
     assert all(picture.evaluate("image => image.complete && image.naturalWidth > 0") for picture in pictures.all())
