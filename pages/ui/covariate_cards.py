@@ -11,8 +11,8 @@ from pages.ui.workspace import LIMIT_MB, RASTERS, keep_upload
 from soilcore.core.errors import SoilcoreError
 
 _WHEN = {"static": "static", "date": "by date", "year": "by year"}
-_CARD_WIDTH = 168
-_PICTURE_WIDTH = 134
+_CARD_WIDTH = 160
+_PICTURE_WIDTH = 126
 _MOST_BANDS = 24
 
 
