@@ -24,6 +24,9 @@ from pages.ui.session import current_work
 from pages.ui.workspace import LIMIT_MB, SCENES
 
 
+_SECTION = "imagery.section"
+
+
 @dataclass(frozen=True)
 class Section:
     """One part of the page.
@@ -46,10 +49,10 @@ def choose_section():
         st.segmented_control(
             "Part of the page",
             list(SECTIONS),
-            default="image",
+            default=None if _SECTION in st.session_state else "image",  # a finished job opens the part with its result
             required=True,
             format_func=lambda name: f"{SECTIONS[name].icon} {SECTIONS[name].title}",
-            key="imagery.section",
+            key=_SECTION,
             persist_state="session",
             label_visibility="collapsed",
             wrap=True,
@@ -84,7 +87,7 @@ def _image():
     scene_facts.findings(scene)
     scene_quality.panel(scene)
     scene_facts.evidence(scene)
-    scene_reading.keep_as_one(scene)
+    scene_reading.keep_as_one()
     st.subheader("Where it lies", anchor=False)
     scene_map.panel(scene)
     st.subheader("Bands", anchor=False)

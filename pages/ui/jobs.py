@@ -14,9 +14,9 @@ PAGE_OF_KIND = {
     **dict.fromkeys(("compare", "train", "external", "dual-step", "learning-curve"), "model"),
     "hot-spots": "samples",
     **dict.fromkeys(("map", "demo-project"), "map"),
-    **dict.fromkeys(("fetch", "composite", "terrain", "distance", "phenology"), "imagery"),
+    **dict.fromkeys(("fetch", "keep-scene", "composite", "terrain", "distance", "phenology"), "imagery"),
 }
-_SECTIONS = {"fetch": "dates", "composite": "dates", "terrain": "predictors", "distance": "predictors", "phenology": "predictors"}
+_SECTIONS = {"keep-scene": "image", "fetch": "dates", "composite": "dates", "terrain": "predictors", "distance": "predictors", "phenology": "predictors"}
 
 
 def start(kind, settings, label):
@@ -132,6 +132,8 @@ def _arrive(work, status):
         st.session_state["imagery.section"] = _SECTIONS[spec["kind"]]
         if spec["kind"] == "fetch" and status.result.get("files"):
             work.choose_scene([spec["settings"]["out"].split("/")[1]])
+        elif spec["kind"] == "keep-scene":
+            work.choose_scene([status.result["out"].split("/")[1]])
 
 
 def _opened_by(spec):

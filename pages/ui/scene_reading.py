@@ -5,8 +5,9 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from pages.ui import cached, messages, scene_facts
+from pages.ui import cached, jobs, messages, scene_facts
 from pages.ui.session import current_work
+from soilcore.project.folder import safe_name
 
 _NO_ROLE = ""
 _KEPT = "-confirmed.tif"
@@ -101,33 +102,27 @@ def _read_again(work, answers):
         st.rerun()
 
 
-def keep_as_one(scene):
+def keep_as_one():
     """Offer to write what was understood into one cloud-optimised file, so that nothing needs to be asked again."""
     work = current_work()
     if len(work.scene_files) == 1 and work.scene_files[0].endswith(_KEPT):
         return
+    date = cached.shown_date(_opened()) if cached.is_series(_opened()) else None
     st.button(
-        "Confirm, and keep as one cloud-optimised GeoTIFF",
+        f"Keep {date} as one GeoTIFF" if date else "Confirm, and keep as one GeoTIFF",
         icon=":material/verified:",
         key="imagery.keep",
-        on_click=_ask_to_keep,
-        help="Bands with their roles, scale and offset in one file: nothing needs to be asked again, and every page reads it faster",
+        on_click=_keep,
+        args=(None if date is None else str(date),),
+        disabled=jobs.is_busy(),
+        help="Cloud-optimised, bands with their roles, scale and offset in one file: nothing needs to be asked again, and every page reads it faster",
     )
-    if st.session_state.pop("imagery.keeping", False):
-        _keep(work, scene)
 
 
-def _ask_to_keep():
-    st.session_state["imagery.keeping"] = True
+def _keep(date):
+    from soilcore.project.settings import KeepSceneTask
 
-
-def _keep(work, scene):
-    from soilcore.data.conversion import to_cog
-
-    name = f"{work.scene_files[0].rsplit('.', 1)[0]}{_KEPT}"
-    bar = st.progress(0.0, text="copying the bands")
-    with messages.shown():
-        to_cog(scene, work.path(f"scenes/{name}"), lambda done, total, words="": bar.progress(min(1.0, done / max(1, total)), text=words))
-        work.choose_scene([name])
-        work.note = ("success", f"Kept as {name}, with roles, scale and offset in the file.")
-        st.rerun()
+    work = current_work()
+    stem = safe_name(work.scene_files[0].rsplit(".", 1)[0])
+    name = f"{stem}-{date}{_KEPT}" if date else f"{stem}{_KEPT}"
+    jobs.start("keep-scene", KeepSceneTask(work.scene_settings, f"scenes/{name}", date, overwrite=True), f"Keeping {name}")

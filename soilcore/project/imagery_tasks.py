@@ -95,6 +95,23 @@ def fetch(task, report=silent):
     return {**told, **facts, "assumed": (*assumed, *facts["assumed"])}
 
 
+def keep_scene(task, report=silent):
+    """Write an image as one cloud-optimised GeoTIFF."""
+    from soilcore.core.files import check_output
+    from soilcore.data.conversion import to_cog
+    from soilcore.data.scene_series import SceneSeries, open_scenes
+
+    check_output(task.out, task.overwrite)
+    scene = open_scenes(task.scene, part(report, 0, 0.1))
+    if isinstance(scene, SceneSeries):
+        if task.date is None:
+            raise SettingsError(f"There are {len(scene.dates)} dates, from {scene.dates[0]} to {scene.dates[-1]}. Say which one to keep.")
+        scene = scene.at(task.date)
+    to_cog(scene, task.out, part(report, 0.1, 0.9))
+    facts = {"out": task.out, "bands": list(scene.roles), "date": str(scene.date) if scene.date else None, "bytes": Path(task.out).stat().st_size, "assumed": scene.assumed}
+    return _recorded("keep-scene", task, facts)
+
+
 def _bbox_of_samples(task):
     from soilcore.data.samples import read_samples
     from soilcore.data.stac import samples_bbox

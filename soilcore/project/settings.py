@@ -316,7 +316,22 @@ class FetchTask:
     workers: int = 2
     only_list: bool = False
     overwrite: bool = False
-    days: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class KeepSceneTask:
+    """Write an image, however it came, as one cloud-optimised GeoTIFF with roles, scale and offset.
+
+    Parameters
+    ----------
+    date : str, optional
+        Which of several dates; needed where there are several.
+    """
+
+    scene: SceneSettings
+    out: str
+    date: str | None = None
+    overwrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -345,4 +360,5 @@ TASKS = {
     "phenology": PhenologyTask,
     "composite": CompositeTask,
     "fetch": FetchTask,
+    "keep-scene": KeepSceneTask,
 }

@@ -26,6 +26,7 @@ _RUNNERS = {
     "phenology": imagery_tasks.phenology,
     "composite": imagery_tasks.composite,
     "fetch": imagery_tasks.fetch,
+    "keep-scene": imagery_tasks.keep_scene,
 }
 
 

@@ -10,7 +10,7 @@ import rasterio
 from pages.ui import session
 from soilcore.project.folder import Project
 from tests.app.field import charts, drawn, field, labels, make_field, open_section, shown, words
-from tests.app.helpers import button
+from tests.app.helpers import button, until_over
 
 
 def upload(test, part, *files):
@@ -170,9 +170,14 @@ def test_what_was_understood_is_kept_as_one_file(front_door, workspace, demo):
     project = make_field(workspace, demo)
     test = front_door("imagery", project=project.id)
     test.button(key="imagery.keep").click().run()
+    work = test.session_state[session.KEY]
+    status = until_over(work.job)
+    assert status.state == "finished", status
+    test.run()
     assert not test.exception
-    assert test.session_state[session.KEY].scene_files == ("scene-confirmed.tif",)
-    assert "Kept as scene-confirmed.tif" in words(test).replace("\\", "")
+    assert work.scene_files == ("scene-confirmed.tif",)
+    assert "Keeping scene-confirmed.tif** is finished" in words(test).replace("\\", "")
+    assert "imagery.keep" not in [one.key for one in test.button]
     with rasterio.open(project.part("scenes") / "scene-confirmed.tif") as raster:
         assert raster.descriptions[:3] == ("B", "G", "R")
         assert raster.offsets[0] == pytest.approx(-0.1)

@@ -226,3 +226,32 @@ def test_imagery_with_its_offset_left_in_is_refused_before_training(ask, coast, 
     assert not (tmp_path / "m").exists()
     code, facts = train(ask, coast / "samples.csv", tmp_path / "m", "--scene", wrong, "--bands", "--offset", "-0.1")
     assert code == 0, facts
+
+
+def test_one_of_several_dates_is_kept_as_one_file(coast, tmp_path):
+    from soilcore.core.errors import SettingsError, Stopped
+    from soilcore.data.imagery import SceneSettings, open_scene
+    from soilcore.project.settings import KeepSceneTask
+    from soilcore.project.tasks import run_task
+
+    scene, out = SceneSettings((str(coast / "dates"),)), tmp_path / "kept" / "one.tif"
+    days = sorted(path.stem for path in (coast / "dates").glob("*.tif"))
+    with pytest.raises(SettingsError, match="Say which one"):
+        run_task("keep-scene", KeepSceneTask(scene, str(out)))
+
+    def stop(done, total, message):
+        if message == "making overviews":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        run_task("keep-scene", KeepSceneTask(scene, str(out), days[3]), stop)
+    assert list(out.parent.iterdir()) == []
+    facts = run_task("keep-scene", KeepSceneTask(scene, str(out), days[3]))
+    assert facts["date"] == days[3]
+    kept, was = open_scene(SceneSettings((str(out),))), open_scene(SceneSettings((str(coast / "dates" / f"{days[3]}.tif"),)))
+    assert str(kept.date) == days[3]
+    assert kept.roles == was.roles
+    middle = was.grid.bounds[0] / 2 + was.grid.bounds[2] / 2, was.grid.bounds[1] / 2 + was.grid.bounds[3] / 2
+    assert np.array_equal(kept.sample([middle[0]], [middle[1]], was.grid.crs), was.sample([middle[0]], [middle[1]], was.grid.crs), equal_nan=True)
+    with pytest.raises(SettingsError, match="exists already"):
+        run_task("keep-scene", KeepSceneTask(scene, str(out), days[3]))
