@@ -66,6 +66,7 @@ def test_a_wrong_image_is_refused_and_not_kept(project, name, content, word):
 @pytest.mark.parametrize(
     ("name", "content"),
     [("t.xlsx", b"not a workbook"), ("t.gpkg", b"PK\3\4"), ("t.parquet", b"SQLite"), ("t.zip", b"PK\3\4 cut off"), ("t.xlsx", zipped()[:40])],
+    ids=["xlsx", "gpkg", "parquet", "zip", "xlsx cut off"],  # an archive holds the time, and processes that share the tests must agree on names
 )
 def test_a_table_that_is_not_what_its_ending_says_is_refused(project, name, content):
     with pytest.raises(UnreadableError):
