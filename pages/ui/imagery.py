@@ -23,7 +23,6 @@ from pages.ui import (
 from pages.ui.session import current_work
 from pages.ui.workspace import LIMIT_MB, SCENES
 
-
 _SECTION = "imagery.section"
 
 

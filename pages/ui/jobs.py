@@ -16,7 +16,14 @@ PAGE_OF_KIND = {
     **dict.fromkeys(("map", "demo-project"), "map"),
     **dict.fromkeys(("fetch", "keep-scene", "composite", "terrain", "distance", "phenology"), "imagery"),
 }
-_SECTIONS = {"keep-scene": "image", "fetch": "dates", "composite": "dates", "terrain": "predictors", "distance": "predictors", "phenology": "predictors"}
+_SECTIONS = {
+    "keep-scene": "image",
+    "fetch": "dates",
+    "composite": "dates",
+    "terrain": "predictors",
+    "distance": "predictors",
+    "phenology": "predictors",
+}
 
 
 def start(kind, settings, label):
@@ -53,10 +60,11 @@ def latest(kind, state="finished"):
     return next((job for job in jobs.jobs_in(work.jobs_folder, kind) if job.status().state == state), None)
 
 
-def last(kind):
-    """The newest job of one kind in the open project, however it stands, or None."""
+def every(kind, **settings):
+    """Jobs of one kind in the open project that were asked so, however they stand, the newest first."""
     work = current_work()
-    return next(iter(jobs.jobs_in(work.jobs_folder, kind)), None) if work.project is not None else None
+    found = jobs.jobs_in(work.jobs_folder, kind) if work.project is not None else ()
+    return [job for job in found if all(job.spec()["settings"].get(name) == value for name, value in settings.items())]
 
 
 def finished(kind):
@@ -129,7 +137,7 @@ def _arrive(work, status):
     elif spec["kind"] in ("train", "external", "map") and work.project is not None:
         work.remember(**_opened_by(spec))
     elif spec["kind"] in _SECTIONS and work.project is not None:
-        st.session_state["imagery.section"] = _SECTIONS[spec["kind"]]
+        st.session_state["imagery.section"] = "search" if spec["settings"].get("only_list") else _SECTIONS[spec["kind"]]
         if spec["kind"] == "fetch" and status.result.get("files"):
             work.choose_scene([spec["settings"]["out"].split("/")[1]])
         elif spec["kind"] == "keep-scene":

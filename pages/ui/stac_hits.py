@@ -13,6 +13,8 @@ def panel(found):
     """Table of days to choose from, pictures on request, download."""
     days = found.days()
     st.subheader(f"{len(days)} days with images" if len(days) != 1 else "One day with images", anchor=False)
+    asked = found.settings
+    st.caption(f"Found in {messages.plain(asked.url)} from {asked.dates[0]} to {asked.dates[1]}, with at most {asked.cloud:g} % clouds.")
     messages.assumed(found.assumed)
     table = pd.DataFrame(
         {
@@ -133,7 +135,7 @@ def _start(found, days, bands, resolution, quality):
 
 def unfinished():
     """Downloads that were stopped or failed, to be taken up again, and what the last one brought."""
-    job = jobs.last("fetch")
+    job = next(iter(jobs.every("fetch", only_list=False)), None)
     if job is None or jobs.is_busy():
         return
     status, settings = job.status(), job.spec()["settings"]

@@ -4,8 +4,9 @@ import datetime
 
 import streamlit as st
 
-from pages.ui import cached, maps, messages, places, stac_hits
+from pages.ui import cached, jobs, maps, messages, places, stac_hits
 from pages.ui.session import current_work
+from pages.ui.words import in_page
 from soilcore.core.errors import SoilcoreError
 
 _OTHER = "another address"
@@ -18,7 +19,7 @@ _AREAS = {
 _MARGIN_M = 500.0
 _HEIGHT = 460
 _DAYS_BACK = 365
-RESULT, AREA = "imagery.search.result", "imagery.search.area"
+AREA = "imagery.search.area"
 
 
 def panel():
@@ -35,9 +36,16 @@ def panel():
             "Clouds at most (%)", 0, 100, 40, 5, key="search.cloud", persist_state="session", help="As the catalogue states for the whole scene"
         )
         ready = area is not None and dates is not None and catalogue is not None
-        if st.button("Search", icon=":material/search:", type="primary", key="search.start", disabled=not ready):
-            _search(catalogue, area, dates, float(cloud))
-    found = st.session_state.get(RESULT)
+        st.button(
+            "Search",
+            icon=":material/search:",
+            type="primary",
+            key="search.start",
+            on_click=_search,
+            args=(catalogue, area, dates, float(cloud)),
+            disabled=not ready or jobs.is_busy(),
+        )
+        found = last_search()
     with left:
         _map(area, found)
     if found is not None:
@@ -140,17 +148,28 @@ def _suggested(today):
 
 
 def _search(catalogue, area, dates, cloud):
-    from soilcore.data.stac import StacSettings, search_scenes
+    from soilcore.project.settings import FetchTask
 
-    st.session_state.pop(RESULT, None)
     url, collection = catalogue
-    bar = st.progress(0.0, text="asking the catalogue")
-    with messages.shown():
-        found = search_scenes(
-            StacSettings(url, collection, area, dates, cloud), lambda done, total, words="": bar.progress(min(1.0, done / max(1, total)), text=words)
-        )
-        st.session_state[RESULT] = found
-    bar.empty()
+    task = FetchTask(url, bbox=tuple(area), dates=dates, cloud=cloud, collection=collection, only_list=True)
+    jobs.start("fetch", task, "Searching the catalogue")
+
+
+def last_search():
+    """What the last search of the project found, from its job's result; None while there is none, or when it failed, which is said."""
+    from soilcore.data.stac import SearchResult
+
+    for job in jobs.every("fetch", only_list=True):
+        status = job.status()
+        if status.state == "finished":
+            return SearchResult.from_dict(status.result)
+        if status.state == "failed":
+            shown = current_work().job
+            if shown is None or shown.id != job.id:  # else the sentence stands above the page already
+                st.error(messages.plain(in_page(status.message)), icon=messages.ICONS["error"])
+        if status.state != "stopped":
+            return None
+    return None
 
 
 @st.fragment

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 
 from soilcore.core.errors import SampleError, SceneError, SettingsError
 from soilcore.core.progress import silent
+from soilcore.core.settings import from_plain
 from soilcore.core.tables import load_table
 from soilcore.data.stac_items import Hit, check_installed, covered_share, hit_of, shown
 
@@ -124,6 +125,18 @@ class SearchResult:
         if unknown := sorted(set(dates) - set(known)):
             raise SceneError(f"There is no scene of {unknown[0]} in this search. Days: {', '.join(known[:20])}.")
         return replace(self, hits=tuple(hit for hit in self.hits if hit.date in set(dates)))
+
+    @classmethod
+    def from_dict(cls, values):
+        """A search as `to_dict` gave it, e.g. out of a stored result.
+
+        Raises
+        ------
+        SettingsError
+            If it holds something else.
+        """
+        hits = tuple(from_plain(Hit, hit) for hit in values["hits"])
+        return cls(hits, tuple(values["assumed"]), tuple(values["skipped"]), from_plain(StacSettings, values["settings"]))
 
     def to_dict(self):
         """The same as plain JSON."""

@@ -86,7 +86,7 @@ def fetch(task, report=silent):
     found = search_scenes(settings, part(report, 0, 0.05))
     if task.days:
         found = found.choose(task.days)
-    told = {name: value for name, value in found.to_dict().items() if name in ("days", "hits", "skipped", "assumed")} | {"bbox": bbox}
+    told = found.to_dict() | {"bbox": bbox}
     if task.only_list:
         return {**told, "dir": None, "files": [], "failed": [], "assumed": (*assumed, *told["assumed"])}
     names = ("out", "resolution", "crs", "quality", "workers", "overwrite", "offset")
@@ -108,7 +108,13 @@ def keep_scene(task, report=silent):
             raise SettingsError(f"There are {len(scene.dates)} dates, from {scene.dates[0]} to {scene.dates[-1]}. Say which one to keep.")
         scene = scene.at(task.date)
     to_cog(scene, task.out, part(report, 0.1, 0.9))
-    facts = {"out": task.out, "bands": list(scene.roles), "date": str(scene.date) if scene.date else None, "bytes": Path(task.out).stat().st_size, "assumed": scene.assumed}
+    facts = {
+        "out": task.out,
+        "bands": list(scene.roles),
+        "date": str(scene.date) if scene.date else None,
+        "bytes": Path(task.out).stat().st_size,
+        "assumed": scene.assumed,
+    }
     return _recorded("keep-scene", task, facts)
 
 

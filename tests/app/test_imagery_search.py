@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from pages.ui import session, stac_search
+from pages.ui import session
 from tests.app.field import drawn, make_field, open_section, words
 from tests.app.helpers import until_over
 from tests.stac_server import CogServer, World, stac_api
@@ -39,9 +39,21 @@ def searching(test, api, cloud=40, dates=(datetime.date(2024, 4, 1), datetime.da
     test.date_input(key="search.dates").set_value(dates).run()
     test.slider(key="search.cloud").set_value(cloud).run()
     test.number_input(key="search.margin").set_value(0.0).run()
+    return search(test)
+
+
+def search(test):
+    """Press the button, wait for the job, and look again."""
     test.button(key="search.start").click().run()
+    until_over(test.session_state[session.KEY].job)
+    test.run()
     assert not test.exception, test.exception
     return test
+
+
+def hits(test):
+    """Days in the table of hits."""
+    return next(list(frame.value["date"]) for frame in test.dataframe if "coverage" in frame.value)
 
 
 def test_hits_are_chosen_downloaded_by_a_job_and_become_the_dated_scenes(front_door, workspace, demo, catalogue):
@@ -50,12 +62,12 @@ def test_hits_are_chosen_downloaded_by_a_job_and_become_the_dated_scenes(front_d
     searching(test, api)
     said = words(test).replace("\\", "")
     assert "2 days with images" in said
-    found = test.session_state[stac_search.RESULT]
-    assert [day.date for day in found.days()] == ["2024-05-01", "2024-06-01"]
+    assert hits(test) == ["2024-05-01", "2024-06-01"]
     script = drawn(test)["script"]
     assert "Footprints of the hits" in script
     assert "2024-06-01, 10 % clouds" in script
     assert not test.get("image")  # pictures of the catalogue only after a click
+    assert hits(open_section(front_door("imagery", project=test.session_state[session.KEY].project.id), "search")) == hits(test)  # after a reload
     test.button(key="search.download").click().run()
     work = test.session_state[session.KEY]
     status = until_over(work.job)
@@ -73,10 +85,12 @@ def test_what_cannot_be_reached_or_found_is_said_in_one_sentence(front_door, wor
     world, api = catalogue
     test = front_door("imagery", project=make_field(workspace, demo, scene=False, table=table_within(world)).id)
     searching(test, api, dates=(datetime.date(2019, 1, 1), datetime.date(2019, 2, 1)))
+    assert "has no scene" in words(test)
+    test.button(key="job.close").click().run()
     assert "has no scene" in test.error[0].value
     test.text_input(key="search.address").set_value("file:///etc").run()
-    test.button(key="search.start").click().run()
-    assert len(test.error) == 1
+    search(test)
+    assert "is no catalogue" in words(test)
     assert test.get("component_instance")
 
 
