@@ -47,6 +47,14 @@ def check_output(path, overwrite=False):
     return path
 
 
+_being_written: set[Path] = set()
+
+
+def is_being_written(path):
+    """Whether this process itself is writing under that temporary name now."""
+    return Path(path).absolute() in _being_written
+
+
 @contextmanager
 def written_whole(path):
     """Give a temporary path beside `path`; rename it into place when the block ends well, remove it otherwise.
@@ -55,6 +63,7 @@ def written_whole(path):
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    _being_written.add(temporary.absolute())
     try:
         yield temporary
         if path.is_dir() and not path.is_symlink():
@@ -65,6 +74,7 @@ def written_whole(path):
         else:
             os.replace(temporary, path)
     finally:
+        _being_written.discard(temporary.absolute())
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
         else:

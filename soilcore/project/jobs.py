@@ -19,12 +19,14 @@ from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 
 from soilcore.core.errors import SettingsError, UnreadableError
-from soilcore.core.files import write_json
+from soilcore.core.files import is_being_written, write_json
 from soilcore.core.settings import to_plain
+from soilcore.project.folder import PARTS
 
 GRACE_SECONDS = 5.0
 _START_SECONDS = 20.0
-_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}(\.[A-Za-z0-9]+)?")
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.[A-Za-z0-9]+){0,4}")  # as `written_whole` names them; GDAL adds endings of its own
+_REPLACED = re.compile(r"\.(.+)\.[0-9a-f]{8}\.old")
 _ROOT = Path(__file__).resolve().parents[2]
 
 _processes: dict[Path, subprocess.Popen] = {}
@@ -257,13 +259,24 @@ def _signal(folder, number):
 
 
 def _sweep(job):
-    """Remove unfinished outputs of a killed job: temporary names that are younger than it."""
+    """Remove unfinished outputs of a killed job: temporary names that are younger than it. Tiles of a download stay, to be gone on with."""
     created = job.spec()["created"]
-    root = job.folder.parents[1]
-    for path in [*root.glob(".*"), *root.glob("models/.*"), *root.glob("maps/.*"), *root.glob("maps/*/.*")]:
-        with suppress(OSError):
-            if _TEMPORARY.fullmatch(path.name) and path.stat().st_mtime >= created:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for folder in _written_into(job.folder.parents[1]):
+        for path in folder.glob(".*"):
+            with suppress(OSError):
+                if (was := _REPLACED.fullmatch(path.name)) and not path.with_name(was[1]).exists():
+                    path.rename(path.with_name(was[1]))  # killed between putting the old aside and bringing in the new
+                elif _TEMPORARY.fullmatch(path.name) and path.stat().st_mtime >= created and not is_being_written(path):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _written_into(root):
+    """Folders that hold what jobs write: the project, its parts, and folders in these."""
+    yield root
+    for part in (*(root / name for name in PARTS if name != "jobs"), root / ".pictures"):
+        if part.is_dir():
+            yield part
+            yield from (folder for folder in part.iterdir() if folder.is_dir() and not folder.name.startswith("."))
 
 
 def _over(folder):

@@ -90,6 +90,38 @@ def test_a_stopped_job_says_so_and_leaves_nothing_half_written(project):
     assert [path.name for path in project.folder.iterdir() if path.name.startswith(".")] == []
 
 
+def test_what_a_killed_job_left_is_swept_from_every_part_of_the_project(project):
+    from soilcore.core.files import write_json, written_whole
+
+    older, kept = project.part("scenes") / ".upload.0badcafe.tif", project.part("scenes") / "days" / ".fetch" / "2024-05-01" / "r0-c0.tif"
+    older.touch()
+    os.utime(older, (1.0, 1.0))
+    job = jobs.Job(project.part("jobs") / "killed")
+    job.folder.mkdir()
+    write_json(job.folder / "spec.json", {"kind": "demo", "settings": {}, "label": "", "created": time.time() - 60})
+    left = [
+        project.folder / ".pictures" / ".ab.0123abcd.tif",
+        project.part("scenes") / ".composite.0123abcd.tif",
+        project.part("scenes") / ".composite.0123abcd.parts.tif.ovr.tmp",
+        project.part("scenes") / "days" / ".2024-05-01.0123abcd.tif",
+        project.part("covariates") / ".seasons.0123abcd.own.tif",
+        project.part("series") / ".seasons-x.0123abcd.csv",
+        project.part("maps") / "map" / ".map.0123abcd.tif",
+    ]
+    aside = project.part("covariates") / ".wet.0123abcd.old" / "2019.tif"
+    for path in (*left, aside, kept):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with written_whole(project.part("scenes") / "own.tif") as own:  # an upload of somebody else meanwhile
+        own.touch()
+        jobs._sweep(job)
+        assert own.exists()
+    assert [path for path in left if path.exists()] == []
+    assert kept.exists()
+    assert older.exists()
+    assert (project.part("covariates") / "wet" / "2019.tif").exists()
+
+
 def test_a_refused_input_fails_with_the_engines_own_sentence(project):
     job = start(project, {"inputs": {"samples": "samples/none.csv"}}, kind="check")
     status = until_over(job)
