@@ -1,4 +1,4 @@
-"""What changes with time: rasters dated by their names, and which of them belongs to a day."""
+"""What changes with time: rasters of many dates, and which of them belongs to a day."""
 
 import datetime
 import re
@@ -10,14 +10,13 @@ import numpy as np
 
 from soilcore.core.errors import SceneError, SettingsError
 from soilcore.data.pixels import BandSource, FileSource, PixelReader, sample_places
+from soilcore.data.raster_dates import raster_date, said_notes
+from soilcore.data.rasters import opened_raster
 
 MAX_DAYS = 30
 RASTER_ENDINGS = (".tif", ".tiff", ".jp2")
-_DAY = re.compile(r"(?<!\d)((?:19|20)\d{2})(?:([-_.])(\d{1,2})\2(\d{1,2})|(\d{2})(\d{2}))(?!\d)")
-_MONTH = re.compile(r"(?<!\d)((?:19|20)\d{2})[-_.]?(0[1-9]|1[0-2])(?![\dA-Za-z])")
-_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?![\dA-Za-z])")
-_DATE_TAGS = ("acquisition_date", "datetime", "date", "time", "soilcore_date", "date_acquired")
 _KINDS = {"day": "by date", "month": "by month", "year": "by year"}
+_DIGITS = {"day": 10, "month": 7, "year": 4}  # of an ISO date that tell two apart
 
 
 @dataclass(frozen=True)
@@ -166,34 +165,8 @@ def day_of(value):
     raise SettingsError(f"--date {text!r} is no day. Write a day such as 2024-05-01, or a year such as 2024.")
 
 
-def day_in_name(name):
-    """The day, month or year that a file's name states.
-
-    Returns
-    -------
-    (datetime.date, {"day", "month", "year"}) or None
-        None where it states none, or several different ones.
-
-    Examples
-    --------
-    >>> day_in_name("ndvi_2019")
-    (datetime.date(2019, 7, 1), 'year')
-    >>> day_in_name("S2_20190501")
-    (datetime.date(2019, 5, 1), 'day')
-    """
-    found = set()
-    for year, _, month, day, packed_month, packed_day in _DAY.findall(name):
-        try:
-            found.add((datetime.date(int(year), int(month or packed_month), int(day or packed_day)), "day"))
-        except ValueError:
-            return None
-    found = found or {(datetime.date(int(year), int(month), 15), "month") for year, month in _MONTH.findall(name)}
-    found = found or {(datetime.date(int(year), 7, 1), "year") for year in _YEAR.findall(name)}
-    return found.pop() if len(found) == 1 else None
-
-
 def dated_files(folder, what="covariate"):
-    """Rasters of a folder in the order of time.
+    """Rasters of a folder in the order of time; their dates follow the rule of `soilcore.data.raster_dates`.
 
     Parameters
     ----------
@@ -220,40 +193,36 @@ def dated_files(folder, what="covariate"):
         raise SceneError(
             f"The {what} {str(folder)!r} is a folder without rasters. Put GeoTIFFs named by date or year into it, such as 2019.tif or 2019-05-01.tif."
         )
-    known = {path: day_in_name(path.stem) or _tagged_day(path) for path in rasters}
+    known = {path: _date_of(path) for path in rasters}
     if undated := [path.name for path, told in known.items() if told is None]:
         raise SceneError(
             f"{len(undated)} of the {len(rasters)} rasters in {str(folder)!r} state no date, or several, for example {undated[0]!r}. "
             "Name each by its date or year, such as 2019-05-01.tif or ndvi_2019.tif."
         )
-    kinds = {kind for _, kind in known.values()}
+    kinds = {told.kind for told in known.values()}
     if len(kinds) > 1:
-        examples = " and ".join(next(repr(path.name) for path, (_, its) in known.items() if its == kind) for kind in sorted(kinds))
+        examples = " and ".join(next(f"{path.name!r} {_KINDS[kind]}" for path, told in known.items() if told.kind == kind) for kind in sorted(kinds))
         raise SceneError(f"The rasters in {str(folder)!r} are dated in several ways ({examples}). Name all of them by year, or all by date.")
     _check_once(known, folder)
-    files = tuple(sorted(rasters, key=lambda path: known[path][0]))
+    files = tuple(sorted(rasters, key=lambda path: known[path].day))
     kind = kinds.pop()
-    days = tuple(known[path][0] for path in files)
-    return files, days, "year" if kind == "year" else "date", _KINDS[kind]
+    days = tuple(known[path].day for path in files)
+    notes = said_notes((path.name, known[path].note) for path in files)
+    return files, days, "year" if kind == "year" else "date", f"{_KINDS[kind]} ({'; '.join(notes)})" if notes else _KINDS[kind]
 
 
 def _check_once(known, folder):
     seen = {}
-    for path, (day, _) in known.items():
-        if day in seen:
+    for path, told in known.items():
+        period = str(told.day)[: _DIGITS[told.kind]]
+        if period in seen:
             raise SceneError(
-                f"Two rasters in {str(folder)!r} are of the same date: {seen[day].name!r} and {path.name!r}. "
+                f"Two rasters in {str(folder)!r} are of the same date: {seen[period].name!r} and {path.name!r}. "
                 "A covariate has one raster per date: mosaic tiles first, and keep other quantities in folders of their own."
             )
-        seen[day] = path
+        seen[period] = path
 
 
-def _tagged_day(path):
-    from soilcore.data.rasters import opened_raster
-
+def _date_of(path):
     with opened_raster(path, what="covariate") as dataset:
-        tags = {name.lower(): str(value) for name, value in dataset.tags().items()}
-    for name in _DATE_TAGS:
-        if found := day_in_name(tags.get(name, "").replace(":", "-")[:10]):
-            return found
-    return None
+        return raster_date(path.stem, dataset.tags())

@@ -8,9 +8,9 @@ import numpy as np
 
 from soilcore.core.errors import SceneError
 from soilcore.core.grids import Grid
-from soilcore.data.index_dates import as_days, day_of_raster, is_composite
 from soilcore.data.index_scale import decide_scale
 from soilcore.data.pixels import BandSource, FileSource, PixelReader
+from soilcore.data.raster_dates import raster_date, said_notes
 from soilcore.data.rasters import check_complete, grid_of, opened_raster, reading, same_grid
 
 _LOOK_PIXELS = 128  # along a side of the small picture that tells how values are stored
@@ -99,7 +99,7 @@ def open_images(paths, crs, scale, nodata, trusted, report):
     SceneError
         If an image has no date or place.
     """
-    files, images, dates, names = [], [], [], []
+    files, images, dates = [], [], []
     grid, laid = None, 0
     stack = len(paths) == 1
     for number, path in enumerate(paths):
@@ -122,12 +122,7 @@ def open_images(paths, crs, scale, nodata, trusted, report):
                 FileSource(str(path), trusted, "bilinear" if differs else None, _has_mask(dataset), nodata if nodata is not None else dataset.nodata)
             )
             for band in dataset.indexes:
-                several = dataset.count > 1
-                dates.append(
-                    day_of_raster(
-                        path, dataset.tags(band) if several else dataset.tags(), band if several else None, dataset.descriptions[band - 1] or ""
-                    )
-                )
+                dates.append(_date(dataset, path, band))
                 images.append(_look(dataset, band, number, nodata))
     names = [f"image {number}" for number in range(len(images))]
     looks = np.concatenate([image.look for image in images])
@@ -140,15 +135,31 @@ def open_images(paths, crs, scale, nodata, trusted, report):
     bands = tuple(
         BandSource(name, image.file, image.number, image.nodata, False, factor, image.offset) for name, image in zip(names, images, strict=True)
     )
-    return ImageSource(grid, tuple(files), bands), as_days(dates), grid, (*said, *_said(paths, crs, laid))
+    days = np.array([str(told.day) for _, told in dates], "datetime64[D]")
+    return ImageSource(grid, tuple(files), bands), days, grid, (*said, *_said(paths, dates, crs, laid))
 
 
-def _said(paths, crs, laid):
+def _date(dataset, path, band):
+    """What a file, or a band of several, is called, and when it is of."""
+    several = dataset.count > 1
+    name = (dataset.descriptions[band - 1] or "") if several else Path(path).stem
+    told = raster_date(name, dataset.tags(band) if several else dataset.tags())
+    if told is not None and (told.exact or told.kind == "month"):
+        return name, told
+    if several:
+        raise SceneError(
+            f"Band {band} of {str(path)!r} has no date: its description is {name!r}. Describe each band by its day, such as 2025-03-17 (gdal_edit.py)."
+        )
+    raise SceneError(f"{Path(path).name!r} has no date. Put its day into its name, such as NDVI_2025-03-17.tif or NDVI_2025_076.tif.")
+
+
+def _said(paths, dates, crs, laid):
     said = []
     if crs is not None:
         said.append(f"reference system: {crs}, as stated")
-    if any(is_composite(Path(path).stem) for path in paths):
-        said.append("date: the middle of the two days that a file's name states")
+    if any(told.kind == "month" and not told.exact for _, told in dates):
+        said.append("date of a month: its 15th")
+    said += said_notes((name, told.note) for name, told in dates)
     if laid:
         said.append(f"{laid} of {len(paths)} images laid onto the grid of the first (bilinear)")
     return tuple(said)

@@ -197,7 +197,7 @@ def _from_folder(folder, index, crs, scale, nodata, scene, trusted, report):
 
 def _are_images(rasters, trusted):
     """Whether every file is one image of the index: a single band, and not several files of nearly every date as for the bands of scenes."""
-    from soilcore.data.index_dates import day_of_text
+    from soilcore.data.raster_dates import date_in
     from soilcore.data.rasters import opened_raster
 
     if not rasters:
@@ -205,7 +205,7 @@ def _are_images(rasters, trusted):
     with opened_raster(rasters[0], trusted) as first, opened_raster(rasters[-1], trusted) as last:
         if first.count > 1 or last.count > 1:
             return False
-    days = {day_of_text(file.stem) for file in rasters}
+    days = {date_in(file.stem) for file in rasters}
     return len(days) > len(rasters) / 2 or len(rasters) < 3
 
 

@@ -5,8 +5,8 @@ import pandas as pd
 
 from soilcore.core.errors import SampleError
 from soilcore.data.dates import parse_dates
-from soilcore.data.index_dates import day_of_text
 from soilcore.data.index_scale import decide_scale
+from soilcore.data.raster_dates import day_in
 from soilcore.data.tabular import read_table
 
 _IDS = (
@@ -58,7 +58,7 @@ def read_series_table(path, index, scale, columns):
     """
     raw = read_table(path)
     assumed = [told for told in raw.assumed]
-    wide = {name: day for name in raw.frame.columns if (day := day_of_text(str(name).removeprefix("X")))}
+    wide = {name: day for name in raw.frame.columns if (day := day_in(str(name).removeprefix("X")))}
     if len(wide) >= _LEAST_WIDE_DATES and not columns.get("date"):
         frame, findings = _from_wide(raw.frame, wide, columns, assumed), []
     else:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from soilcore.core.errors import SceneError, UnreadableError
 from soilcore.data.products import Product, ProductFile
-from soilcore.data.scene_files import date_in
+from soilcore.data.raster_dates import day_in
 
 _METADATA = re.compile(r"(?:^|/)L[COTEM]\d\d_\w+_MTL\.(txt|xml|json)$", re.IGNORECASE)
 _LEVEL_2 = ("L2SP", "L2SR")
@@ -57,7 +57,7 @@ def landsat_product(holder):
         kind="landsat-c2-l2",
         path=holder.path,
         name=product,
-        date=date_in(image.get("DATE_ACQUIRED", "")) or date_in(product),
+        date=day_in(image.get("DATE_ACQUIRED", "")) or day_in(product),
         tile=f"{image['WRS_PATH']}/{image['WRS_ROW']}" if {"WRS_PATH", "WRS_ROW"} <= set(image) else None,
         platform=spacecraft or None,
         cloud=cloud if cloud is not None and cloud >= 0 else None,

@@ -7,6 +7,7 @@ is read in place, under a name that is put together here after the archive's mem
 who trusts the name, as the command line does with what its own user typed, may also open virtual mosaics (VRT) and ``/vsi`` paths.
 """
 
+import re
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -232,6 +233,17 @@ def check_crs_fits(grid, name):
         longitude, latitude = lon_lat((left + right) / 2, (bottom + top) / 2, grid.crs)
         if not (np.isfinite(longitude) and np.isfinite(latitude)):
             raise SceneError(f"{name!r} runs over {extent}, which is no place on earth in {grid.crs.name}. {remedy}")
+
+
+def plain_tags(tags):
+    """Tags with names in lower case; GDAL cuts a name at its colon, so "s2:baseline=5" arrives as "s2" and "baseline=5"."""
+    plain = {}
+    for name, value in tags.items():
+        rest, equals, cut_off = str(value).partition("=")
+        if equals and re.fullmatch(r"[a-z_]+", rest):
+            name, value = f"{name}:{rest}", cut_off
+        plain[name.lower()] = str(value)
+    return plain
 
 
 def lon_lat(x, y, crs):

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from soilcore.core.errors import SceneError, UnreadableError
 from soilcore.data.products import Product, ProductFile
-from soilcore.data.scene_files import date_in
+from soilcore.data.raster_dates import day_in
 
 _METADATA = re.compile(r"(?:^|/)MTD_MSIL(2A|1C)\.xml$|(?:^|/)S2\w_(?:OPER|USER)_MTD_SAFL(?:2A|1C)_\w+\.xml$")
 _IMAGE = re.compile(r"(?:^|/)GRANULE/([^/{}]+)/IMG_DATA/(?:R(?:10|20|60)m/)?[^/{}]*_(B\d[\dA]|SCL)_(10|20|60)m\.(?:jp2|tiff?)$", re.IGNORECASE)
@@ -58,7 +58,7 @@ def safe_product(holder):
         kind="sentinel-2-safe",
         path=holder.path,
         name=facts.product_name,
-        date=date_in(facts.text("PRODUCT_START_TIME") or facts.text("DATATAKE_SENSING_START") or facts.product_name),
+        date=day_in(facts.text("PRODUCT_START_TIME") or facts.text("DATATAKE_SENSING_START") or facts.product_name),
         tile=_tile(images),
         platform=facts.text("SPACECRAFT_NAME"),
         baseline=facts.baseline,

@@ -7,6 +7,7 @@ import numpy as np
 
 from soilcore.core.errors import SceneError
 from soilcore.data.laid_scene import same_lattice, union
+from soilcore.data.raster_dates import said_notes
 from soilcore.data.rasters import same_grid
 from soilcore.data.sensors import is_reflective, sensor_by_name
 
@@ -81,7 +82,7 @@ def _joined(grids):
 def said_dates(opened, when):
     """The dates of a series in words, and which of them have several scenes or are in doubt."""
     dates = sorted({group.date for group, _ in opened})
-    return (_said_dates(dates, when), *_said_days(opened), *(group.doubt for group, _ in opened if group.doubt))
+    return (_said_dates(dates, when), *_said_days(opened), *said_notes(note for group, _ in opened for note in group.notes))
 
 
 def _said_dates(dates, when):

@@ -2,24 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from soilcore.core.errors import SceneError
 from soilcore.core.grids import Grid
 from soilcore.data.bands import BandFacts
-from soilcore.data.rasters import check_complete, grid_of, opened_raster, same_crs, same_grid
+from soilcore.data.raster_dates import raster_date
+from soilcore.data.rasters import check_complete, grid_of, opened_raster, plain_tags, same_crs, same_grid
 
-_DATE_TAGS = (
-    "acquisition_date",
-    "date_acquired",
-    "sensing_time",
-    "datatake_1_datatake_sensing_start",
-    "product_start_time",
-    "datetime",
-    "system:time_start",
-)
-_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_:.]?(0[1-9]|1[0-2])[-_:.]?(0[1-9]|[12]\d|3[01])(?!\d{3})")
 _BASELINE = re.compile(r"_N(\d\d)(\d\d)_")
 
 
@@ -104,20 +94,9 @@ def read_file_facts(path, trusted=False, member=None, label=""):
             )
             for number in dataset.indexes
         )
-        tags = _plain_tags(dataset.tags())
+        tags = plain_tags(dataset.tags())
         has_mask = any(MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums)
     return FileFacts(str(path), grid, bands, tags, has_mask, member, label)
-
-
-def _plain_tags(tags):
-    """Tags with names in lower case; GDAL cuts a name at its colon, so "s2:baseline=5" arrives as "s2" and "baseline=5"."""
-    plain = {}
-    for name, value in tags.items():
-        rest, equals, cut_off = str(value).partition("=")
-        if equals and re.fullmatch(r"[a-z_]+", rest):
-            name, value = f"{name}:{rest}", cut_off
-        plain[name.lower()] = str(value)
-    return plain
 
 
 def all_bands(files):
@@ -190,24 +169,11 @@ def merged_tags(files):
     return tags
 
 
+def date_of(file):
+    """When a file is of, by the rule of `soilcore.data.raster_dates`; None where nothing says it."""
+    return raster_date(Path(file.member or file.path).stem, file.tags)
+
+
 def dates_of(files):
-    """Dates of acquisition that the files name, oldest first: by tag, else by file name, else by the TIFF's own date."""
-    found = set()
-    for file in files:
-        told = [file.tags[name] for name in _DATE_TAGS if name in file.tags]
-        day = next(
-            (day for text in [*told, Path(file.member or file.path).stem, file.tags.get("tifftag_datetime", "")] if (day := date_in(text))), None
-        )
-        if day:
-            found.add(day)
-    return sorted(found)
-
-
-def date_in(text):
-    """The first date in a text such as "2025:03:17 02:50:00" or "T31UFU_20220101T103421_B02", or None."""
-    for year, month, day in _DATE.findall(text):
-        try:
-            return date(int(year), int(month), int(day))
-        except ValueError:
-            continue
-    return None
+    """Days of acquisition that the files state, oldest first."""
+    return sorted({told.day for file in files if (told := date_of(file)) and told.exact})

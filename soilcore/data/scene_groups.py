@@ -1,21 +1,19 @@
 """Which files make one scene, and of which day it is: folders and lists of dated stacks, band files and products."""
 
 import datetime
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from soilcore.core.errors import SceneError, UnreadableError
 from soilcore.data.cubes_opening import is_cube
 from soilcore.data.products import product_of
-from soilcore.data.scene_files import date_in, dates_of, read_file_facts
+from soilcore.data.raster_dates import raster_date
+from soilcore.data.scene_files import date_of, read_file_facts
 
 _RASTERS = (".tif", ".tiff", ".jp2")
 _ARCHIVES = (".zip", ".tar")
 _CUBES = (".nc", ".nc4", ".cdf")
-_YEAR = re.compile(r"(?:19|20)\d\d")
 _SAYS_SCALING = ("soilcore_scaling", "boa_offset_applied", "earthsearch:boa_offset_applied", "processing_baseline", "s2:processing_baseline")
-_ONLY_A_DATE = re.compile(r"\d{4}[-_.]?\d\d[-_.]?\d\d")
 
 
 @dataclass(frozen=True)
@@ -28,8 +26,8 @@ class SceneGroup:
     date : datetime.date or None
     says_scaling : bool
         Whether the files themselves say how they store reflectance, so that a glance at the pixels is enough.
-    doubt : str
-        How name and tags of the file contradict each other about its date; empty where they do not.
+    notes : tuple of (str, str)
+        Names of its files, and what is worth saying of their dates.
     day : str or None
         Which date of a file that holds several.
     """
@@ -37,7 +35,7 @@ class SceneGroup:
     paths: tuple[str, ...]
     date: datetime.date | None
     says_scaling: bool = False
-    doubt: str = ""
+    notes: tuple[tuple[str, str], ...] = ()
     day: str | None = None
 
     @property
@@ -54,7 +52,8 @@ class _Entry:
     date: datetime.date | None
     bands: tuple[str, ...]
     says_scaling: bool
-    doubt: str = ""
+    when: str = "day"
+    note: str = ""
     day: str | None = None
 
 
@@ -94,9 +93,10 @@ def groups_of_folder(folder, trusted=False):
     Returns
     -------
     groups : tuple of SceneGroup
-        In the order of their dates; band files none of which has a date are one scene without date.
+        In the order of their dates, which follow the rule of `soilcore.data.raster_dates`; band files none of which has a date are one scene
+        without date.
     when : {"date", "year"}
-        "year" where every file is named by nothing but a year.
+        "year" where every file stands for a year.
 
     Raises
     ------
@@ -129,10 +129,10 @@ def groups_of_files(paths, trusted=False):
     (groups, when) as `groups_of_folder`, or None
     """
     entries = [entry for path in paths for entry in _entries(path, trusted)]
-    days = {entry.date for entry in entries} - {None}
+    days = {entry.date for entry in entries if entry.when == "day"} - {None}
     whole = all(len(entry.bands) > 1 or not entry.bands for entry in entries)
-    named_by_year = all(_YEAR.fullmatch(Path(entry.path).stem) for entry in entries)
-    if whole and (len(days) > 1 or named_by_year or len({entry.bands for entry in entries}) < len(entries)):
+    by_period = all(entry.when != "day" for entry in entries) and len({entry.date for entry in entries}) > 1
+    if whole and (len(days) > 1 or by_period or len({entry.bands for entry in entries}) < len(entries)):
         return _groups(entries)
     per_day = [[entry for entry in entries if entry.date == day] for day in days]
     if len(days) > 1 and sum(map(len, per_day)) == len(entries) and all(len(day) > 1 for day in per_day):
@@ -155,12 +155,13 @@ def _entries(path, trusted):
     if product is not None:
         return [_Entry(str(path), product.date, (), bool(product.evidence))]
     facts = read_file_facts(path, trusted)
-    tags = facts.tags
-    by_tag = next(iter(dates_of([facts])), None)
+    tags, told = facts.tags, date_of(facts)
     says = any(name in tags for name in _SAYS_SCALING) or any(name.startswith("boa_add_offset") for name in tags)
     says = says or any((band.scale, band.offset) != (1.0, 0.0) for band in facts.bands)
-    bands = tuple(band.name for band in facts.bands)
-    return [_Entry(str(path), by_tag, bands if len(bands) > 1 else ("",), says, _doubt(Path(path), by_tag))]
+    bands = tuple(band.name for band in facts.bands) if len(facts.bands) > 1 else ("",)
+    if told is None or (len(bands) == 1 and not told.whole_name and told.kind != "day"):
+        return [_Entry(str(path), None, bands, says)]  # B02_2019.tif is a band: its year alone makes no scene of it
+    return [_Entry(str(path), told.day, bands, says, told.kind, told.note)]
 
 
 def _dates_of_cube(path):
@@ -171,23 +172,16 @@ def _dates_of_cube(path):
     names = tuple(cube.names) if len(cube.names) > 1 else ("", "")  # a cube is a whole scene even with one band
     days = [day.item() for day in cube.days]
     if not days:
-        return [_Entry(str(path), date_in(Path(path).stem), names, False)]
+        told = raster_date(Path(path).stem, {})
+        return [_Entry(str(path), told and told.day, names, False, told.kind if told else "day", told.note if told else "")]
     return [_Entry(str(path), day, names, False, day=day.isoformat()) for day in days]
 
 
-def _doubt(place, day):
-    """A file called by one date and tagged with another."""
-    if day is None or not _ONLY_A_DATE.fullmatch(place.stem):
-        return ""
-    named = date_in(place.stem)
-    return f"{place.name} is called by {named}, but its tags say {day}, which counts" if named is not None and named != day else ""
-
-
 def _groups(entries):
-    when = "year" if all(_YEAR.fullmatch(Path(entry.path).stem) and entry.day is None for entry in entries) else "date"
+    when = "year" if all(entry.when == "year" for entry in entries) else "date"
     groups = {}
     for entry in entries:
-        day = _day(entry, when)
+        day = _day(entry)
         alone = len(entry.bands) == 1
         key = (day, None if alone else entry.path)
         groups.setdefault(key, []).append(entry)
@@ -196,7 +190,7 @@ def _groups(entries):
             tuple(entry.path for entry in members),
             day,
             all(entry.says_scaling for entry in members),
-            "; ".join(entry.doubt for entry in members if entry.doubt),
+            tuple((Path(entry.path).name, entry.note) for entry in members if entry.note),
             members[0].day,
         )
         for (day, _), members in groups.items()
@@ -204,12 +198,7 @@ def _groups(entries):
     return tuple(sorted(made, key=lambda group: (group.date, group.paths))), when
 
 
-def _day(entry, when):
-    """Day of a file: by its tags, else by its name; a file called by a year belongs to that year whatever its tags say."""
-    stem = Path(entry.path).stem
-    year = int(stem) if _YEAR.fullmatch(stem) else None
-    if year is not None and (when == "year" or entry.date is None):
-        return entry.date if entry.date is not None and entry.date.year == year else datetime.date(year, 7, 1)
+def _day(entry):
     if entry.date is None:
         raise SceneError(
             f"{entry.path!r} says nothing of its date, neither in its tags nor in its name. "

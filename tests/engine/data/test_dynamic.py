@@ -8,7 +8,7 @@ import pytest
 from soilcore.core.errors import SceneError, SettingsError
 from soilcore.core.grids import Window
 from soilcore.data.covariates import open_covariates, parse_covariate
-from soilcore.data.dynamic import Timeline, dated_files, day_in_name, day_of
+from soilcore.data.dynamic import Timeline, dated_files, day_of
 from tests.engine.rasters import write_raster
 
 DAYS = np.array(["2019-06-02", "2020-01-31", "NaT", "2021-12-31"], "datetime64[D]")
@@ -20,33 +20,6 @@ def folder_of(path, values, **options):
     for name, value in values.items():
         write_raster(path / f"{name}.tif", np.full((20, 30), value, "float32"), **options)
     return str(path)
-
-
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("2019", ("2019-07-01", "year")),
-        ("ndvi_2019", ("2019-07-01", "year")),
-        ("ndvi2019", ("2019-07-01", "year")),
-        ("2019-05-01", ("2019-05-01", "day")),
-        ("x_20190501", ("2019-05-01", "day")),
-        ("S2A_20190501T103021_B04", ("2019-05-01", "day")),
-        ("2019-5-1", ("2019-05-01", "day")),
-        ("2019_05_01_v2", ("2019-05-01", "day")),
-        ("ndvi_2019-05", ("2019-05-15", "month")),
-        ("rain_201905", ("2019-05-15", "month")),
-        ("landsat_2000m_2019", ("2019-07-01", "year")),
-        ("2019_2020", None),
-        ("2019-05-01_2019-05-16", None),
-        ("2019-02-30", None),
-        ("dem", None),
-        ("tile_31_42", None),
-        ("120190501", None),
-    ],
-)
-def test_a_name_tells_its_day_month_or_year(name, told):
-    found = day_in_name(name)
-    assert found == (None if told is None else (datetime.date.fromisoformat(told[0]), told[1]))
 
 
 def test_the_nearest_date_within_the_limit_is_taken_and_the_earlier_of_two():
@@ -202,3 +175,30 @@ def test_the_unit_a_file_states_is_recorded(tmp_path):
 def test_a_negative_limit_of_days_is_refused(tmp_path):
     with pytest.raises(SettingsError, match="--max-days -1"):
         open_covariates([parse_covariate(folder_of(tmp_path / "ndvi", {"2019": 1}))], max_days=-1)
+
+
+def test_composites_named_by_day_of_year_are_a_covariate_by_date(tmp_path):
+    folder = folder_of(tmp_path / "ndvi", {"MOD13Q1_2016_001": 1, "MOD13Q1_2016_017": 2})
+    stack = open_covariates([parse_covariate(folder)])
+    assert stack.assumed == ("ndvi: 2 rasters by date, 2016-01-01, 2016-01-17",)
+    assert stack.at("2016-01-20").read(Window(0, 0, 1, 1)).ravel().tolist() == [2]
+
+
+def test_a_tag_of_acquisition_goes_before_the_name_and_this_is_said(tmp_path):
+    folder = tmp_path / "wet"
+    folder.mkdir()
+    write_raster(folder / "2020-06-01.tif", np.ones((4, 4), "float32"), tags={"ACQUISITION_DATE": "2020-06-03"})
+    assert dated_files(folder)[1:] == (
+        (datetime.date(2020, 6, 3),),
+        "date",
+        "by date (2020-06-01.tif: called by 2020-06-01, but its tags say 2020-06-03, which counts)",
+    )
+
+
+def test_a_year_stands_once_in_a_folder_whatever_day_the_tags_say(tmp_path):
+    folder = tmp_path / "wet"
+    folder.mkdir()
+    write_raster(folder / "2020.tif", np.ones((4, 4), "float32"), tags={"ACQUISITION_DATE": "2020-06-03"})
+    write_raster(folder / "wet_2020.tif", np.ones((4, 4), "float32"))
+    with pytest.raises(SceneError, match=r"of the same date: '2020\.tif' and 'wet_2020\.tif'"):
+        dated_files(folder)

@@ -1,6 +1,5 @@
 """Vegetation indices over time in every form they come in: dates, scale, place, quality."""
 
-import datetime
 import json
 
 import numpy as np
@@ -11,7 +10,6 @@ from affine import Affine
 
 from soilcore.core.errors import SampleError, SceneError, SettingsError, UnreadableError
 from soilcore.core.grids import Window
-from soilcore.data.index_dates import day_of_text
 from soilcore.data.index_scale import decide_scale
 from soilcore.data.index_series import PointSeries, open_index_series
 
@@ -29,24 +27,6 @@ def write(path, values, *, dtype="float32", crs="EPSG:32633", nodata=None, descr
         for band, text in enumerate(descriptions, 1):
             raster.set_band_description(band, text)
         raster.update_tags(**tags)
-
-
-@pytest.mark.parametrize(
-    ("text", "day"),
-    [
-        ("NDVI_2025-03-17", "2025-03-17"),
-        ("MOD13Q1_NDVI_2016_001", "2016-01-01"),
-        ("MOD13Q1.A2016353.h19v03", "2016-12-18"),
-        ("ndvi_landsat.ard1_p50_30m_s_20141202_20150320_nl_epsg.3035_v20230720", "2015-01-25"),
-        ("T33TVM_20220101T103421_NDVI", "2022-01-01"),
-        ("LC08_L2SP_001002_20220101_20220110_02_T1_NDVI", "2022-01-01"),
-        ("NDVI_2020", None),
-        ("dem", None),
-        ("MOD13_2015_366", None),
-    ],
-)
-def test_names_tell_their_day(text, day):
-    assert day_of_text(text) == (None if day is None else datetime.date.fromisoformat(day))
 
 
 @pytest.mark.parametrize(

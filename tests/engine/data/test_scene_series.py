@@ -93,6 +93,16 @@ def test_files_called_by_years_stand_for_their_years(tmp_path):
         series.at("2022-03-03")
 
 
+def test_scenes_named_by_day_of_year_or_year_beside_other_words_are_series(tmp_path):
+    for folder, names in (("days", ("HLS_2025076", "HLS_2025100")), ("years", ("field_2024", "field_2025"))):
+        (tmp_path / folder).mkdir()
+        for seed, name in enumerate(names):
+            stack(tmp_path / folder / f"{name}.tif", seed=seed)
+    assert [str(day) for day in series_of(tmp_path / "days").dates] == ["2025-03-17", "2025-04-10"]
+    years = series_of(tmp_path / "years")
+    assert years.when == "year" and [day.year for day in years.dates] == [2024, 2025]
+
+
 def test_a_file_without_a_date_is_refused_by_its_name(tmp_path):
     stack(tmp_path / "2025-03-17.tif")
     stack(tmp_path / "spring.tif")
