@@ -10,7 +10,7 @@ from soilcore.core.errors import SceneError, SettingsError
 from soilcore.data.cubes_opening import is_cube
 from soilcore.data.dynamic import DatedRasters, Timeline, dated_files
 from soilcore.data.pixels import BandSource, FileSource, laid_onto
-from soilcore.data.rasters import check_complete, grid_of, opened_raster, same_crs, same_grid
+from soilcore.data.rasters import bounds_in, check_complete, grid_of, opened_raster, overlap, same_crs, same_grid
 
 _ABOUT_A_YEAR = 350  # days
 
@@ -120,33 +120,18 @@ def _file(spec, dataset, own, grid):
 
 
 def _check_overlap(spec, own, grid):
-    left, bottom, right, top = _bounds_in(own, grid.crs, spec)
-    a_left, a_bottom, a_right, a_top = grid.bounds
-    if left < a_right and right > a_left and bottom < a_top and top > a_bottom:
+    bounds = bounds_in(own, grid.crs, f"The covariate {str(spec.path)!r}")
+    if overlap(bounds, grid.bounds):
         return
+    left, bottom, right, top = bounds
+    a_left, a_bottom, a_right, a_top = grid.bounds
     hint = ""
-    o_left, o_bottom, o_right, o_top = own.bounds
-    if not same_crs(own.crs, grid.crs) and o_left < a_right and o_right > a_left and o_bottom < a_top and o_top > a_bottom:
+    if not same_crs(own.crs, grid.crs) and overlap(own.bounds, grid.bounds):
         hint = f" Its coordinates would fit if its reference system were the map's ({grid.crs.name}) instead of {own.crs.name}."
     raise SceneError(
         f"The covariate {str(spec.path)!r} does not overlap the area of the map: it covers x {left:.6g} to {right:.6g}, y {bottom:.6g} to {top:.6g}, "
         f"the map x {a_left:.6g} to {a_right:.6g}, y {a_bottom:.6g} to {a_top:.6g} ({grid.crs.name}).{hint} Give a raster of the same area."
     )
-
-
-def _bounds_in(own, crs, spec):
-    from pyproj import Transformer
-    from pyproj.exceptions import ProjError
-
-    if same_crs(own.crs, crs):
-        return own.bounds
-    try:
-        return Transformer.from_crs(own.crs, crs, always_xy=True).transform_bounds(*own.bounds, densify_pts=21)
-    except ProjError:
-        raise SceneError(
-            f"The covariate {str(spec.path)!r} is in a local reference system ({own.crs.name}) that is tied to no place on earth. "
-            "Assign the real one (gdal_edit.py -a_srs EPSG:NUMBER FILE)."
-        ) from None
 
 
 def _expanded(spec, dataset):

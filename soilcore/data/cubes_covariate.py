@@ -1,13 +1,12 @@
 """Data cubes as covariates: a NetCDF file or Zarr folder laid onto the grid of the map, one date at a time."""
 
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from soilcore.core.errors import SceneError
 from soilcore.core.grids import Grid, Window
-from soilcore.data.cubes import CubeSource
+from soilcore.data.cubes_file import CubeFile, CubeRaster
 from soilcore.data.cubes_layers import physical
 from soilcore.data.pixels import FileSource, blocks_of, copy_common, laid_onto
 from soilcore.data.rasters import same_grid
@@ -18,69 +17,45 @@ _MOST_SOURCE_PIXELS = 64 << 20  # of one block
 
 
 @dataclass(frozen=True)
-class CubeCovariate:
-    """Takes the place of `soilcore.data.pixels.FileSource` for a covariate in a cube.
+class CubeCovariate(CubeFile):
+    """A covariate in a cube; laid onto the grid of the map here, not by the reader of pixels.
 
     Parameters
     ----------
-    path : str
-    cube : CubeSource
     target : Grid or None
         Onto which it is laid; None where its pixels are those of the map.
     laid : {"bilinear", "nearest"} or None
         How.
     codes : bool
         Stored numbers rather than physical values.
-    day : str or None
     """
 
-    path: str
-    cube: CubeSource
     target: Grid | None = None
     laid: str | None = None
     codes: bool = False
-    day: str | None = None
-    resampling: str | None = None  # done here, not by the reader
-    has_mask: bool = False
-    member: str | None = None
-
-    @property
-    def label(self):
-        """What the file is called in messages."""
-        return self.path
-
-    @contextmanager
-    def opened(self):
-        """The cube open for reading, with the ways of an open raster that a reader of pixels needs.
-
-        Yields
-        ------
-        object
-            ``.read(numbers, window)`` gives float32 of shape (number, rows, columns), NaN where missing.
-        """
-        with self.cube.reader() as reader:
-            yield _CubeRaster(self, reader)
 
     def on(self, grid, categorical):
         """The same cube laid onto a grid."""
         same = same_grid(self.cube.grid, grid)
         return replace(self, codes=categorical, target=None if same else grid, laid=None if same else "nearest" if categorical else "bilinear")
 
+    def _over(self, reader):
+        return _CovariateRaster(self, reader)
 
-class _CubeRaster:
+
+class _CovariateRaster(CubeRaster):
+    """Physical values or codes, on the grid of the map."""
+
     def __init__(self, file, reader):
-        self._file, self._reader = file, reader
+        super().__init__(reader, file.day)
+        self._file = file
         self.dtypes = ("float32",) * len(reader.source.layers)
 
-    def read(self, numbers, window):
-        wanted = [numbers] if isinstance(numbers, int) else list(numbers)
-        part = Window(int(window.row_off), int(window.col_off), int(window.height), int(window.width))
-        layers = [self._reader.source.layers[number - 1] for number in wanted]
-        values = self._own(layers, part) if self._file.target is None else self._laid(layers, part)
-        return values[0] if isinstance(numbers, int) else values
+    def _values(self, layers, window):
+        return self._own(layers, window) if self._file.target is None else self._laid(layers, window)
 
     def _own(self, layers, window):
-        stored = self._reader.stored(window, [layer.name for layer in layers], self._file.day)
+        stored = super()._values(layers, window)
         plain = [replace(layer, scale=1.0, offset=0.0) for layer in layers] if self._file.codes else layers
         return np.stack([physical(part, layer) for part, layer in zip(stored, plain, strict=True)])
 

@@ -11,7 +11,7 @@ from soilcore.core.errors import SceneError
 from soilcore.core.grids import Grid, Window
 from soilcore.data.imagery import Scene
 from soilcore.data.pixels import BLOCK, blocks_of, copy_common
-from soilcore.data.rasters import check_window, same_crs, same_grid
+from soilcore.data.rasters import bounds_in, check_window, overlap, same_crs, same_grid
 
 _WHOLE_PIXEL = 1e-3  # shifts nearer to whole pixels are copies
 _SMALLEST_BLOCK = 64
@@ -219,7 +219,7 @@ class _Resampled:
 
     def _window_below(self, part):
         """Window of the reader that a part of the grid lies over, with a margin for the interpolation; None where there is none."""
-        left, bottom, right, top = bounds_in(part, self.reader.grid.crs)
+        left, bottom, right, top = bounds_in(part, self.reader.grid.crs, "Imagery")
         grid = self.reader.grid
         cols, rows = zip(*(_col_row(grid, *corner) for corner in ((left, top), (right, bottom))), strict=True)
         if not np.isfinite([*cols, *rows]).all():
@@ -240,37 +240,17 @@ def _common(a, b):
 def _cells_per_cell(grid, finer):
     """How many pixels of `finer` lie along a pixel in the middle of `grid`."""
     middle = Window(grid.height // 2, grid.width // 2, 1, 1)
-    left, bottom, right, top = bounds_in(grid.part(middle), finer.crs)
+    left, bottom, right, top = bounds_in(grid.part(middle), finer.crs, "Imagery")
     width, height = finer.cell_size
     return max((right - left) / width, (top - bottom) / height)
 
 
-def bounds_in(grid, crs):
-    """(left, bottom, right, top) of a grid in another reference system; infinite where it has no place there.
-
-    Raises
-    ------
-    SceneError
-        If one of the two is a local system, tied to no place on earth.
-    """
-    from pyproj import Transformer
-    from pyproj.exceptions import ProjError
-
-    if same_crs(grid.crs, crs):
-        return grid.bounds
-    try:
-        return Transformer.from_crs(grid.crs, crs, always_xy=True).transform_bounds(*grid.bounds, densify_pts=21)
-    except ProjError:
-        raise SceneError(
-            f"Imagery in {grid.crs.name} cannot be laid onto imagery in {crs.name}: one of the two is tied to no place on earth."
-        ) from None
-
-
 def _check_overlap(scene, grid):
-    left, bottom, right, top = bounds_in(scene.grid, grid.crs)
-    a_left, a_bottom, a_right, a_top = grid.bounds
-    if left < a_right and right > a_left and bottom < a_top and top > a_bottom:
+    bounds = bounds_in(scene.grid, grid.crs, "Imagery")
+    if overlap(bounds, grid.bounds):
         return
+    left, bottom, right, top = bounds
+    a_left, a_bottom, a_right, a_top = grid.bounds
     raise SceneError(
         f"{scene.paths[0]!r} does not overlap the other scenes: it covers x {left:.7g} to {right:.7g}, y {bottom:.7g} to {top:.7g}, "
         f"they x {a_left:.7g} to {a_right:.7g}, y {a_bottom:.7g} to {a_top:.7g} ({grid.crs.name}). Keep scenes of one area in a folder."

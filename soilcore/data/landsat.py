@@ -80,10 +80,8 @@ def _metadata_name(holder):
 
 def _groups(holder, name):
     """Values by group, whatever form the MTL file has."""
-    from soilcore.data.safe import read_xml
-
     if name.lower().endswith(".xml"):
-        return {group.tag: {entry.tag: (entry.text or "").strip() for entry in group} for group in read_xml(holder, name)}
+        return {group.tag: {entry.tag: (entry.text or "").strip() for entry in group} for group in holder.xml(name)}
     text = holder.content(name).decode("utf-8", "replace")
     if name.lower().endswith(".txt"):
         return _groups_of_text(text, name)

@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from xml.etree import ElementTree
 
 from soilcore.core.errors import UnreadableError
 
@@ -69,6 +70,22 @@ class Holder:
         if len(content) > LARGEST_TEXT:
             raise UnreadableError(f"{name!r} in {Path(self.path).name!r} is larger than {LARGEST_TEXT >> 20} MB, which no metadata are.")
         return content
+
+    def xml(self, name):
+        """Root of an XML file of it; documents that declare entities are refused, real metadata declare none.
+
+        Raises
+        ------
+        UnreadableError
+            Also if it is damaged or cut off.
+        """
+        content = self.content(name)
+        if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+            raise UnreadableError(f"{name!r} declares entities, which no product's metadata do. Download the product again.")
+        try:
+            return ElementTree.fromstring(content)
+        except ElementTree.ParseError as error:
+            raise UnreadableError(f"The metadata {name!r} are damaged or cut off ({error}). Download the product again.") from None
 
 
 class _stream:

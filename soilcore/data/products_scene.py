@@ -8,9 +8,9 @@ import numpy as np
 
 from soilcore.core.errors import SceneError, SettingsError
 from soilcore.core.findings import Finding
+from soilcore.data.cubes_file import read_cube
 from soilcore.data.pixels import FileSource
 from soilcore.data.products import Product, check_not_a_holder, product_of
-from soilcore.data.products_cube import read_cube
 from soilcore.data.quality import KEPT_CLASSES, QA_PIXEL, SCL, QualityLayer, quality_shares, quality_words
 from soilcore.data.rasters import cell_metres, same_crs
 from soilcore.data.scene_files import FileFacts, read_file_facts

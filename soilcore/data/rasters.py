@@ -287,6 +287,42 @@ def same_crs(a, b):
     return a == b or (a.to_epsg() is not None and a.to_epsg() == b.to_epsg()) or a.is_exact_same(b) or a.equals(b, ignore_axis_order=True)
 
 
+def bounds_in(grid, crs, what):
+    """(left, bottom, right, top) of a grid in another reference system; infinite where it has no place there.
+
+    Parameters
+    ----------
+    grid : Grid
+    crs : pyproj.CRS
+    what : str
+        What lies on the grid, for messages.
+
+    Raises
+    ------
+    SceneError
+        If one of the two is a local system, tied to no place on earth.
+    """
+    from pyproj import Transformer
+    from pyproj.exceptions import ProjError
+
+    if same_crs(grid.crs, crs):
+        return grid.bounds
+    try:
+        return Transformer.from_crs(grid.crs, crs, always_xy=True).transform_bounds(*grid.bounds, densify_pts=21)
+    except ProjError:
+        raise SceneError(
+            f"{what} is in {grid.crs.name} and cannot be laid into {crs.name}: one of the two is a local reference system, tied to no place on earth. "
+            "Assign the real one (gdal_edit.py -a_srs EPSG:NUMBER FILE)."
+        ) from None
+
+
+def overlap(bounds, others):
+    """Whether two rectangles (left, bottom, right, top) share an area."""
+    left, bottom, right, top = bounds
+    o_left, o_bottom, o_right, o_top = others
+    return left < o_right and right > o_left and bottom < o_top and top > o_bottom
+
+
 def rasterio_window(window):
     """Our window as rasterio's."""
     from rasterio.windows import Window

@@ -6,7 +6,6 @@ else the baseline. Source: Sentinel-2 Products Specification Document, Level-2A 
 
 import re
 from pathlib import PurePosixPath
-from xml.etree import ElementTree
 
 from soilcore.core.errors import SceneError, UnreadableError
 from soilcore.data.products import Product, ProductFile
@@ -45,7 +44,7 @@ def safe_product(holder):
         If the metadata are damaged, or name files outside the product.
     """
     name = _metadata_name(holder)
-    facts = _Facts(read_xml(holder, name), name)
+    facts = _Facts(holder.xml(name), name)
     _check_level(facts, name)
     images = _images(holder, PurePosixPath(name).parent)
     chosen, assumed = _chosen(images, facts.product_name)
@@ -70,22 +69,6 @@ def safe_product(holder):
         evidence=evidence,
         assumed=assumed,
     )
-
-
-def read_xml(holder, name):
-    """Root of an XML file in a product; documents that declare entities are refused, real metadata declare none.
-
-    Raises
-    ------
-    UnreadableError
-    """
-    content = holder.content(name)
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise UnreadableError(f"{name!r} declares entities, which no product's metadata do. Download the product again.")
-    try:
-        return ElementTree.fromstring(content)
-    except ElementTree.ParseError as error:
-        raise UnreadableError(f"The metadata {name!r} are damaged or cut off ({error}). Download the product again.") from None
 
 
 class _Facts:

@@ -15,21 +15,28 @@ _DEGREES = 180.0 / math.pi
 FIXED_POINT = float(1 << 20)  # elevations are summed in micrometres or so as whole numbers: such sums are exact in any order
 
 
+@njit(nogil=True, error_model="numpy", inline="always")
+def _gradient(north, here, south, col, straight, diagonal, per_x, per_y):
+    """Rise towards east and north: ``straight`` times the difference of the neighbours in the same row or column plus ``diagonal`` times those
+    beside them, times `per_x` or `per_y`. A weight of 0 keeps a missing corner missing.
+    """
+    west = straight * here[col] + diagonal * (np.float64(north[col]) + south[col])
+    east = straight * here[col + 2] + diagonal * (np.float64(north[col + 2]) + south[col + 2])
+    above = straight * north[col + 1] + diagonal * (np.float64(north[col]) + north[col + 2])
+    below = straight * south[col + 1] + diagonal * (np.float64(south[col]) + south[col + 2])
+    return (east - west) * per_x, (above - below) * per_y
+
+
 @njit(nogil=True, error_model="numpy")
 def slope_rows(z, straight, diagonal, per_x, per_y, out):
     """Slope in degrees of every inner cell of `z` into `out`, which has two rows less; its first and last column are left alone.
 
-    The gradient is ``straight`` times the difference of the neighbours in the same row or column plus ``diagonal`` times those beside
-    them, times `per_x` or `per_y`. A weight of 0 keeps a missing corner missing.
+    Weights of the gradient as in `_gradient`.
     """
     for row in range(out.shape[0]):
         north, here, south, target = z[row], z[row + 1], z[row + 2], out[row]
         for col in range(out.shape[1] - 2):
-            west = straight * here[col] + diagonal * (np.float64(north[col]) + south[col])
-            east = straight * here[col + 2] + diagonal * (np.float64(north[col + 2]) + south[col + 2])
-            above = straight * north[col + 1] + diagonal * (np.float64(north[col]) + north[col + 2])
-            below = straight * south[col + 1] + diagonal * (np.float64(south[col]) + south[col + 2])
-            p, q = (east - west) * per_x, (above - below) * per_y
+            p, q = _gradient(north, here, south, col, straight, diagonal, per_x, per_y)
             # arctangent by two reductions and a rational approximation (Moshier's Cephes): branch-free, so that it is done four at a time
             steep = math.sqrt(p * p + q * q)
             beyond = steep > 2.414213562373095
@@ -52,15 +59,11 @@ def slope_rows(z, straight, diagonal, per_x, per_y, out):
 
 @njit(nogil=True, error_model="numpy")
 def aspect_rows(z, straight, diagonal, per_x, per_y, out):
-    """Direction the ground falls to, degrees clockwise from north, into `out`; NaN where it has none. Weights as in `slope_rows`."""
+    """Direction the ground falls to, degrees clockwise from north, into `out`; NaN where it has none. Weights as in `_gradient`."""
     for row in range(out.shape[0]):
         north, here, south, target = z[row], z[row + 1], z[row + 2], out[row]
         for col in range(out.shape[1] - 2):
-            west = straight * here[col] + diagonal * (np.float64(north[col]) + south[col])
-            east = straight * here[col + 2] + diagonal * (np.float64(north[col + 2]) + south[col + 2])
-            above = straight * north[col + 1] + diagonal * (np.float64(north[col]) + north[col + 2])
-            below = straight * south[col + 1] + diagonal * (np.float64(south[col]) + south[col + 2])
-            p, q = (east - west) * per_x, (above - below) * per_y
+            p, q = _gradient(north, here, south, col, straight, diagonal, per_x, per_y)
             if p * p + q * q < FLAT:
                 target[col + 1] = np.nan
                 continue

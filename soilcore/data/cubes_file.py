@@ -1,4 +1,4 @@
-"""A date of a data cube as one file of a scene: read like a raster file, band by band and window by window."""
+"""A date of a data cube as one file of a scene or covariate: read like a raster file, band by band and window by window."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class CubeFile:
 
     @contextmanager
     def opened(self):
-        """The cube open for reading, with the ways of an open raster that a scene needs.
+        """The cube open for reading, with the ways of an open raster that a reader of pixels needs.
 
         Yields
         ------
@@ -45,7 +45,10 @@ class CubeFile:
         if self.resampling is not None:
             raise SceneError(f"The cube {self.path!r} cannot be laid onto another grid. Write it as one GeoTIFF first, and give that.")
         with self.cube.reader() as reader:
-            yield CubeRaster(reader, self.day)
+            yield self._over(reader)
+
+    def _over(self, reader):
+        return CubeRaster(reader, self.day)
 
 
 class CubeRaster:
@@ -62,11 +65,15 @@ class CubeRaster:
         self.dtypes = tuple(layer.dtype for layer in reader.source.layers)
 
     def read(self, numbers, window):
-        """Stored values of bands, by number from 1, in a rasterio window; one band without the band axis where one number is given."""
+        """Values of bands, by number from 1, in a rasterio window; one band without the band axis where one number is given."""
         part = Window(int(window.row_off), int(window.col_off), int(window.height), int(window.width))
         wanted = [numbers] if isinstance(numbers, int) else list(numbers)
-        values = self._reader.stored(part, [self._reader.source.names[number - 1] for number in wanted], self._day)
+        values = self._values([self._reader.source.layers[number - 1] for number in wanted], part)
         return values[0] if isinstance(numbers, int) else values
+
+    def _values(self, layers, window):
+        """As the cube stores them."""
+        return self._reader.stored(window, [layer.name for layer in layers], self._day)
 
 
 def read_cube(path, date=None):
