@@ -79,8 +79,12 @@ def shown_date(series):
 
 def imagery():
     """The chosen images as one scene, or as a series of dated scenes; None when none is chosen."""
+    return images(current_work().scene_settings)
+
+
+def images(settings):
+    """Images as `SceneSettings` with paths relative to the project name them; None for None."""
     work = current_work()
-    settings = work.scene_settings
     if settings is None:
         return None
     whole = replace(settings, paths=tuple(work.path(path) for path in settings.paths))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import cached, covariates, forms, jobs, messages
+from pages.ui import cached, covariates, forms, jobs, messages, scene_dates
 from pages.ui.session import current_work
 from pages.ui.workspace import BOUNDARIES, LIMIT_MB, SERIES
 from soilcore.core.errors import SoilcoreError
@@ -158,8 +158,8 @@ def _series_sources():
     """Series as paths relative to the project, by what they are called."""
     work = current_work()
     found = {f"{name} (uploaded)": f"series/{name}" for name in work.data("series") if not name.startswith("seasons-")}
-    folders = [name for name in work.scene_files if Path(work.path(f"scenes/{name}")).is_dir()]
-    found |= {f"{name} (dated images)": f"scenes/{name}" for name in folders}
+    images = {name: opened for name, (_, opened) in scene_dates.all_series().items() if Path(work.path(f"scenes/{name}")).is_dir()}
+    found |= {f"{name} (dated images)": f"scenes/{name}" for name, opened in images.items() if opened.when == "date"}
     dated = [name for name in work.covariates if Path(work.path(f"covariates/{name}")).is_dir()]
     return found | {f"{name} (predictor by date)": f"covariates/{name}" for name in dated}
 

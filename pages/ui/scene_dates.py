@@ -1,5 +1,6 @@
 """Images of several dates: which there are, which one is looked at, how samples meet them, and one image made of many."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,8 @@ import streamlit as st
 
 from pages.ui import cached, jobs, messages
 from pages.ui.session import current_work
+from soilcore.core.errors import SoilcoreError
+from soilcore.data.imagery import SceneSettings
 
 METHODS = {
     "median": "median of the valid dates",
@@ -14,25 +17,60 @@ METHODS = {
     "max-crsi": "the date with the highest CRSI (salt on bare soil)",
 }
 _MOST_IN_NAME = 40
+_COMPOSITE = "composite-"
 
 
 def panel():
     """Dates, campaigns and composites; what to do when there is one date only."""
-    with messages.shown(stop=True):
-        opened = cached.imagery()
     _made_of_dates()
-    if not cached.is_series(opened):
+    with messages.shown():
+        cached.imagery()
+    found = all_series()
+    if not found:
         st.info(
             "There is one date, or none yet. Choose several images under “Image”, each a whole scene, or download a series under “Find images”: "
             "then samples meet the image of their own date, and many dates become one image without clouds.",
             icon=":material/calendar_month:",
         )
         return
+    name = _choose(list(found))
+    settings, opened = found[name]
     _dates(opened)
     with messages.shown():
         _campaigns(opened)
     with messages.shown():
-        _composite(opened)
+        _composite(settings, opened)
+
+
+def all_series():
+    """Dated images of the project that can be read: settings and opened series by name, the chosen image first."""
+    work = current_work()
+    folders = [name for name in work.data("scenes") if name not in work.scene_files and not name.startswith(_COMPOSITE)]
+    folders = [name for name in folders if _is_folder_of_images(work.project.part("scenes") / name)]
+    asked = {", ".join(work.scene_files): work.scene_settings} | {name: SceneSettings((f"scenes/{name}",)) for name in folders}
+    found = {}
+    for name, settings in asked.items():
+        with suppress(SoilcoreError):
+            if cached.is_series(opened := cached.images(settings)):
+                found[name] = (settings, opened)
+    return found
+
+
+def _is_folder_of_images(path):
+    return path.is_dir() and path.suffix.lower() not in (".safe", ".zarr")
+
+
+def _choose(names):
+    """Which series this part shows, and the offer to take it as the image."""
+    work = current_work()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox("Dated images", names, key=f"imagery.series.{'+'.join(names)}") if len(names) > 1 else names[0]
+        if name != ", ".join(work.scene_files):
+            words = "Every sample then meets the image of its own date. The image of now stays in the project."
+            st.button(
+                "Use them as the image", icon=":material/satellite_alt:", key=f"imagery.series.use.{name}", help=words, on_click=_use, args=(name,)
+            )
+    return name
 
 
 def date_picker(series):
@@ -107,7 +145,7 @@ def _campaigns(series):
     st.dataframe(rows, hide_index=True, column_config=config, placeholder="none near enough", alt="Campaigns of the samples and the images they meet")
 
 
-def _composite(series):
+def _composite(settings, series):
     st.subheader("One image of many dates", anchor=False)
     days = [str(day) for day in series.dates]
     left, right = st.columns(2, gap="large")
@@ -128,25 +166,25 @@ def _composite(series):
         type="primary",
         key="composite.start",
         on_click=_start,
-        args=(method, (first, last), int(least), by_campaign),
+        args=(settings, method, (first, last), int(least), by_campaign),
         disabled=jobs.is_busy(),
     )
 
 
-def _start(method, dates, least, by_campaign):
+def _start(settings, method, dates, least, by_campaign):
     from soilcore.project.settings import CompositeTask
 
     work = current_work()
-    name = work.project.new_id("scenes", f"composite-{method}")[:_MOST_IN_NAME]
+    name = work.project.new_id("scenes", f"{_COMPOSITE}{method}")[:_MOST_IN_NAME]
     more = {"samples": f"samples/{work.samples_file}", "table": work.sample_settings} if by_campaign else {}
     out = f"scenes/{name}" if by_campaign else f"scenes/{name}.tif"
-    jobs.start("composite", CompositeTask(work.scene_settings, out, method, dates, least, **more), f"Composite, {METHODS[method]}")
+    jobs.start("composite", CompositeTask(settings, out, method, dates, least, **more), f"Composite, {METHODS[method]}")
 
 
 def _made_of_dates():
     """Composites of the project that are not the image yet."""
     work = current_work()
-    there = [name for name in work.data("scenes") if name.startswith("composite-")]
+    there = [name for name in work.data("scenes") if name.startswith(_COMPOSITE)]
     if not there:
         return
     st.subheader("Composites", anchor=False)
@@ -162,4 +200,4 @@ def _made_of_dates():
 def _use(name):
     work = current_work()
     work.choose_scene([name])
-    work.note = ("success", f"{name} is the image now. The dates it was made of stay in the project.")
+    work.note = ("success", f"{name} is the image now. What was the image before stays in the project.")

@@ -16,7 +16,16 @@ TITLE = "Demo: salt on a coastal plain"
 TEMPLATE = ".demo-template"
 MODEL, MAP = "demo-stack", "demo-map"
 SAMPLES = 240  # with the 95 of the paper's campaign, a stack hardly learns this plain: true, but a poor first example
-_PLACES = {"samples.csv": "samples", "scene.tif": "scenes", "dem.tif": "covariates", "fields.gpkg": "regions"}
+DATES, YEARS, CLIMATE, WATER = "dates-2025", "years-2019-2025", "terraclimate", "water.gpkg"
+_PLACES = {
+    "samples.csv": "samples/samples.csv",
+    "scene.tif": "scenes/scene.tif",
+    "dem.tif": "covariates/dem.tif",
+    "fields.gpkg": "regions/fields.gpkg",
+    "dates": f"scenes/{DATES}",
+    "years": f"scenes/{YEARS}",
+    "climate": f"climate/{CLIMATE}",
+}
 
 
 def ensure_template(workspace, report=silent):
@@ -87,11 +96,25 @@ def _make(folder, report):
     scratch = folder / "landscape"
     make_coast(scratch, samples=SAMPLES, report=part(report, 0, 0.2))
     for name, place in _PLACES.items():
-        shutil.move(scratch / name, project.part(place) / name)
+        shutil.move(scratch / name, folder / place)
+    _write_water(scratch / "truth" / "water.tif", project.part("vectors") / WATER)
     with chdir(folder):  # paths in a project are relative to it, so that it can be moved; only a worker or the command line comes here
         _train(part(report, 0.2, 0.7))
         _map(part(report, 0.9, 0.1))
-    project.remember(sample_file="samples.csv", scene_files=["scene.tif"], target="ece_dS_m", model=MODEL, map=MAP)
+    project.remember(sample_file="samples.csv", scene_files=["scene.tif"], target="ece_dS_m", model=MODEL, map=MAP, climate=CLIMATE)
+
+
+def _write_water(raster, out):
+    """Sea, canals and ponds as areas, for distances to be measured to."""
+    import rasterio
+    from geopandas import GeoDataFrame
+    from rasterio.features import shapes
+    from shapely.geometry import shape
+
+    with rasterio.open(raster) as source:
+        water = source.read(1)
+        areas = [shape(outline) for outline, _ in shapes(water, mask=water > 0, transform=source.transform)]
+        GeoDataFrame(geometry=areas, crs=source.crs).to_file(out, layer="water", driver="GPKG")
 
 
 def _inputs(samples=None):

@@ -1,5 +1,6 @@
 """Satellite products on the imagery page: recognised with date, tile and baseline, clouds hidden or not, broken ones refused."""
 
+import shutil
 import zipfile
 
 import pytest
@@ -63,8 +64,6 @@ def test_an_archive_of_something_else_is_refused_with_one_sentence(front_door, w
 
 def series(workspace, demo):
     """A field whose imagery is the demo's folder of dates."""
-    import shutil
-
     project = make_field(workspace, demo, scene=False)
     shutil.copytree(demo / "dates", project.part("scenes") / "dates")
     project.remember(scene_files=["dates"])
@@ -87,15 +86,19 @@ def test_a_folder_of_dates_is_a_series_whose_dates_can_be_looked_at(front_door, 
     assert campaigns["samples"].sum() == 60
 
 
-def test_a_composite_is_made_by_a_job_and_can_become_the_image(front_door, workspace, demo):
+def test_a_composite_is_made_by_a_job_of_dates_beside_the_image_and_can_become_it(front_door, workspace, demo):
     project = series(workspace, demo)
+    shutil.copy(demo / "scene.tif", project.part("scenes") / "scene.tif")
+    project.remember(scene_files=["scene.tif"])
     test = open_section(front_door("imagery", project=project.id), "dates")
+    assert "imagery.series.use.dates" in [one.key for one in test.button]
     test.button(key="composite.start").click().run()
     work = test.session_state[session.KEY]
     status = until_over(work.job)
     assert status.state == "finished", status
     test.run()
     assert not test.exception
+    assert work.scene_files == ("scene.tif",)
     made = next(name for name in work.data("scenes") if name.startswith("composite-"))
     test.button(key=f"composite.use.{made}").click().run()
     assert not test.exception
