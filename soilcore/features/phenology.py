@@ -94,8 +94,25 @@ def write_phenology(series, out, settings, grid=None, report=silent, threads=2):
             run_tiles(
                 series.grid, size, lambda window: read(window, dates), compute_window, write, threads, part(report, 0.1, 0.85), "finding seasons"
             )
+            _check_some(tally, season, dates.size, settings)
     report(1, 1, "the seasons are written")
     return _facts(out, series, settings, plan, season, dates, tally, grid)
+
+
+def _check_some(tally, season, dates, settings):
+    """Refuse a series in which no pixel has a season, before the raster appears.
+
+    Raises
+    ------
+    FeatureError
+    """
+    if tally.valid[BANDS.index("sos")]:
+        return
+    why = ", ".join(f"{REASONS[code]} ({tally.reasons[code]} pixels)" for code in np.flatnonzero(tally.reasons) if code)
+    raise FeatureError(
+        f"No pixel has a season of {season.year}: {why}. The series has {dates} dates from {season.first} to {season.last}; a season needs "
+        f"{settings.min_dates} valid ones and an amplitude of {settings.min_amplitude:g}. Give a denser series, another --year, or lower --min-dates."
+    )
 
 
 def _check_ending(series, out):

@@ -237,7 +237,7 @@ class _Work:
         opened = self._opened(out, grid) if stored is None else _plain(stored, grid, len(names))
         with self.elevation.reader() as read, opened as target:
             run_tiles(grid, windows, lambda window: read(window, self.margin), self.make, write, worker_threads(), report, "computing terrain")
-        return self._facts(counts)
+            return self._facts(counts)
 
     def make(self, window, z):
         """Bands of one window, float32 of shape (band, rows, columns), from its elevations with their margin."""
@@ -274,7 +274,7 @@ class _Work:
                 values = np.stack([_aspect(bands) if name == "aspect_deg" else bands[name] for name in self.settings.attributes])
                 counts.add(window, values)
                 target.write(values, window=rasterio_window(window))
-        return self._facts(counts)
+            return self._facts(counts)
 
     @contextmanager
     def _opened(self, out, grid):
@@ -297,7 +297,15 @@ class _Work:
             yield target
 
     def _facts(self, counts):
-        return [{"name": name, "unit": unit_of(name, self.settings.convention), **facts} for name, facts in counts.facts().items()]
+        """What the bands hold; asked while the raster is still being written, so that one without a value never appears."""
+        facts = counts.facts()
+        if not any(band["valid"] for band in facts.values()):
+            where = "" if self.target is None else " on the pixels asked for"
+            raise SceneError(
+                f"{self.elevation.path!r} gives no value of {', '.join(self.settings.attributes)}{where}: no cell has elevations all round it, "
+                "or the ground is level where that is asked for. Check its number for no data and its reference system."
+            )
+        return [{"name": name, "unit": unit_of(name, self.settings.convention), **band} for name, band in facts.items()]
 
 
 def _aspect(bands):

@@ -15,7 +15,8 @@ from soilcore.data.pixels import BLOCK, BandSource, FileSource, PixelReader, blo
 from soilcore.data.rasters import check_complete, grid_of, opened_raster, rasterio_window
 
 HIGHEST = 12_000.0  # metres from sea level, up or down, that the solid earth reaches
-_FILLS = (-9999.0, -32768.0, -32767.0, -99999.0)  # stand for no data even where the file does not say so
+_COMMON_FILL, _DEEP = -9999.0, -9000.0
+_FILLS = (_COMMON_FILL, -32768.0, -32767.0, -99999.0)  # stand for no data even where the file does not say so
 _UNITS = {
     1.0: ("m", "metre", "metres", "meter", "meters"),
     0.3048: ("ft", "foot", "feet", "international foot"),
@@ -25,6 +26,7 @@ _UNITS = {
     0.001: ("mm", "millimetre", "millimeter", "millimetres", "millimeters"),
     1000.0: ("km", "kilometre", "kilometer", "kilometres", "kilometers"),
 }
+_SAME_FILL = 0.01  # metres by which resampling may change a fill
 _COARSER = 2.0  # from this ratio of cells on, elevations are averaged instead of interpolated
 
 
@@ -67,12 +69,17 @@ class Elevation:
     def _checked(self, z):
         with np.errstate(invalid="ignore"):
             wild = np.abs(z) > HIGHEST
-        if wild.any():
-            value = float(z[wild][0])
-            raise SceneError(
-                f"{self.path!r} holds {value:g} m where elevations lie within 12,000 m of sea level. Declare its number for no data "
-                "(gdal_edit.py -a_nodata NUMBER FILE), or convert it to metres."
-            )
+            if wild.any():
+                raise SceneError(
+                    f"{self.path!r} holds {float(z[wild][0]):g} m where elevations lie within 12,000 m of sea level. Declare its number for no data "
+                    "(gdal_edit.py -a_nodata NUMBER FILE), or convert it to metres."
+                )
+            deep = z < _DEEP
+            if deep.any() and (np.abs(z[deep] - _COMMON_FILL) < _SAME_FILL).any() and (z[~deep] > _DEEP).any():
+                raise SceneError(
+                    f"{self.path!r} holds {_COMMON_FILL:g} m beside ordinary elevations: it stands for no data, but the file declares another number. "
+                    f"Declare it (gdal_edit.py -a_nodata {_COMMON_FILL:g} FILE), or set those cells to the declared number."
+                )
         return z
 
 

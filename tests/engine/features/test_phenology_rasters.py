@@ -151,6 +151,14 @@ def test_a_stopped_run_leaves_nothing_behind(folder, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_series_without_any_season_is_refused_with_the_reason_and_leaves_nothing(cube, tmp_path):
+    days, values = cube
+    sparse = open_index_series(write_folder(tmp_path / "ndvi", days[::6], values[::6]))
+    with pytest.raises(FeatureError, match=r"No pixel has a season of 2021: fewer valid dates than needed .*6 dates.*--min-dates"):
+        write_phenology(sparse, tmp_path / "a.tif", SETTINGS)
+    assert [each.name for each in tmp_path.iterdir()] == ["ndvi"]
+
+
 def test_existing_files_and_wrong_endings_are_refused(folder, tmp_path):
     series = open_index_series(folder)
     (tmp_path / "a.tif").write_bytes(b"mine")
@@ -164,8 +172,9 @@ def test_scenes_give_the_season_of_their_index(demo, tmp_path):
     series = open_index_series(demo / "dates", index="EVI2")
     assert series.needs_bands
     assert len(series) == 2
-    facts = write_phenology(series, tmp_path / "a.tif", replace(SETTINGS, min_dates=4, index="EVI2"))
-    assert facts["reasons"] == {"fewer valid dates than needed": series.grid.height * series.grid.width}
+    assert series.grid.height * series.grid.width == 9216
+    with pytest.raises(FeatureError, match=r"fewer valid dates than needed \(9216 pixels\)"):
+        write_phenology(series, tmp_path / "a.tif", replace(SETTINGS, min_dates=4, index="EVI2"))
 
 
 def test_a_band_that_the_index_needs_is_named(demo, tmp_path, monkeypatch):

@@ -198,6 +198,31 @@ def test_a_fill_that_the_file_does_not_declare_is_no_cliff(tmp_path):
     assert any("-9999" in line for line in facts["assumed"])
 
 
+def test_a_usual_fill_beside_another_declared_one_is_refused_and_a_deep_sea_is_not(tmp_path):
+    z = relief()
+    declared = write_raster(tmp_path / "dem.tif", np.where(np.isnan(z), np.float32(-9999), z), crs=UTM, nodata=-32768)
+    with pytest.raises(SceneError, match="-9999 m beside ordinary elevations"):
+        write_terrain(declared, tmp_path / "out.tif", TerrainSettings(attributes=("slope_deg",)))
+    assert not (tmp_path / "out.tif").exists()
+    trench = np.linspace(-10050, -9950, 400, dtype=np.float32).reshape(20, 20)
+    trench[10, 10] = -9999
+    deep = write_raster(tmp_path / "sea.tif", trench, crs=UTM, nodata=-32768)
+    assert np.isfinite(terrain_of(deep, tmp_path / "sea_out.tif", attributes=("slope_deg",))["slope_deg"]).sum() == 18 * 18
+
+
+@pytest.mark.parametrize("laid", (False, True))
+def test_an_elevation_model_without_a_value_is_refused_and_leaves_nothing(tmp_path, laid):
+    path = write_raster(tmp_path / "dem.tif", np.full((20, 20), np.nan, np.float32), crs=UTM)
+    grid = None
+    if laid:
+        with rasterio.open(path) as dataset:
+            place = dataset.transform
+        grid = Grid(10, 10, Affine(place.a / 2, 0, place.c + place.a, 0, place.e / 2, place.f + place.e), CRS(UTM))
+    with pytest.raises(SceneError, match="gives no value of slope_deg"):
+        write_terrain(path, tmp_path / "out.tif", TerrainSettings(attributes=("slope_deg",)), grid=grid)
+    assert [each.name for each in tmp_path.iterdir()] == ["dem.tif"]
+
+
 def test_elevations_beyond_the_earth_are_refused(tmp_path):
     z = relief()
     z[3, 3] = 65535
