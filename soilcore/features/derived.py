@@ -6,6 +6,7 @@ covariate: training, points, windows and patches see the same file. The recipe r
 
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -158,6 +159,8 @@ def _distances(features, grid, report):
         name, how = _distance_name(vector), {"kind": "distance", "source": Path(vector).name}
         key = [how, content_of(vector), _grid_key(grid)]
         path, said = _cached(key, lambda out, vector=vector: write_distance(vector, grid, out, overwrite=True, report=report))
+        if name in (spec.name for spec in specs):
+            raise SettingsError(f"Two of the files of --distance give {name!r} ({', '.join(features.distances)}). Rename one of them.")
         specs.append(CovariateSpec(str(path), name, band=1, made=how, unit="m"))
         assumed += said
     return specs, assumed
@@ -216,12 +219,17 @@ def _read_notes(path):
 
 
 def _make_room(folder):
-    """Drop what was not used for longest once the cache is full."""
-    files = sorted(folder.glob("*.tif"), key=lambda path: path.stat().st_mtime)
-    total = sum(path.stat().st_size for path in files)
-    while total > CACHE_LIMIT_BYTES:
-        oldest = files.pop(0)
-        total -= oldest.stat().st_size
+    """Drop what was not used for longest once the cache is full; other processes may be writing and dropping at the same time."""
+    files = []
+    for path in folder.glob("[!.]*.tif"):  # names with a dot in front are rasters that are being written
+        with suppress(FileNotFoundError):
+            facts = path.stat()
+            files.append((facts.st_mtime, facts.st_size, path))
+    total = sum(size for _, size, _ in files)
+    for _, size, oldest in sorted(files):
+        if total <= CACHE_LIMIT_BYTES:
+            return
+        total -= size
         oldest.unlink(missing_ok=True)
         oldest.with_suffix(".json").unlink(missing_ok=True)
 

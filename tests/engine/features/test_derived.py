@@ -67,6 +67,26 @@ def test_the_cache_forgets_what_was_not_used_for_longest(cache, demo, grid, monk
     assert len(list(cache.iterdir())) == 2  # raster and note
 
 
+def test_the_cache_leaves_alone_what_others_are_writing_and_survives_what_they_drop(cache, demo, grid, monkeypatch):
+    derive(FeatureSettings(dem=str(demo / "dem.tif"), terrain=("slope_deg",)), grid)
+    writing, dropped = cache / ".other.1a2b3c4d.tif", cache / "dropped.tif"
+    writing.write_bytes(b"half of a raster")
+    os.utime(writing, (0, 0))
+    dropped.symlink_to(cache / "gone.tif")  # listed, but no longer there when it is looked at
+    monkeypatch.setattr(derived, "CACHE_LIMIT_BYTES", 1)
+    derive(FeatureSettings(dem=str(demo / "dem.tif"), terrain=("tpi",)), grid)
+    assert writing.exists()
+    assert len([path for path in cache.glob("[!.]*.tif") if path.is_file()]) == 1
+
+
+def test_two_vector_files_of_one_name_are_refused_by_their_own_names(cache, demo, grid, tmp_path):
+    (tmp_path / "a").mkdir()
+    other = tmp_path / "a" / "fields.gpkg"
+    other.write_bytes((demo / "fields.gpkg").read_bytes())
+    with pytest.raises(SettingsError, match=r"'distance_fields' .*a/fields\.gpkg"):
+        derive(FeatureSettings(distances=(str(demo / "fields.gpkg"), str(other))), grid)
+
+
 def test_the_cache_goes_where_one_may_write(tmp_path, monkeypatch):
     monkeypatch.setenv(derived.CACHE_VARIABLE, str(tmp_path / "file" / "below"))
     (tmp_path / "file").write_text("")
