@@ -60,7 +60,7 @@ def described(name):
 @st.cache_data(max_entries=64, show_spinner=False)
 def _read(stamp, text):
     from soilcore.data.covariates import open_covariates, parse_covariate
-    from soilcore.data.dynamic import dated_files
+    from soilcore.data.timeline import dated_files
 
     stack = open_covariates([parse_covariate(text)])
     path = Path(text.removesuffix(":categorical"))

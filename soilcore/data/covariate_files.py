@@ -8,9 +8,9 @@ import numpy as np
 
 from soilcore.core.errors import SceneError, SettingsError
 from soilcore.data.cubes_opening import is_cube
-from soilcore.data.dynamic import DatedRasters, Timeline, dated_files
 from soilcore.data.pixels import BandSource, FileSource, laid_onto
 from soilcore.data.rasters import bounds_in, check_complete, grid_of, opened_raster, overlap, same_crs, same_grid
+from soilcore.data.timeline import DatedRasters, Timeline, dated_files
 
 _ABOUT_A_YEAR = 350  # days
 

@@ -18,8 +18,8 @@ from soilcore.core.progress import silent
 from soilcore.data.covariate_files import changes_in_cube, opened_cube_dates, opened_file, opened_folder, plain_name
 from soilcore.data.cubes import cube_fingerprint
 from soilcore.data.cubes_opening import is_cube
-from soilcore.data.dynamic import MAX_DAYS, DatedRasters
 from soilcore.data.pixels import BandSource, FileSource, PixelReader, sample_places
+from soilcore.data.timeline import MAX_DAYS, DatedRasters
 
 MOST_CATEGORIES = 256
 _LARGEST_CODE = 1 << 24  # beyond it float32 cannot tell neighbouring codes apart

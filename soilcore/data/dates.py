@@ -1,4 +1,4 @@
-"""Dates as people write them: ISO, day first, month first, spreadsheet serials, years alone."""
+"""Dates as people write them into tables: ISO, day first, month first, spreadsheet serials, years alone. Those of rasters: `raster_dates`."""
 
 import re
 from dataclasses import dataclass, field

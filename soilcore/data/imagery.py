@@ -21,7 +21,7 @@ from soilcore.data.rasters import cell_metres
 from soilcore.data.scaling import Scaling, ScalingInputs, decide_scaling
 from soilcore.data.scene_files import all_bands, common_grid, dates_of, merged_tags
 from soilcore.data.sensors import is_reflective, sensor_by_name
-from soilcore.data.stored_sample import stored_facts
+from soilcore.data.stored_values import stored_facts
 
 CHEAP_FINGERPRINT_BYTES = 1 << 30
 

@@ -7,7 +7,7 @@ from soilcore.core.errors import SceneError, SettingsError
 from soilcore.core.grids import Window
 from soilcore.data.pixels import sample_places
 from soilcore.data.rasters import lon_lat, rasterio_window
-from soilcore.data.stored_sample import stored_values
+from soilcore.data.stored_values import stored_values
 
 TRUE_COLOUR = ("R", "G", "B")
 FALSE_COLOUR = ("N", "R", "G")

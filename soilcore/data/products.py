@@ -106,8 +106,8 @@ def product_of(path):
     SceneError
         If it is a product of a kind that is not read: Level-1, several at once; with the reason.
     """
-    from soilcore.data.landsat import landsat_product, names_landsat
-    from soilcore.data.safe import names_safe, safe_product
+    from soilcore.data.products_landsat import landsat_product, names_landsat
+    from soilcore.data.products_safe import names_safe, safe_product
 
     if str(path).startswith("/vsi") or "://" in str(path):
         return None

@@ -177,7 +177,7 @@ def quality_shares(layer, glance=False):
     ----------
     layer : QualityLayer
     glance : bool
-        See `soilcore.data.stored_sample.sample_windows`.
+        See `soilcore.data.stored_values.sample_windows`.
 
     Returns
     -------
@@ -187,7 +187,7 @@ def quality_shares(layer, glance=False):
         Share that is hidden altogether.
     """
     from soilcore.data.rasters import reading
-    from soilcore.data.stored_sample import sample_windows
+    from soilcore.data.stored_values import sample_windows
 
     counts, hidden, seen = {}, 0, 0
     with layer.file.opened() as dataset, reading(layer.file.label):

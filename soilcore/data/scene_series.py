@@ -13,12 +13,12 @@ from soilcore.core.findings import Finding
 from soilcore.core.grids import Grid
 from soilcore.core.progress import silent
 from soilcore.data.campaigns import GAP_DAYS, campaigns_of
-from soilcore.data.dynamic import MAX_DAYS, Timeline
 from soilcore.data.imagery import CHEAP_FINGERPRINT_BYTES, Scene, SceneSettings, open_scene, sampled_content
 from soilcore.data.laid_scene import lay
 from soilcore.data.scaling import EmptySceneError, Scaling
 from soilcore.data.scene_agreement import common_findings, common_grid, common_roles, common_sensor, listed, said_dates, said_of_each
 from soilcore.data.scene_groups import groups_of_cube, groups_of_files, groups_of_folder, holds_several_scenes
+from soilcore.data.timeline import MAX_DAYS, Timeline
 
 
 @dataclass(frozen=True)

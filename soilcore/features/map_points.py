@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from soilcore.data.stored_sample import sample_windows
+from soilcore.data.stored_values import sample_windows
 
 MOST_POINTS = 2000
 

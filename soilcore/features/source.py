@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from soilcore.core.errors import FeatureError, SettingsError
-from soilcore.data.dynamic import day_of
+from soilcore.data.timeline import day_of
 from soilcore.features.joining import is_series, timelines
 from soilcore.features.recipe import FeatureRecipe
 
@@ -84,6 +84,7 @@ class FeatureSource:
             raise SettingsError(f"{changing[0]} changes with time{more}. State the day or year of the map with --date.")
         settle, said = object.__setattr__, []  # the one place where a frozen value is completed
         settle(self, "date", None if self.date is None else day_of(self.date))
+        self._check_months()
         if self.scene is not None and is_series(self.scene):
             settle(self, "scene", self.scene.at(self.date) if self.date is not None else self.scene.scenes[0])
             said.append(f"imagery of {self.scene.date} taken for {self.date}")
@@ -93,6 +94,16 @@ class FeatureSource:
             settle(self, "covariates", chosen)
         if self.date is not None:
             settle(self, "assumed", tuple(said))
+
+    def _check_months(self):
+        """Refuse a date that the months of the climate do not reach, where a map would be empty."""
+        recipe, climate = self.recipe, self.climate
+        if not recipe.climate or recipe.climate_when != "date" or climate.reaches(self.date, recipe.climate_months):
+            return
+        raise FeatureError(
+            f"The climate has {climate.months[0]} to {climate.months[-1]}, too little of the {recipe.climate_months} months before {self.date}. "
+            "Give climate of those months with --climate, or state another day with --date."
+        )
 
     @property
     def grid(self):

@@ -98,7 +98,7 @@ def fetch(task, report=silent):
 def keep_scene(task, report=silent):
     """Write an image as one cloud-optimised GeoTIFF."""
     from soilcore.core.files import check_output
-    from soilcore.data.conversion import to_cog
+    from soilcore.data.scene_cog import to_cog
     from soilcore.data.scene_series import SceneSeries, open_scenes
 
     check_output(task.out, task.overwrite)

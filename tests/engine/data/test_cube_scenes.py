@@ -8,8 +8,8 @@ import xarray
 
 from soilcore.core.errors import SceneError
 from soilcore.core.grids import Window
-from soilcore.data.conversion import to_cog
 from soilcore.data.imagery import SceneSettings, open_scene
+from soilcore.data.scene_cog import to_cog
 from tests.engine.rasters import digital_numbers, reflectance
 
 ROLES = ("B", "G", "R", "N")

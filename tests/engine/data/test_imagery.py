@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from soilcore.core.errors import SceneError, SettingsError, UnreadableError
 from soilcore.core.grids import Window
-from soilcore.data.conversion import to_cog
 from soilcore.data.imagery import SceneSettings, open_scene
+from soilcore.data.scene_cog import to_cog
 from tests.engine.rasters import LANDSAT, ROLES, SENTINEL_2, digital_numbers, landsat_numbers, reflectance, write_raster
 
 WHOLE = Window(0, 0, 40, 50)

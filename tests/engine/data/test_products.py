@@ -10,9 +10,9 @@ import pytest
 
 from soilcore.core.errors import SceneError, SettingsError, UnreadableError
 from soilcore.core.grids import Window
-from soilcore.data.conversion import to_cog
 from soilcore.data.imagery import SceneSettings, open_scene
 from soilcore.data.products import product_of
+from soilcore.data.scene_cog import to_cog
 from tests.engine.data.product_files import (
     LANDSAT_TM,
     SAFE_10M,

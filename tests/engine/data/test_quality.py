@@ -9,7 +9,7 @@ from soilcore.core.errors import SettingsError
 from soilcore.core.grids import Window
 from soilcore.data.imagery import SceneSettings, open_scene
 from soilcore.data.quality import QA_PIXEL, SCL, bad_pixels, widened
-from soilcore.data.stored_sample import stored_values
+from soilcore.data.stored_values import stored_values
 from tests.engine.data.product_files import landsat_quality, safe_classes, safe_numbers, write_jp2, write_landsat, write_safe
 from tests.engine.rasters import LANDSAT, digital_numbers, landsat_numbers, reflectance, write_raster
 

@@ -6,9 +6,9 @@ import pytest
 
 from soilcore.core.errors import ModelError, SceneError
 from soilcore.core.grids import Window
-from soilcore.data.conversion import to_cog
 from soilcore.data.imagery import SceneSettings, open_scene
 from soilcore.data.pixels import BandSource, _convert
+from soilcore.data.scene_cog import to_cog
 from soilcore.features.recipe import FeatureRecipe, check_same_scaling
 from tests.engine.data.product_files import SAFE_10M, SAFE_BANDS, SAFE_CRS, safe_classes, safe_numbers, write_cog_file, write_safe
 from tests.engine.rasters import write_raster

@@ -10,7 +10,7 @@ from pyproj import CRS, Transformer
 
 from soilcore.core.errors import SceneError, SettingsError, UnreadableError
 from soilcore.core.grids import Window
-from soilcore.data import stored_sample
+from soilcore.data import stored_values
 from soilcore.data.campaigns import campaigns_of
 from soilcore.data.imagery import Scene, SceneSettings, open_scene
 from soilcore.data.scene_series import SceneSeries, open_scenes
@@ -343,7 +343,7 @@ def test_the_fingerprint_follows_pixels_and_dates(three):
 
 def test_many_large_scenes_are_opened_without_reading_them_whole(tmp_path, monkeypatch):
     looked = []
-    original = stored_sample.PixelReader.stored
+    original = stored_values.PixelReader.stored
 
     def counted(self, window, file, numbers):
         looked.append(window.height * window.width)
@@ -351,7 +351,7 @@ def test_many_large_scenes_are_opened_without_reading_them_whole(tmp_path, monke
 
     for day in ("2025-03-01", "2025-04-01"):
         stack(tmp_path / f"{day}.tif", roles=VISIBLE, shape=(1100, 1100), tiled=True, blockxsize=256, blockysize=256)
-    monkeypatch.setattr(stored_sample.PixelReader, "stored", counted)
+    monkeypatch.setattr(stored_values.PixelReader, "stored", counted)
     series_of(tmp_path)
     assert sum(looked) == 2 * 4 * 256**2
     looked.clear()

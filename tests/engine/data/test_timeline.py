@@ -8,7 +8,7 @@ import pytest
 from soilcore.core.errors import SceneError, SettingsError
 from soilcore.core.grids import Window
 from soilcore.data.covariates import open_covariates, parse_covariate
-from soilcore.data.dynamic import Timeline, dated_files, day_of
+from soilcore.data.timeline import Timeline, dated_files, day_of
 from tests.engine.rasters import write_raster
 
 DAYS = np.array(["2019-06-02", "2020-01-31", "NaT", "2021-12-31"], "datetime64[D]")
