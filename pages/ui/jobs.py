@@ -117,7 +117,8 @@ def _watch():
         words.progress(status.share, text=f"**{messages.plain(label)}** · {messages.plain(status.message)} · {_duration(status.seconds)}")
         button.button("Stop", icon=":material/stop_circle:", on_click=_stop, disabled=status.state == "stopping", key="job.stop", width="stretch")
         if status.state == "stopping":
-            st.caption("Stopping: nothing half-written will be left behind.")
+            rest = "whole days and pieces are kept" if _is_download(work.job.spec()) else "nothing half-written will be left behind"
+            st.caption(f"Stopping: {rest}.")
 
 
 def _stop():
@@ -144,6 +145,10 @@ def _arrive(work, status):
             work.choose_scene([status.result["out"].split("/")[1]])
 
 
+def _is_download(spec):
+    return spec["kind"] == "fetch" and not spec["settings"].get("only_list")
+
+
 def _opened_by(spec):
     if spec["kind"] == "external":
         return {"model": spec["settings"]["model_dir"].split("/")[1]}
@@ -166,7 +171,8 @@ def _ending(work, pages):
                 address = {"project": work.project.id} if work.project else None
                 link.page_link(page, label="See the result", icon=":material/arrow_forward:", query_params=address)
         elif status.state == "stopped":
-            words.markdown(f":material/stop_circle: **{label}** was stopped after {lasted}; nothing was changed.")
+            rest = "what came so far is kept" if _is_download(spec) else "nothing was changed"
+            words.markdown(f":material/stop_circle: **{label}** was stopped after {lasted}; {rest}.")
         else:
             words.markdown(f":material/error: **{label}** failed after {lasted}: {messages.plain(in_page(status.message))}")
             messages.findings(status.findings)

@@ -2,13 +2,14 @@
 
 import datetime
 import re
+import time
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, Server
 from tests.engine.data.product_files import ORIGIN, write_safe
-from tests.stac_server import CogServer, World, stac_api
+from tests.stac_server import CogServer, Trouble, World, stac_api
 
 MAP = "iframe[title^='streamlit_folium']"
 LONG = 120_000
@@ -102,18 +103,19 @@ def test_a_safe_archive_is_recognised_and_its_samples_lie_on_the_map(page, serve
 
 @pytest.fixture
 def catalogue(tmp_path):
-    """Two days of a small place in a catalogue on loopback."""
+    """Two days of a small place in a catalogue on loopback; the second answers slowly."""
     with CogServer(tmp_path / "cogs") as cogs:
         world = World(tmp_path / "cogs", cogs.base, size=60)
         baseline = {"s2:processing_baseline": "05.10"}
         world.add("S2A_may", "2024-05-01", shift=1000, **baseline)
         world.add("S2A_june", "2024-06-01", shift=1000, **baseline)
         with stac_api(world.items, tmp_path) as api:
-            yield world, api
+            cogs.troubles.append(Trouble("S2A_june", wait_s=1.5))
+            yield world, api, cogs
 
 
-def test_images_are_searched_in_a_drawn_area_and_downloaded(page, server, catalogue, tmp_path):
-    world, api = catalogue
+def test_images_are_searched_in_a_drawn_area_and_a_stopped_download_is_finished_later(page, server, catalogue, tmp_path):
+    world, api, cogs = catalogue
     west, south, east, north = world.items[0]["bbox"]
     start_project(page, server, "Search")
     go(page, "Samples")
@@ -136,8 +138,29 @@ def test_images_are_searched_in_a_drawn_area_and_downloaded(page, server, catalo
     settled(page)
     expect(the_map(page).locator(".soilcore-panel")).to_contain_text("Footprints of the hits")
     page.get_by_role("button", name="Download 2 days").click()
+    first = wait_for(lambda: next(server.workspace.glob("*/scenes/downloaded-*/2024-05-01.tif"), None))
+    whole = first.stat().st_mtime_ns
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text(re.compile("was stopped after .*; what came so far is kept"))).to_be_visible(timeout=PATIENCE_MS)
+    cogs.troubles.clear()
+    settled(page)
+    page.reload()
+    open_part(page, "Find images")
+    expect(page.get_by_role("heading", name="2 days with images")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Take it up again").click()
     until_finished(page, "Downloading 2 days")
     expect(page.get_by_role("heading", name="2 dates")).to_be_visible(timeout=PATIENCE_MS)
+    assert first.stat().st_mtime_ns == whole  # the first day was kept, not fetched again
+    assert first.with_name("2024-06-01.tif").is_file()
+
+
+def wait_for(condition):
+    """Wait until something is there, and return it."""
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return found
 
 
 def draw_area(page):
