@@ -152,6 +152,12 @@ class Climate:
             sites = self._sites(store, x, y, crs, ids, ids_first=False)
             return self.summaries_at(store, sites.rows, days, months).astype(float)
 
+    def reaches(self, day, months=SUMMARY_MONTHS):
+        """Whether enough of the months up to and with that of a day are there for a value, if no place lacks any of them."""
+        last = int(np.datetime64(str(day), "M").astype(int))
+        there = np.count_nonzero((self.months.astype(int) > last - months) & (self.months.astype(int) <= last))
+        return 1 - there / months <= MOST_MISSING
+
     def layers(self, grid, day=None, months=SUMMARY_MONTHS):
         """The same summaries as rasters on any grid, for one date.
 

@@ -242,3 +242,7 @@ def test_climate_that_does_not_reach_the_samples_dates_is_refused(tmp_path):
         FeatureSource(recipe, scene, climate=climate)
     with pytest.raises(FeatureError, match="--climate"):
         FeatureSource(recipe, scene)
+    assert FeatureSource(recipe, scene, climate=climate, date="2003-02-15").date.year == 2003  # 10 of 12 months: the rest is filled
+    with pytest.raises(FeatureError, match=r"2001-01 to 2002-12, too little of the 12 months before 2003-03-15.*--date"):
+        FeatureSource(recipe, scene, climate=climate, date="2003-03-15")
+    assert FeatureSource(static, scene, climate=climate, date="2019-05-01").climate is climate
