@@ -1,6 +1,7 @@
 """Covariates: any raster laid onto the reference grid, continuous ones by bilinear interpolation, categories by nearest neighbour.
 
-A folder of rasters named by date or year is one covariate that changes: samples read the raster of their own date, a map that of a stated one.
+A folder of rasters named or tagged by date or year (see `raster_dates`) is one covariate that changes: samples read the raster of
+their own date, a map that of a stated one.
 """
 
 import re
