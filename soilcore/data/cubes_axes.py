@@ -213,7 +213,7 @@ def _system(dataset, name, y_dim, x_dim, path, crs):
         return CRS.from_user_input(crs), ()
     raise SceneError(
         f"{str(path)!r} names no coordinate reference system and its axes {x_dim!r} and {y_dim!r} are not degrees. "
-        "Name it with --crs, e.g. --crs EPSG:32632, or write it into the file as a grid mapping."
+        "Write it into the file as a grid mapping (rio.write_crs of rioxarray does), or name it with --crs EPSG:NUMBER where the command has that."
     )
 
 

@@ -291,7 +291,8 @@ def _file_source(file, differs, settings):
 def _band_source(band, role, settings):
     """The band with its stored values as they are; the scaling comes once it is known."""
     nodata = settings.nodata if settings.nodata is not None else band.nodata
-    return BandSource(role, band.file, band.number, nodata, zero_is_nodata=is_reflective(role))
+    packed = band.offset > 0  # as xarray packs decimals into integers: 0 is then an ordinary reflectance, and the fill another number
+    return BandSource(role, band.file, band.number, nodata, zero_is_nodata=is_reflective(role) and not packed)
 
 
 def _scaled(source, band, scaling, product, settings):

@@ -105,6 +105,17 @@ def test_tags_win_over_inference_and_options_over_tags(tmp_path):
     assert not any("stored value x" in sentence for sentence in both.assumed)
 
 
+def test_a_zero_of_packed_decimals_is_a_reflectance_and_no_gap(tmp_path):
+    numbers = np.round((reflectance() - 0.05) / 1e-4).astype("int16")
+    numbers[:, 3, 4] = 0
+    numbers[:, 5, 6] = -32768
+    scene = opened(write_raster(tmp_path / "s.tif", numbers, names=NAMES, scaling=(1e-4, 0.05), nodata=-32768), sensor="reflectance")
+    values = scene.read(Window(0, 0, 40, 50))
+    np.testing.assert_allclose(values[:, 3, 4], 0.05, atol=1e-6)
+    assert np.isnan(values).all(0).sum() == 1 and np.isnan(values[:, 5, 6]).all()
+    assert not any("stored value 0" in sentence for sentence in scene.assumed)
+
+
 def test_tags_that_name_an_offset_already_removed_are_warned_of(tmp_path):
     scene = opened(write_raster(tmp_path / "s.tif", digital_numbers(reflectance()), names=NAMES, scaling=(1e-4, -0.1)))
     assert "offset-already-removed" in codes(scene)
