@@ -102,19 +102,26 @@ def covariate_specs(features):
     return tuple(specs)
 
 
-def check_offset(inputs, scene):
-    """Refuse to learn from imagery whose offset seems to be left in although its metadata say otherwise, until somebody decides.
+def check_offset(asked, scene, harm="A model would learn it."):
+    """Refuse imagery whose offset seems to be left in although its metadata say otherwise, until somebody decides.
+
+    Parameters
+    ----------
+    asked : SceneSettings
+    scene : Scene, SceneSeries or None
+    harm : str
+        What would come of it, as a sentence.
 
     Raises
     ------
     SceneError
         With the evidence and the option that decides.
     """
-    if scene is None or inputs.scene.offset is not None:
+    if scene is None or asked.offset is not None:
         return
     found = next((finding for finding in scene.findings if finding.code == "offset-left-in"), None)
     if found is not None:
-        raise SceneError(f"{found.message} A model would learn it. {found.fix}", (found,))
+        raise SceneError(f"{found.message} {harm} {found.fix}", (found,))
 
 
 def check_usable(opened):
@@ -158,7 +165,7 @@ def feature_table(inputs, report=silent):
     if opened.samples.target is None:
         raise SettingsError("No target was given. Name the column to predict with --target.")
     check_usable(opened)
-    check_offset(inputs, opened.scene)
+    check_offset(inputs.scene, opened.scene)
     recipe, chosen = choose_features(inputs.features, opened.samples, opened.scene, opened.covariates, opened.climate)
     report(3, 3, "making the predictors")
     table = make_table(recipe, opened.samples, opened.scene, opened.covariates, climate=opened.climate)

@@ -50,10 +50,12 @@ def composite(task, report=silent):
     """Make one image of many dates, or one for each sampling campaign."""
     from soilcore.data.scene_series import SceneSeries, open_scenes
     from soilcore.features.composites import CompositeSettings, campaign_composites, make_composite
+    from soilcore.project.chain import check_offset
 
     series = open_scenes(task.scene, part(report, 0, 0.1))
     if not isinstance(series, SceneSeries):
         raise SettingsError("Only one date was given, so there is nothing to combine. Name a folder of dated scenes with --scene, or several files.")
+    check_offset(task.scene, series, "The composite would hide it from the next who looks.")
     settings = CompositeSettings(method=task.method, dates=task.dates, min_valid=task.min_valid, window=task.window, overwrite=task.overwrite)
     rest = part(report, 0.1, 0.9)
     if task.samples is None:

@@ -228,6 +228,21 @@ def test_imagery_with_its_offset_left_in_is_refused_before_training(ask, coast, 
     assert code == 0, facts
 
 
+def test_imagery_with_its_offset_left_in_is_refused_before_a_composite_hides_it(ask, coast, tmp_path):
+    for number, source in enumerate(sorted((coast / "dates").glob("*.tif"))[:2]):
+        with rasterio.open(source) as scene:
+            values, profile, names = scene.read(), scene.profile, scene.descriptions
+        with rasterio.open(tmp_path / source.name, "w", **profile) as copy:
+            copy.write(values)
+            copy.descriptions = names
+            copy.scales, copy.offsets = [1e-4] * 10, [0.0 if number else -0.1] * 10
+    arguments = ("composite", "--scene", tmp_path, "--method", "median", "--out", tmp_path / "out" / "median.tif")
+    code, facts = ask(*arguments)
+    assert code == 1 and "most likely still in. The composite would hide it" in facts["error"]
+    assert not (tmp_path / "out" / "median.tif").exists()
+    assert ask(*arguments, "--offset", "-0.1")[0] == 0
+
+
 def test_one_of_several_dates_is_kept_as_one_file(coast, tmp_path):
     from soilcore.core.errors import SettingsError, Stopped
     from soilcore.data.imagery import SceneSettings, open_scene
