@@ -194,11 +194,11 @@ class Sources:
         return _pixels_between(source, self.grid) is not None
 
     def read(self, address, window, dtype):
-        """Stored numbers of one window of the grid from one file, with 0 (float32: NaN) for no data and outside the file."""
+        """Stored numbers of one window of the grid from one file, with 0 for no data and outside the file."""
         values = self._patiently(lambda: self._read(address, window, dtype), address)
         shift = self.shifts.get(address, 0)
         if shift:
-            valid = np.isfinite(values) if values.dtype.kind == "f" else values != 0
+            valid = values != 0
             limit = np.iinfo("uint16").max
             values[valid] = np.minimum(values[valid].astype("float64") + shift, limit).astype(values.dtype)
         return values

@@ -254,6 +254,23 @@ def test_two_tiles_of_one_day_with_and_without_the_offset_share_one(good, tmp_pa
     assert np.array_equal(values[-row : -row + good.size, -col : -col + 100], tile[:, :100])
 
 
+def test_a_shared_offset_raises_no_missing_pixel_of_an_interpolated_day(good, tmp_path):
+    west, south, _, north = good.items[5]["bbox"]
+    east = good.items[6]["bbox"][2]
+    around = (west - 0.002, south, east + 0.002, north)
+    fetch(good, tmp_path / "out", "2024-08-01", around, bands=("B", "S1"))
+    with rasterio.open(tmp_path / "out" / "2024-08-01.tif") as stack:
+        assert stack.dtypes[0] == "float32"
+        row, col = place_of(stack)
+        blue, infrared = stack.read(1), stack.read(2)
+    tile = digital_numbers("B", good.size, good.size, 1, 1000)
+    for values in (blue, infrared):
+        assert (values[:, : -col - 2] == 0).all() and (values[:, -col + 362 :] == 0).all()  # no scene reaches there
+        assert values[values != 0].min() > 2000
+    np.testing.assert_array_equal(blue[-row + 8 : -row + good.size, -col : -col + 100], tile[8:, :100])
+    np.testing.assert_array_equal(blue[-row + 8 : -row + good.size, -col + 260 : -col + 360], tile[8:, 140:])
+
+
 def test_of_a_scene_in_two_processings_the_later_is_taken(good, tmp_path):
     (tmp_path / "api").mkdir()
     twice = [good.items[0] | {"id": "first", "properties": {**good.items[0]["properties"], "s2:processing_baseline": "02.14"}}, good.items[0]]
