@@ -12,6 +12,7 @@ from pages.ui.workspace import CLIMATE, LIMIT_MB, keep_upload
 from soilcore.core.errors import SoilcoreError
 
 _MOST_GAPS = 12
+_UNITS = {"1": "index", "degC": "°C", "W m-2": "W/m²", "m s-1": "m/s"}
 
 
 def panel():
@@ -44,7 +45,7 @@ def _upload():
             max_upload_size=LIMIT_MB["climate"],
             key="climate.files",
         )
-        if st.form_submit_button("Keep it", icon=":material/add:"):
+        if st.form_submit_button("Keep these files", icon=":material/add:"):
             _keep(files)
 
 
@@ -110,24 +111,31 @@ def _recognised(climate):
 
     first, last = climate.months.min(), climate.months.max()
     gaps = np.setdiff1d(np.arange(first, last + 1), climate.months)
-    cards = st.columns(4)
-    cards[0].metric("Variables", len(climate.variables))
-    cards[1].metric("Months", len(climate.months), help=f"{first} to {last}")
-    cards[2].metric("Months missing between", len(gaps))
-    cards[3].metric(*_places(climate))
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Variables", len(climate.variables), width="content")
+        st.metric("Months", len(climate.months), help=f"{first} to {last}", width="content")
+        st.metric("Months missing between", len(gaps), width="content")
+        st.metric(*_places(climate), width="content")
     st.markdown(f"From **{first}** to **{last}**." + (f" Missing: {messages.plain(_listed(gaps))}." if len(gaps) else ""))
     known = load_table("terraclimate")["variables"]
     rows = pd.DataFrame(
         {
             "variable": climate.variables,
             "what": [known.get(name, {}).get("what", "no variable of TerraClimate") for name in climate.variables],
-            "unit": [climate.units.get(name, "") or "not known" for name in climate.variables],
+            "unit": [_unit_words(climate.units.get(name)) for name in climate.variables],
         }
     )
     config = {"variable": "Variable", "what": st.column_config.TextColumn("What it is", width="large"), "unit": "Unit"}
-    st.dataframe(rows, hide_index=True, column_config=config, alt="Climate variables with their meaning and unit", key="climate.variables")
+    st.dataframe(
+        rows, height="content", hide_index=True, column_config=config, alt="Climate variables with their meaning and unit", key="climate.variables"
+    )
     messages.findings(climate.findings)
     messages.assumed(climate.assumed)
+
+
+def _unit_words(unit):
+    """A unit as people write it."""
+    return _UNITS.get(unit, unit) or "not known"
 
 
 def _places(climate):
@@ -154,5 +162,6 @@ def _joined(climate):
         f"{int(valid.sum())} of {len(valid)}",
         help="Joined by place or id, with enough of the months before the sample's date",
     )
+    st.caption("On the model page it is offered under “Predictors from”: mean and spread of the months before each sample.")
     if not valid.all():
         st.caption(f"{theme.percent(1 - valid.mean())} of the samples have no place near, no date, or too many missing months before it.")

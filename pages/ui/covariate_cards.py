@@ -167,15 +167,21 @@ def _bands(facts):
 
 def _band(glance, png, predictor, coded, said):
     unit = said or glance.unit
-    st.markdown(f"**{messages.plain(predictor)}**" + (f" ({messages.plain(unit)})" if unit and not coded else ""))
+    st.markdown(f"**{messages.plain(predictor)}**" + (f" ({messages.plain(unit)})" if unit not in ("", None, "1") and not coded else ""))
     st.image(png, width=_PICTURE_WIDTH)
     if glance.low is None:
         st.caption("no valid pixel")
         return
-    amounts = "codes" if coded else "to"
-    low, high = (f"{value:g}" if coded else theme.number(value) for value in (glance.low, glance.high))
-    span = f"codes {low} to {high}" if coded else f"{low} {amounts} {high}, median {theme.number(glance.median)}"
-    st.caption(f"{messages.plain(span)}  \n{theme.percent(glance.valid)} of the pixels valid")
+    st.caption(f"{_span(glance, coded, unit)}  \n{theme.percent(glance.valid)} of the pixels valid")
+
+
+def _span(glance, coded, unit):
+    """From what to what, with the shade of each end in the picture."""
+    if coded:
+        return f"codes {glance.low:g} to {glance.high:g}"
+    unit = messages.plain(f" {unit}" if unit and unit != "1" else "")
+    low, high, median = (theme.number(value).replace("-", "−") for value in (glance.low, glance.high, glance.median))
+    return f"bright {low}{unit}  \ndark {high}{unit}  \nmedian {median}{unit}"
 
 
 @st.cache_data(max_entries=64, show_spinner="Looking at the raster ...")

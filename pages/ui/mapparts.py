@@ -28,7 +28,7 @@ class Outlines(MacroElement):
 
 
 class Graticule(MacroElement):
-    """Meridians and parallels at round degrees, drawn anew after each move."""
+    """Meridians and parallels at round degrees, drawn anew after each move, and a scale in metres."""
 
     _template = Template("""{% macro script(this, kwargs) %}
     (function () {
@@ -48,12 +48,13 @@ class Graticule(MacroElement):
         const south = Math.max(-85, view.getSouth()), north = Math.min(85, view.getNorth());
         const step = steps.find(size => (east - west) / size >= 3) || .001, digits = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
         for (let i = Math.ceil(west / step); i * step <= east; i++)
-          line([[south, i * step], [north, i * step]], name(i * step, 'E', 'W', digits), [south + (north - south) * .04, i * step]);
+          line([[south, i * step], [north, i * step]], name(i * step, 'E', 'W', digits), [south + (north - south) * .08, i * step]);
         for (let i = Math.ceil(south / step); i * step <= north; i++)
           line([[i * step, west], [i * step, east]], name(i * step, 'N', 'S', digits), [i * step, west + (east - west) * .055]);
       };
       map.on('moveend', draw);
       map.whenReady(draw);
+      L.control.scale({imperial: false}).addTo(map);
     })();{% endmacro %}""")
 
     def __init__(self):

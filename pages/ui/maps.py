@@ -202,7 +202,8 @@ def _empty_map():
         from leafmap.foliumap import Map
     except ImportError:
         from folium import Map
-    controls = {"control_scale": True, "fullscreen_control": False, "draw_control": False}
+    # the scale is drawn with the graticule, in metres only
+    controls = {"control_scale": False, "scale_control": False, "fullscreen_control": False, "draw_control": False}
     map_ = Map(location=[20, 0], zoom_start=2, zoom_snap=0.25, max_zoom=routes.DEEPEST_ZOOM, tiles=None, prefer_canvas=True, **controls)
     for name in [name for name, child in map_._children.items() if child._name == "FitBounds"]:
         del map_._children[name]  # its animation would win over the kept view

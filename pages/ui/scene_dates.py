@@ -17,6 +17,7 @@ METHODS = {
     "max-crsi": "the date with the highest CRSI (salt on bare soil)",
 }
 _MOST_IN_NAME = 40
+_ROWS_WITHOUT_SCROLLING = 16
 _COMPOSITE = "composite-"
 
 
@@ -114,7 +115,8 @@ def _dates(series):
     }
     if not rows["baseline"].any():
         rows = rows.drop(columns="baseline")
-    st.dataframe(rows, hide_index=True, column_config=config, alt="Dates of the series with file and scaling", key="imagery.dates")
+    height = "content" if len(rows) <= _ROWS_WITHOUT_SCROLLING else "auto"
+    st.dataframe(rows, height=height, hide_index=True, column_config=config, alt="Dates of the series with file and scaling", key="imagery.dates")
     messages.assumed(series.assumed)
     messages.findings(series.findings)
 

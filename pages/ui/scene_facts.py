@@ -10,11 +10,11 @@ _STATISTICS = {"min": "min", "p2": "2 %", "median": "median", "p98": "98 %", "ma
 
 def summary(scene):
     """Size, pixel, sensor, reference system, and how stored values become reflectance."""
-    cards = st.columns(4)
-    cards[0].metric("Size", f"{scene.grid.width} × {scene.grid.height}", help="columns × rows")
-    cards[1].metric("Pixel", cell_words(scene.grid))
-    cards[2].metric("Bands", len(scene.roles))
-    cards[3].metric("Date", str(scene.date) if scene.date else "not known")
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Size", f"{scene.grid.width} × {scene.grid.height}", help="columns × rows", width="content")
+        st.metric("Pixel", cell_words(scene.grid), width="content")
+        st.metric("Bands", len(scene.roles), width="content")
+        st.metric("Date", str(scene.date) if scene.date else "not known", width="content")
     sensor = sensors().get(scene.sensor, scene.sensor) or "not known"
     st.markdown(
         f"**Reflectance = stored value × {scene.scaling.scale:g}{_signed(scene.scaling.offset)}** · Sensor: {messages.plain(sensor)} · "
@@ -63,9 +63,11 @@ def bands(scene):
     table = cached.band_table(scene)
     table.insert(1, "words", [band_words(role) for role in table["role"]])
     config = {"role": "Role", "words": "Band", "valid": st.column_config.NumberColumn("Valid", format="percent")}
+    config |= {name: st.column_config.NumberColumn(words.capitalize(), format="%.4f", help="Reflectance") for name, words in _STATISTICS.items()}
     config |= {f"stored_{name}": st.column_config.NumberColumn(f"Stored {words}", format="%.6g") for name, words in _STATISTICS.items()}
-    config |= {name: st.column_config.NumberColumn(f"Refl. {words}", format="%.4f") for name, words in _STATISTICS.items()}
-    st.dataframe(table, hide_index=True, column_config=config, alt="Statistics of every band, stored values and reflectance", key="imagery.bands")
+    alt = "Statistics of every band, reflectance first, then stored values"
+    st.dataframe(table, hide_index=True, column_config=config, column_order=list(config), alt=alt, key="imagery.bands")
+    st.caption("Reflectance first: smallest, 2 % and 98 % quantiles with the median between, largest; then the same of the stored values.")
     st.download_button("Band table as CSV", table.to_csv(index=False), "bands.csv", "text/csv", icon=":material/download:", key="imagery.bands.csv")
     role = st.selectbox(
         "Values of one band before and after scaling", scene.roles, format_func=role_words, key=f"imagery.role.{scene.fingerprint[:8]}"

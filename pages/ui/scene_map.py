@@ -155,9 +155,11 @@ def overlap(scene):
         steps.link("samples", "Go to Samples")
         return
     facts = lie_on(scene, samples.x, samples.y, samples.crs)
-    st.metric("Samples inside the image", f"{facts['inside']} of {facts['points']}")
-    st.metric("With all bands valid", f"{facts['valid']} of {facts['points']}", help="Clouds, nodata and shadows make a pixel invalid")
-    st.metric("Different pixels", facts["pixels"], help="Several samples in one pixel share all predictors")
+    valid = f"{facts['valid']} of {facts['points']}"
+    with st.container(horizontal=True, gap="small"):
+        st.metric("Samples inside the image", f"{facts['inside']} of {facts['points']}", width="content")
+        st.metric("With all bands valid", valid, help="Clouds, nodata and shadows make a pixel invalid", width="content")
+        st.metric("Different pixels", facts["pixels"], help="Several samples in one pixel share all predictors", width="content")
     if not facts["inside"]:
         st.error(
             "No sample lies inside this image. Check the coordinate columns and the reference system on the samples page.",

@@ -94,7 +94,7 @@ def _is_possible(name):
 def _round_samples():
     from soilcore.data.stac import samples_bbox
 
-    margin = st.number_input("Metres round the samples", 0.0, 50_000.0, _MARGIN_M, 100.0, key="search.margin", persist_state="session")
+    margin = st.number_input("Metres round the samples", 0.0, 50_000.0, _MARGIN_M, 100.0, format="%.0f", key="search.margin", persist_state="session")
     with messages.shown():
         return samples_bbox(cached.samples(), float(margin))
     return None

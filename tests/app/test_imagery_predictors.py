@@ -94,7 +94,7 @@ def test_a_damaged_raster_is_said_on_its_card_and_can_be_removed(front_door, pro
 def test_terrain_and_distance_are_made_by_jobs_and_get_cards(front_door, project, demo):
     shutil.copy(demo / "fields.gpkg", project.part("vectors") / "fields.gpkg")
     test = open_section(front_door("imagery", project=project.id), "predictors")
-    test.multiselect(key="terrain.attributes").set_value(["slope_deg", "twi"]).run()
+    test.multiselect(key="terrain.attributes").set_value(["slope_deg", "tpi"]).run()
     test.button(key="terrain.start").click().run()
     finished(test)
     assert "terrain of dem.tif" in said(test)
@@ -124,7 +124,7 @@ def test_climate_tables_are_recognised_and_joined_to_the_samples(front_door, wor
     assert "No climate yet" in said(test)
     files = [(f"{name}.csv", (demo / "climate" / f"{name}.csv").read_bytes(), "text/csv") for name in ("pr", "tmmx", "pet")]
     test.file_uploader(key="climate.files").set_value(files)
-    button(test, "Keep it").click().run()
+    button(test, "Keep these files").click().run()
     assert not test.exception
     assert shown(test, "Variables") == "3"
     assert shown(test, "Months missing between") == "0"
@@ -142,7 +142,7 @@ def test_a_table_that_is_no_climate_is_refused_and_not_kept(front_door, workspac
     project = make_field(workspace, demo)
     test = open_section(front_door("imagery", project=project.id), "climate")
     test.file_uploader(key="climate.files").set_value([("a.csv", b"name,colour\nx,red\n", "text/csv")])
-    button(test, "Keep it").click().run()
+    button(test, "Keep these files").click().run()
     assert not test.exception
     assert len(test.error) == 1
     assert project.items("climate") == []
