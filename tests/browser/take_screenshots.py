@@ -32,6 +32,11 @@ def walk(page, url, folder):
     for name in PAGES:
         page.goto(f"{url}/{'' if name == 'start' else name}?{project}")
         settle(page)
+        if name == "imagery":
+            frame = page.frame_locator("iframe[title^='streamlit_folium']")
+            expect(frame.locator("img.leaflet-tile-loaded").first).to_be_visible(timeout=_PATIENCE_MS)
+            page.get_by_role("heading", name="Where it lies").evaluate("heading => heading.scrollIntoView()")
+            page.wait_for_timeout(1500)  # until the map has moved clear of its panel
         if name == "map":
             frame = page.frame_locator("iframe[title^='streamlit_folium']")
             expect(frame.locator("img.leaflet-tile-loaded").first).to_be_visible(timeout=_PATIENCE_MS)
