@@ -4,6 +4,7 @@ Exit 0: done. 1: the input was read but cannot be used for this. 2: wrong call o
 """
 
 import argparse
+import re
 import signal
 import sys
 import threading
@@ -27,13 +28,24 @@ LATER = {
 }
 
 
+def _with_lists(arguments):
+    """Join options and lists of numbers whose first is negative (``--bbox -5,30,-4,31``), which argparse takes for options."""
+    joined = []
+    for argument in map(str, arguments):
+        if joined and re.fullmatch(r"--[a-z-]+", joined[-1]) and re.match(r"-[\d.]+,", argument):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
 def main(arguments=None):
     """Run one command and return its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     parser = build_parser()
     if arguments and arguments[0] in LATER and not {"-h", "--help"} & set(arguments):
         return fail(NotAvailableError(f"`{arguments[0]}` ({LATER[arguments[0]]}) is not available yet."), "--json" in arguments)
-    args = parser.parse_args(arguments)
+    args = parser.parse_args(_with_lists(arguments))
     if args.command is None:
         parser.print_help()
         return 2

@@ -134,7 +134,7 @@ def _fetch(commands):
     parser.add_argument("--stac", required=True, metavar="URL", help="earth-search, planetary-computer, or the address of a STAC API")
     parser.add_argument("--collection", help="default: Sentinel-2 Level-2A where the catalogue is known")
     place = parser.add_argument_group("place: one of")
-    place.add_argument("--bbox", metavar="W,S,E,N", help="degrees; write --bbox=-5,30,-4,31 when the first is negative")
+    place.add_argument("--bbox", metavar="W,S,E,N", help="west, south, east, north in degrees")
     place.add_argument("--samples", dest="around", metavar="SAMPLES", help="the hull of the samples of this table")
     place.add_argument("--x", metavar="COL")
     place.add_argument("--y", metavar="COL")
