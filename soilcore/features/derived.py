@@ -4,6 +4,7 @@ Each is written once as a raster, kept in a cache under the fingerprint of its s
 covariate: training, points, windows and patches see the same file. The recipe records how it was made, so that a map can make it again.
 """
 
+import json
 import os
 import tempfile
 from contextlib import suppress
@@ -146,7 +147,15 @@ def _terrain(features, grid, report):
     }
     key = [how, list(wanted), content_of(features.dem), _grid_key(grid)]
     path, said = _cached(key, lambda out: write_terrain(features.dem, out, settings, grid=grid, report=report))
-    return _specs(path, how, wanted), said
+    return _specs(path, how | {"cell_m": _terrain_cell(path)}, wanted), said
+
+
+def _terrain_cell(path):
+    """Side in metres of the cells on which a terrain raster was computed, whatever grid it was laid onto."""
+    from soilcore.data.rasters import opened_raster
+
+    with opened_raster(path) as dataset:
+        return float(f"{max(json.loads(dataset.tags()['SOILCORE_TERRAIN'])['cell']):.4g}")
 
 
 def _distances(features, grid, report):
@@ -213,8 +222,6 @@ def _cached(key, make):
 
 
 def _read_notes(path):
-    import json
-
     return json.loads(path.read_text(encoding="utf-8"))["assumed"]
 
 

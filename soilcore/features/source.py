@@ -10,6 +10,8 @@ from soilcore.data.timeline import day_of
 from soilcore.features.joining import is_series, timelines
 from soilcore.features.recipe import FeatureRecipe
 
+_CELL_RATIO = 1.5  # beyond which terrain of other cells is another quantity
+
 
 @dataclass(frozen=True)
 class FeatureSource:
@@ -141,7 +143,12 @@ def _check_same_quantity(use, spec):
             f"or correct its unit with --unit-of {use.name}={use.unit} if it is stated wrongly."
         )
     ours, theirs = use.made or {}, spec.made or {}
-    differs = [key for key in ours if key != "source" and key in theirs and ours[key] != theirs[key]]
+    if "cell_m" in ours and "cell_m" in theirs and not 1 / _CELL_RATIO <= theirs["cell_m"] / ours["cell_m"] <= _CELL_RATIO:
+        raise FeatureError(
+            f"The model was trained on {use.name} computed on cells of {ours['cell_m']:g} m, here they are {theirs['cell_m']:g} m: slopes and "
+            f"curvatures of other cells are other quantities. Give an elevation model of about {ours['cell_m']:g} m with --dem."
+        )
+    differs = [key for key in ours if key not in ("source", "cell_m") and key in theirs and ours[key] != theirs[key]]
     if differs:
         key = differs[0]
         raise FeatureError(

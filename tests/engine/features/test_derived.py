@@ -7,10 +7,12 @@ import pytest
 import rasterio
 
 from soilcore.core.errors import FeatureError, SettingsError
+from soilcore.data.covariates import open_covariates
 from soilcore.data.imagery import SceneSettings, open_scene
 from soilcore.features import derived
 from soilcore.features.derived import as_trained, cache_folder, content_of, derive
 from soilcore.features.recipe import CovariateUse, FeatureRecipe, FeatureSettings
+from soilcore.features.source import FeatureSource
 
 
 @pytest.fixture
@@ -50,6 +52,23 @@ def test_another_content_under_the_same_name_is_another_raster(cache, demo, grid
         with rasterio.open(spec.path) as raster:
             slopes.append(np.tan(np.radians(raster.read(1, masked=True).filled(np.nan))))
     np.testing.assert_allclose(slopes[1], 2 * slopes[0], rtol=1e-4)
+
+
+def test_terrain_of_much_finer_or_coarser_cells_than_in_training_is_refused(cache, demo, grid, tmp_path):
+    from rasterio.enums import Resampling
+
+    (own,) = derive(FeatureSettings(dem=str(demo / "dem.tif"), terrain=("slope_deg",)), grid).specs
+    assert own.made["cell_m"] == 20
+    with rasterio.open(demo / "dem.tif") as source:
+        profile, place, rough = source.profile, source.transform, source.read(1, out_shape=(48, 48), resampling=Resampling.average)
+    profile |= {"height": 48, "width": 48, "transform": place * place.scale(2)}
+    with rasterio.open(tmp_path / "dem.tif", "w", **profile) as out:
+        out.write(rough, 1)
+    (coarse,) = derive(FeatureSettings(dem=str(tmp_path / "dem.tif"), terrain=("slope_deg",)), grid).specs
+    recipe = FeatureRecipe(covariates=(CovariateUse("slope_deg", made=own.made),))
+    assert FeatureSource(recipe, covariates=open_covariates((own,), grid)).names == ("slope_deg",)
+    with pytest.raises(FeatureError, match=r"computed on cells of 20 m, here they are 40 m.*about 20 m with --dem"):
+        FeatureSource(recipe, covariates=open_covariates((coarse,), grid))
 
 
 def test_a_distance_carries_its_file_and_unit(cache, demo, grid):

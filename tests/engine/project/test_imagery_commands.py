@@ -124,6 +124,7 @@ def test_campaigns_get_a_composite_each(ask, coast, tmp_path):
         (["fetch", "--stac", "earth-search", "--dates", "2025-02-01/2025-01-01", "--bbox", "1,2,3,4", "--list"], "ends before it begins"),
         (["fetch", "--stac", "earth-search", "--dates", "last spring", "--bbox", "1,2,3,4", "--list"], "two days"),
         (["fetch", "--stac", "earth-search", "--dates", "2025-01-01/2025-02-01", "--bbox", "3,2,1,4", "--list"], "west,south,east,north"),
+        (["fetch", "--stac", "earth-search", "--dates", "2025-01-01/2025-02-01", "--bbox", "-5,30,-6,31", "--list"], "got '-5,30,-6,31'"),
         (["fetch", "--stac", "earth-search", "--dates", "2025-01-01/2025-02-01", "--list"], "--bbox"),
         (["fetch", "--stac", "ftp://somewhere", "--dates", "2025-01-01/2025-02-01", "--bbox", "1,2,3,4", "--list"], "http"),
         (["phenology", "--series", "nowhere", "--out", "x.tif"], "nowhere"),
@@ -190,7 +191,7 @@ def test_terrain_distance_season_and_climate_are_predictors_of_a_model_and_its_m
     assert any(name.startswith("pr_") for name in facts["features"])
     with open(tmp_path / "m" / "model.json", encoding="utf-8") as stream:
         uses = {use["name"]: use for use in json.load(stream)["recipe"]["covariates"]}
-    assert uses["twi"]["made"] == {"kind": "terrain", "source": "dem.tif", "slope": "zt", "convention": "zt", "smooth": 1.0}
+    assert uses["twi"]["made"] == {"kind": "terrain", "source": "dem.tif", "slope": "zt", "convention": "zt", "smooth": 1.0, "cell_m": 20.0}
     assert (uses["elevation"]["unit"], uses["distance_fields"]["unit"]) == ("m", "m")
     code, mapped = ask("map", tmp_path / "m", "--scene", coast / "scene.tif", *sources, "--date", "2025-03-17", "--out", tmp_path / "map.tif")
     assert code == 0, mapped
