@@ -110,7 +110,7 @@ def _at_random(land, count, seed, usable):
 
     table = draw_samples(land, count, seed)
     x, y = Transformer.from_crs(4326, land.grid.crs, always_xy=True).transform(table["lon"].to_numpy(), table["lat"].to_numpy())
-    col, row = ~land.grid.transform * (x, y)
+    col, row = ~land.grid.transform @ (x, y)
     pixels = np.floor(row).astype(int) * land.grid.width + np.floor(col).astype(int)
     return pixels[np.isin(pixels, usable)]
 

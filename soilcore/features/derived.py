@@ -6,6 +6,7 @@ covariate: training, points, windows and patches see the same file. The recipe r
 
 import json
 import os
+import shutil
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from soilcore.core import fingerprint
 from soilcore.core.errors import FeatureError, SettingsError
-from soilcore.core.files import check_readable
+from soilcore.core.files import check_readable, written_whole
 from soilcore.core.progress import part, silent
 from soilcore.data.covariates import CovariateSpec
 from soilcore.data.imagery import sampled_content
@@ -146,8 +147,8 @@ def _terrain(features, grid, report):
         "smooth": features.terrain_smooth,
     }
     key = [how, list(wanted), content_of(features.dem), _grid_key(grid)]
-    path, said = _cached(key, lambda out: write_terrain(features.dem, out, settings, grid=grid, report=report))
-    return _specs(path, how | {"cell_m": _terrain_cell(path)}, wanted), said
+    path, notes = _cached(key, lambda out: write_terrain(features.dem, out, settings, grid=grid, report=report))
+    return _specs(path, how | {"cell_m": _terrain_cell(path)}, wanted), notes["assumed"]
 
 
 def _terrain_cell(path):
@@ -167,11 +168,11 @@ def _distances(features, grid, report):
     for vector in features.distances:
         name, how = _distance_name(vector), {"kind": "distance", "source": Path(vector).name}
         key = [how, content_of(vector), _grid_key(grid)]
-        path, said = _cached(key, lambda out, vector=vector: write_distance(vector, grid, out, overwrite=True, report=report))
+        path, notes = _cached(key, lambda out, vector=vector: write_distance(vector, grid, out, overwrite=True, report=report))
         if name in (spec.name for spec in specs):
             raise SettingsError(f"Two of the files of --distance give {name!r} ({', '.join(features.distances)}). Rename one of them.")
         specs.append(CovariateSpec(str(path), name, band=1, made=how, unit="m"))
-        assumed += said
+        assumed += notes["assumed"]
     return specs, assumed
 
 
@@ -181,20 +182,42 @@ def _distance_name(vector):
 
 
 def _seasons(features, grid, report):
+    """Season predictors: of the one season of a series, or by year where it holds several whole ones."""
     from soilcore.data.index_series import open_index_series
     from soilcore.features.phenology import PhenologySettings, write_phenology
 
     how = {"kind": "phenology", "source": Path(features.series).name, "index": features.series_index, "season_start": features.season_start}
     settings = PhenologySettings(index=features.series_index, season_start=features.season_start, overwrite=True)
 
-    def make(out):
+    def make(out, year=None, share=(0.0, 1.0)):
+        listen = part(report, *share)
         series = open_index_series(
-            features.series, index=features.series_index, crs=features.series_crs, scale=features.series_scale, report=part(report, 0, 0.2)
+            features.series, index=features.series_index, crs=features.series_crs, scale=features.series_scale, report=part(listen, 0, 0.2)
         )
-        return write_phenology(series, out, settings, grid=grid, report=part(report, 0.2, 0.8))
+        return write_phenology(series, out, replace(settings, year=year), grid=grid, report=part(listen, 0.2, 0.8))
 
-    path, said = _cached([how, features.series_crs, features.series_scale, content_of(features.series), _grid_key(grid)], make)
-    return _specs(path, how, _SEASON_BANDS), said
+    key = [how, features.series_crs, features.series_scale, content_of(features.series), _grid_key(grid)]
+    path, notes = _cached(key, make)
+    specs = _specs(path, how, _SEASON_BANDS)
+    if len(notes["whole_years"]) < 2:
+        return specs, notes["assumed"]
+    folder, said = _cached([*key, "years"], lambda out: _season_of_each_year(out, notes["whole_years"], make), ending=".years")
+    return [replace(spec, path=str(folder)) for spec in specs], said["assumed"]
+
+
+def _season_of_each_year(folder, years, make):
+    """One raster for each year with a whole season, in a folder that appears whole."""
+    missing, assumed = [], ()
+    with written_whole(folder) as temporary:
+        temporary.mkdir()
+        for number, year in enumerate(years):
+            try:
+                assumed = make(str(temporary / f"{year}.tif"), year, (number / len(years), 1 / len(years)))["assumed"]
+            except FeatureError:  # no pixel has a season in that year
+                missing.append(str(year))
+    told = [sentence for sentence in assumed if not sentence.startswith(("season of ", "year: "))]
+    told += [f"no season found in {', '.join(missing)}"] if missing else []
+    return {"assumed": (*told, f"seasons by year, {years[0]} to {years[-1]}: each sample meets the season of its own year")}
 
 
 def _specs(path, how, names):
@@ -205,40 +228,36 @@ def _specs(path, how, names):
     return [CovariateSpec(str(path), name, band=described.index(name) + 1, made=how, unit=units[described.index(name)]) for name in names]
 
 
-def _cached(key, make):
-    """The raster of this key, made if it is not there; and what was said when it was made."""
+def _cached(key, make, ending=".tif"):
+    """What belongs to this key, made if it is not there: its path, and the facts that are kept of its making."""
     from soilcore import __version__
     from soilcore.core.files import write_json
 
     folder = cache_folder()
-    path = folder / f"{fingerprint.of_settings(__version__, *key)[:32]}.tif"
-    notes = path.with_suffix(".json")
-    if not (path.is_file() and notes.is_file()):
+    path = folder / f"{fingerprint.of_settings(__version__, *key)[:32]}{ending}"
+    notes = path.with_suffix(f"{ending}.json")
+    if not (path.exists() and notes.is_file()):
         _make_room(folder)
         facts = make(str(path))
-        write_json(notes, {"assumed": facts.get("assumed", ())})
+        write_json(notes, {name: facts.get(name, ()) for name in ("assumed", "whole_years")})
     os.utime(path)
-    return path, tuple(_read_notes(notes))
-
-
-def _read_notes(path):
-    return json.loads(path.read_text(encoding="utf-8"))["assumed"]
+    return path, json.loads(notes.read_text(encoding="utf-8"))
 
 
 def _make_room(folder):
     """Drop what was not used for longest once the cache is full; other processes may be writing and dropping at the same time."""
-    files = []
-    for path in folder.glob("[!.]*.tif"):  # names with a dot in front are rasters that are being written
+    there = []
+    for path in [*folder.glob("[!.]*.tif"), *folder.glob("[!.]*.years")]:  # names with a dot in front are being written
         with suppress(FileNotFoundError):
-            facts = path.stat()
-            files.append((facts.st_mtime, facts.st_size, path))
-    total = sum(size for _, size, _ in files)
-    for _, size, oldest in sorted(files):
+            size = sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else path.stat().st_size
+            there.append((path.stat().st_mtime, size, path))
+    total = sum(size for _, size, _ in there)
+    for _, size, oldest in sorted(there):
         if total <= CACHE_LIMIT_BYTES:
             return
         total -= size
-        oldest.unlink(missing_ok=True)
-        oldest.with_suffix(".json").unlink(missing_ok=True)
+        shutil.rmtree(oldest, ignore_errors=True) if oldest.is_dir() else oldest.unlink(missing_ok=True)
+        oldest.with_suffix(f"{oldest.suffix}.json").unlink(missing_ok=True)
 
 
 def content_of(path):

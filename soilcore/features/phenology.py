@@ -222,6 +222,7 @@ def _facts(out, series, settings, plan, season, dates, tally, grid):
         "bands": tally.rows(),
         "season": {"year": season.year, "first": str(season.first), "last": str(season.last), "dates": int(dates.size), "whole": season.whole},
         "years": [window.year for window in plan.windows],
+        "whole_years": [window.year for window in plan.windows if window.whole],
         "pixels": int(tally.reasons.sum()),
         "reasons": {REASONS[code]: int(count) for code, count in enumerate(tally.reasons) if code and count},
         "method": "gaps filled by straight lines, Savitzky-Golay upper envelope",

@@ -9,6 +9,7 @@ from soilcore.core.files import check_output, write_json
 from soilcore.core.progress import part, silent
 from soilcore.core.settings import to_plain
 from soilcore.project.chain import (
+    check_offset,
     check_usable,
     covariate_specs,
     feature_table,
@@ -142,6 +143,7 @@ def external(task, report=silent):
     _check_same_target(model, opened.samples.target)
     check_usable(opened)
     if recipe.needs_scene and opened.scene is not None:
+        check_offset(task.inputs.scene, opened.scene, "Predictions from it would be wrong.")
         check_same_scaling(recipe, opened.scene)
         recipe = replace(recipe, table_roles=())
     table = make_table(recipe, opened.samples, opened.scene, opened.covariates, climate=opened.climate)
@@ -181,6 +183,7 @@ def map_model(task, report=silent):
     opened = open_inputs(replace(task.inputs, samples=None, features=as_trained(task.inputs.features, recipe)), part(report, 0, 0.1))
     source = FeatureSource(recipe, opened.scene, opened.covariates, opened.climate, task.date)
     if recipe.needs_scene and source.scene is not None:
+        check_offset(task.inputs.scene, source.scene, "A map of it would be wrong.")
         check_same_scaling(recipe, source.scene)
     inputs, said = without_water(task.inputs, source.scene)
     region = region_of(inputs, source.grid, source.scene)

@@ -66,7 +66,10 @@ def test_by_date_places_too_far_in_time_are_missing(tmp_path):
     np.testing.assert_array_equal(stack.sample(x, y, days=DAYS)[:, 0], [1, 2, np.nan, np.nan])
     near = open_covariates([parse_covariate(folder)], max_days=20)
     np.testing.assert_array_equal(near.sample(x, y, days=DAYS)[:, 0], [1, np.nan, np.nan, np.nan])
-    with pytest.raises(SceneError, match=r"'ndvi' has nothing within 20 days of 2020-03-01; the nearest is 60 days away. It has 2019-06-20, 2020-01-01.*--date.*--max-days"):
+    with pytest.raises(
+        SceneError,
+        match=r"'ndvi' has nothing within 20 days of 2020-03-01; the nearest is 60 days away. It has 2019-06-20, 2020-01-01.*--date.*--max-days",
+    ):
         near.at("2020-03-01")
 
 

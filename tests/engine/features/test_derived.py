@@ -61,7 +61,7 @@ def test_terrain_of_much_finer_or_coarser_cells_than_in_training_is_refused(cach
     assert own.made["cell_m"] == 20
     with rasterio.open(demo / "dem.tif") as source:
         profile, place, rough = source.profile, source.transform, source.read(1, out_shape=(48, 48), resampling=Resampling.average)
-    profile |= {"height": 48, "width": 48, "transform": place * place.scale(2)}
+    profile |= {"height": 48, "width": 48, "transform": place @ place.scale(2)}
     with rasterio.open(tmp_path / "dem.tif", "w", **profile) as out:
         out.write(rough, 1)
     (coarse,) = derive(FeatureSettings(dem=str(tmp_path / "dem.tif"), terrain=("slope_deg",)), grid).specs
@@ -144,3 +144,44 @@ def test_the_content_of_a_folder_is_names_and_bytes(tmp_path):
     renamed = content_of(tmp_path)
     (tmp_path / "2025.tif").write_bytes(b"b")
     assert len({before, renamed, content_of(tmp_path)}) == 3
+
+
+def write_ndvi(folder, rises):
+    """Dated index rasters of 4 x 5 pixels; the season of each year begins round the day given."""
+    from affine import Affine
+
+    folder.mkdir()
+    profile = {
+        "driver": "GTiff",
+        "height": 4,
+        "width": 5,
+        "count": 1,
+        "dtype": "float32",
+        "crs": "EPSG:32639",
+        "transform": Affine(20, 0, 5e5, 0, -20, 4e6),
+    }
+    for year, rise in rises.items():
+        for number in range(5, 365, 10):
+            value = 0.15 + 0.6 * (1 / (1 + np.exp(-0.08 * (number - rise))) + 1 / (1 + np.exp(0.06 * (number - 270))) - 1)
+            day = np.datetime64(f"{year}-01-01") + number - 1
+            with rasterio.open(folder / f"NDVI_{day}.tif", "w", **profile) as out:
+                out.write(np.full((1, 4, 5), value, np.float32))
+
+
+def test_seasons_of_several_years_are_joined_by_year(cache, tmp_path):
+    from soilcore.data.covariates import open_covariates
+
+    rises = {2022: 80, 2023: 110, 2024: 140}
+    write_ndvi(tmp_path / "ndvi", rises)
+    features = FeatureSettings(series=str(tmp_path / "ndvi"))
+    made = derive(features)
+    assert any("season of its own year" in sentence for sentence in made.assumed)
+    stack = open_covariates(made.specs)
+    assert {spec.when for spec in stack.specs} == {"year"}
+    days = np.array([f"{year}-05-01" for year in rises] + ["2019-05-01"], "datetime64[D]")
+    sos = stack.sample(np.full(4, 5e5 + 50), np.full(4, 4e6 - 30), days=days)[:, stack.names.index("sos")]
+    np.testing.assert_allclose(np.diff(sos[:3]), 30, atol=1.5)
+    assert np.isnan(sos[3])
+    there = files(cache)
+    assert derive(features).specs == made.specs
+    assert files(cache) == there

@@ -227,6 +227,10 @@ def test_imagery_with_its_offset_left_in_is_refused_before_training(ask, coast, 
     assert not (tmp_path / "m").exists()
     code, facts = train(ask, coast / "samples.csv", tmp_path / "m", "--scene", wrong, "--bands", "--offset", "-0.1")
     assert code == 0, facts
+    code, facts = ask("map", tmp_path / "m", "--scene", wrong, "--out", tmp_path / "map.tif")
+    assert code == 1
+    assert "--offset -0.1" in facts["error"]
+    assert not (tmp_path / "map.tif").exists()
 
 
 def test_imagery_with_its_offset_left_in_is_refused_before_a_composite_hides_it(ask, coast, tmp_path):
