@@ -9,9 +9,13 @@ seasons, and how far the fitted curve does.
 import argparse
 import resource
 import statistics
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from soilcore.core.grids import Window
 from soilcore.core.tiles import run_tiles
