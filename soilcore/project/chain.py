@@ -174,9 +174,13 @@ def feature_table(inputs, report=silent):
 
 def left_out(table, samples):
     """How many samples could not be used, in words; empty when all could."""
-    if not table.dropped:
-        return ()
-    return (f"{len(table.dropped)} of {len(samples)} samples left out: the target or a predictor is missing",)
+    without_date = [finding for finding in table.dropped if finding.code == "sample-without-its-date"]
+    said = ()
+    if without_date:
+        said = (f"{len(without_date)} of {len(samples)} samples left out: nothing near their date, as in: {without_date[0].message}",)
+    if others := len(table.dropped) - len(without_date):
+        said += (f"{others} of {len(samples)} samples left out: the target or a predictor is missing",)
+    return said
 
 
 def projected_places(table):

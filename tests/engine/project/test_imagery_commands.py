@@ -182,6 +182,18 @@ def test_samples_of_several_years_meet_the_imagery_of_their_year_and_maps_state_
     assert not (tmp_path / "n.tif").exists()
 
 
+def test_samples_left_out_for_their_date_are_told_apart(ask, coast, campaigns, tmp_path):
+    table = pd.read_csv(campaigns)
+    table.loc[:4, "date"] = "2011-03-05"
+    table.loc[5, "ece_dS_m"] = np.nan
+    table.to_csv(tmp_path / "samples.csv", index=False)
+    code, facts = train(ask, tmp_path / "samples.csv", tmp_path / "m", "--scene", coast / "years", "--bands", model="mean")
+    assert code == 0, facts
+    told = [sentence for sentence in facts["assumed"] if "left out" in sentence]
+    assert any(sentence.startswith("5 of 60 samples left out: nothing near their date") and "2011" in sentence for sentence in told)
+    assert any("the target or a predictor is missing" in sentence for sentence in told)
+
+
 def test_terrain_distance_season_and_climate_are_predictors_of_a_model_and_its_map(ask, coast, campaigns, tmp_path):
     sources = ["--dem", coast / "dem.tif", "--distance", coast / "fields.gpkg", "--series", coast / "dates", "--climate", coast / "climate"]
     rules = ["--terrain", "slope_deg,twi", "--terrain-smooth", 1, "--terrain-slope", "zt", "--unit-of", "elevation=m"]
