@@ -226,5 +226,5 @@ def _facts(out, series, settings, plan, season, dates, tally, grid):
         "pixels": int(tally.reasons.sum()),
         "reasons": {REASONS[code]: int(count) for code, count in enumerate(tally.reasons) if code and count},
         "method": "gaps filled by straight lines, Savitzky-Golay upper envelope",
-        "assumed": (*series.assumed, *plan.assumed, *told),
+        "assumed": (*series.assumed, *(finding.message for finding in series.findings), *plan.assumed, *told),
     }

@@ -287,3 +287,19 @@ def test_one_of_several_dates_is_kept_as_one_file(coast, tmp_path):
     assert np.array_equal(kept.sample([middle[0]], [middle[1]], was.grid.crs), was.sample([middle[0]], [middle[1]], was.grid.crs), equal_nan=True)
     with pytest.raises(SettingsError, match="exists already"):
         run_task("keep-scene", KeepSceneTask(scene, str(out), days[3]))
+
+
+def test_an_offset_left_in_a_date_is_said_with_its_seasons(ask, coast, tmp_path):
+    dates = tmp_path / "dates"
+    dates.mkdir()
+    for path in sorted((coast / "dates").glob("*.tif")):
+        with rasterio.open(path) as source:
+            profile, numbers, names = source.profile, source.read(), source.descriptions
+        numbers[numbers > 0] = np.maximum(numbers[numbers > 0], 1250)
+        with rasterio.open(dates / path.name, "w", **profile) as out:
+            out.write(numbers)
+            out.descriptions = names
+            out.update_tags(BOA_OFFSET_APPLIED="true")
+    code, facts = ask("phenology", "--series", dates, "--out", tmp_path / "p.tif")
+    assert code == 0, facts
+    assert any("most likely still in" in sentence for sentence in facts["assumed"])
