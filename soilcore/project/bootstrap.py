@@ -28,7 +28,8 @@ ROOT = assets.ROOT
 APP_REQUIREMENTS = "requirements.txt"
 TEST_REQUIREMENTS = "tests/requirements.txt"
 COMMANDS = ("app", "test", "setup")
-IN_TWO_PROCESSES = ("-n", "2", "--dist", "loadfile")  # a file of tests stays together, because what is costly is made once per file
+# A file of tests stays together, because what is costly is made once per file; in the order of their names the slow ones in the browser come early.
+IN_TWO_PROCESSES = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 _STAMP = "soilcore-setup.json"
 _FIRST_PORT = 8501
 _START_SECONDS = 120

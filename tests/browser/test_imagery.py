@@ -164,20 +164,36 @@ def wait_for(condition):
 
 
 def draw_area(page):
-    """Drag a rectangle over the middle of the map."""
+    """Drag a rectangle over the middle of the map; again if the map was built anew meanwhile, as a person would."""
     inside = the_map(page)
-    expect(inside.get_by_role("button", name="Draw area")).to_be_visible(timeout=PATIENCE_MS)
-    settled(page)
-    inside.get_by_role("button", name="Draw area").click()
-    box = page.locator(MAP).bounding_box()
-    page.mouse.move(box["x"] + 160, box["y"] + 160)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 240, box["y"] + 240, steps=4)
-    page.mouse.move(box["x"] + 300, box["y"] + 320, steps=4)
-    page.mouse.up()
-    expect(inside.get_by_role("button", name="Remove area")).to_be_visible()
+    draw, remove = inside.get_by_role("button", name="Draw area"), inside.get_by_role("button", name="Remove area")
+    for attempt in range(3):
+        expect(draw).to_be_visible(timeout=PATIENCE_MS)
+        settled(page)
+        box = resting_place(page.locator(MAP))
+        if draw.get_attribute("aria-pressed") != "true":
+            draw.click()
+        page.mouse.move(box["x"] + 160, box["y"] + 160)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 240, box["y"] + 240, steps=4)
+        page.mouse.move(box["x"] + 300, box["y"] + 320, steps=4)
+        page.mouse.up()
+        page.wait_for_timeout(1000)
+        if remove.is_visible() or attempt == 2:
+            break
+    expect(remove).to_be_visible()
     expect(page.get_by_role("button", name="Search", exact=True)).to_be_enabled(timeout=PATIENCE_MS)
     settled(page)
+
+
+def resting_place(locator):
+    """Where something lies in the window, once it has been brought there and moves no more."""
+    locator.scroll_into_view_if_needed()
+    before = None
+    while (now := locator.bounding_box()) != before:
+        before = now
+        locator.page.wait_for_timeout(300)
+    return now
 
 
 def dates(page, first, last):
