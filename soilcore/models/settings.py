@@ -35,6 +35,66 @@ class DualStepSettings:
 
 
 @dataclass(frozen=True)
+class NetworkSettings:
+    """How networks are built and trained. None leaves a value to the network: that of its paper, or of the profile for machines without GPU.
+
+    Parameters
+    ----------
+    epochs : int or None
+        Passes over the training samples at most.
+    batch : int or None
+        Samples per step; it is halved where memory does not suffice, and that is said.
+    members : int
+        Networks trained from different seeds; their mean predicts.
+    patience : int or None
+        Epochs (cycles for a cyclic learning rate) without a better validation loss after which training ends.
+    learning_rate : float or None
+    precision : {"auto", "float32", "amp"}
+        "amp" is mixed precision, on a GPU only; "auto" takes it there.
+    deterministic : bool
+        Whether a GPU is held to algorithms that give the same numbers every time.
+    patch : int or None
+        Side of the image window, pixels.
+    cell : float or None
+        Cell of the image window, metres.
+    gate : {"soft", "hard"}
+        How SS-SoilNet weighs its vegetated and bare branches: by a sigmoid of the NDVI, or one of the two.
+    pretrain : bool
+        Whether image and climate branches of SoilNet first learn, without the target, which image and climate belong to one place.
+    target : {"auto", "log1p", "minmax"}
+        Scale SoilNet works on where no target transform is asked for: log1p without clipping (auto, where the target is nowhere negative), or the
+        range of the training samples, 0 to 1.
+    loss : {"mse", "rmse", "rmsle", "huber"} or None
+    validation : float
+        Share of the training samples that decides when training ends, in whole groups or a region of its own.
+    augment : bool
+        Whether image windows are mirrored and turned in training.
+    attention : {"row", "flat"}
+        Where SoilNet's global channel attention sums to 1: in every row, or over the whole matrix as the authors' code has it.
+    init : {"kaiming", "mirzai"}
+        Initial weights of the spectra network; "mirzai" is that of the authors' package.
+    """
+
+    epochs: int | None = None
+    batch: int | None = None
+    members: int = 1
+    patience: int | None = None
+    learning_rate: float | None = None
+    precision: str = "auto"
+    deterministic: bool = False
+    patch: int | None = None
+    cell: float | None = None
+    gate: str = "soft"
+    pretrain: bool = False
+    target: str = "auto"
+    loss: str | None = None
+    validation: float = 0.15
+    augment: bool = True
+    attention: str = "row"
+    init: str = "kaiming"
+
+
+@dataclass(frozen=True)
 class FitSettings:
     """How learners are tuned and fitted.
 
@@ -58,6 +118,8 @@ class FitSettings:
         Neighbours of the Getis-Ord feature.
     dual_step : DualStepSettings
         For the model ``dual-step``.
+    network : NetworkSettings
+        For networks.
     """
 
     transform: str = "none"
@@ -69,3 +131,4 @@ class FitSettings:
     neighbours: tuple[str, ...] = ()
     neighbour_count: int = 8
     dual_step: DualStepSettings = field(default_factory=DualStepSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
