@@ -1,6 +1,7 @@
 """Progress: long functions call ``report(done, total, message)`` and know nothing of who listens.
 
-The listener may raise `soilcore.core.errors.Stopped`; nobody in the engine catches it.
+The listener may raise `soilcore.core.errors.Stopped`; nobody in the engine catches it. A listener with a method ``row(dict)`` also hears what
+grows while something is computed, such as the losses of a network epoch by epoch.
 """
 
 from collections.abc import Callable
@@ -31,4 +32,19 @@ def part(report, start, share):
     def report_part(done, total, message):
         report(start + share * (done / total if total else 1.0), 1.0, message)
 
+    if hasattr(report, "row"):
+        report_part.row = report.row
     return report_part
+
+
+def tell(report, row):
+    """Give a listener one row of a table that grows, if it listens to such.
+
+    Parameters
+    ----------
+    report : Report
+    row : dict
+        JSON values; ``kind`` says what it is about: "epoch" of a network's training.
+    """
+    if hasattr(report, "row"):
+        report.row(row)

@@ -217,9 +217,7 @@ class Climate:
         return Path(self.files[0]).name if len(self.files) == 1 else f"The climate ({len(self.files)} files)"
 
     def _columns(self, variables):
-        if variables is None:
-            known = [name for name in self.variables if name in known_variables()]
-            variables = known or self.variables
+        variables = self.sequence_variables if variables is None else variables
         if missing := [name for name in variables if name not in self.variables]:
             raise SettingsError(f"There is no climate variable {missing[0]!r}. There are: {', '.join(self.variables)}.")
         return [self.variables.index(name) for name in variables]

@@ -45,7 +45,7 @@ class Cells:
             return cls(pixels, pixels, (1.0, 1.0))
         if not (np.isfinite(cell) and cell > 0):
             raise SettingsError(f"A cell of {cell!r} metres is not possible. Give a side above 0, such as 30.")
-        across, down = _pixel_metres(pixels)
+        across, down = pixel_metres(pixels)
         factors = (cell / down, cell / across)
         if max(factors) > _COARSEST or min(factors) < 1 / _COARSEST:
             raise SettingsError(
@@ -132,7 +132,7 @@ def _weighted(values, taps, weights):
     return total
 
 
-def _pixel_metres(grid):
+def pixel_metres(grid):
     """Width and height of a pixel in metres, at the middle of a geographic grid."""
     width, height = grid.cell_size
     if not grid.crs.is_geographic:

@@ -1,0 +1,293 @@
+"""Surroundings of samples: windows of imagery and months of climate that a network reads, stored once and handed out by row."""
+
+import shutil
+import tempfile
+import weakref
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from soilcore.core.errors import FeatureError, SettingsError
+from soilcore.core.progress import part, silent
+from soilcore.data.climate import SEQUENCE_MONTHS
+from soilcore.features.joining import dates_for, timelines
+from soilcore.features.patch_cells import pixel_metres
+from soilcore.features.patches import MOST_NODATA, Patches
+from soilcore.features.source import FeatureSource
+
+SEQUENCE = "sequence"  # key of the climate in a batch
+_IN_MEMORY = 512 << 20  # bytes; more lies in a temporary file
+_NO_DATE = np.datetime64("NaT", "D")
+
+
+@dataclass(frozen=True)
+class PatchNeed:
+    """A window of imagery around each place.
+
+    Parameters
+    ----------
+    name : str
+        Key in a batch.
+    layers : tuple of str
+        Predictors of the recipe, in this order.
+    size : int
+        Cells per side.
+    cell : float, optional
+        Side of a cell in metres; the raster's own pixel if not given.
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    size: int
+    cell: float | None = None
+
+
+@dataclass(frozen=True)
+class SequenceNeed:
+    """Months of climate before each date.
+
+    Parameters
+    ----------
+    variables : tuple of str
+        As the climate names them.
+    months : int
+    """
+
+    variables: tuple[str, ...]
+    months: int = SEQUENCE_MONTHS
+
+
+@dataclass(frozen=True)
+class NetworkNeeds:
+    """What a network reads beside the columns of the table.
+
+    Parameters
+    ----------
+    patches : tuple of PatchNeed
+    sequence : SequenceNeed, optional
+    """
+
+    patches: tuple[PatchNeed, ...] = ()
+    sequence: SequenceNeed | None = None
+
+    def to_dict(self):
+        """As JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values):
+        """The needs that `to_dict` gave."""
+        patches = tuple(PatchNeed(each["name"], tuple(each["layers"]), int(each["size"]), each["cell"]) for each in values["patches"])
+        sequence = values["sequence"]
+        return cls(patches, sequence and SequenceNeed(tuple(sequence["variables"]), int(sequence["months"])))
+
+    def reach_m(self, pixel):
+        """Side of the largest window in metres, given the raster's pixel; 0 without windows."""
+        return max((need.size * (need.cell or pixel) for need in self.patches), default=0.0)
+
+
+class Surroundings:
+    """What lies around places, row by row; stands wherever a learner is given coordinates.
+
+    Parameters
+    ----------
+    needs : NetworkNeeds
+    coordinates : ndarray of float, shape (n, 2)
+        Metres, on the plane of the samples.
+    patches : dict of str to ndarray of float32, shape (n_stored, layers, size, size)
+        NaN where missing; may be mapped from a file.
+    sequences : ndarray of float32, shape (n_stored, months, variables), or None
+    cell_m : float
+        The raster's pixel in metres.
+    rows : ndarray of int, optional
+        Which of the stored places these are; all if not given.
+    """
+
+    def __init__(self, needs, coordinates, patches, sequences=None, cell_m=1.0, rows=None):
+        self.needs, self.cell_m = needs, float(cell_m)
+        self._coordinates, self._patches, self._sequences = np.asarray(coordinates, float), patches, sequences
+        self._rows = np.arange(len(self._coordinates)) if rows is None else np.asarray(rows)
+
+    def __len__(self):
+        return self._rows.size
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.coordinates, dtype=dtype)
+
+    @property
+    def shape(self):
+        """Shape of the coordinates."""
+        return (len(self), 2)
+
+    @property
+    def coordinates(self):
+        """Places in metres, float of shape (n, 2)."""
+        return self._coordinates[self._rows]
+
+    @property
+    def reach_m(self):
+        """Side of the largest window in metres."""
+        return self.needs.reach_m(self.cell_m)
+
+    def take(self, rows):
+        """Some of the places, by position or mask; nothing is copied."""
+        return Surroundings(self.needs, self._coordinates, self._patches, self._sequences, self.cell_m, self._rows[rows])
+
+    def batch(self, rows=slice(None)):
+        """What a network reads at some of the places.
+
+        Parameters
+        ----------
+        rows : slice or ndarray of int
+            Positions among these places.
+
+        Returns
+        -------
+        dict of str to ndarray of float32
+            Windows of shape (n, layers, size, size) by their name, and ``"sequence"`` of shape (n, months, variables); copies.
+        """
+        stored = self._rows[rows]
+        found = {name: np.array(values[stored], np.float32) for name, values in self._patches.items()}
+        if self._sequences is not None:
+            found[SEQUENCE] = np.array(self._sequences[stored], np.float32)
+        return found
+
+
+def make_surroundings(needs, recipe, places, opened, report=silent):
+    """Cut the windows and collect the months that a network reads at samples.
+
+    A sample whose windows or months change with time gets those of its own date.
+
+    Parameters
+    ----------
+    needs : NetworkNeeds
+    recipe : FeatureRecipe
+        Makes the layers.
+    places : FeatureTable
+        Samples: their own columns, ``places``, ``crs`` and ``days``.
+    opened : object
+        With ``samples``, ``scene``, ``covariates`` and ``climate``.
+    report : Report
+
+    Returns
+    -------
+    surroundings : Surroundings
+    usable : ndarray of bool, shape (n_samples,)
+        False where more than 30 % of a window is missing, or the months are.
+    said : tuple of str
+        What was left out or filled.
+
+    Raises
+    ------
+    FeatureError
+        If the samples have no places, or none of them has what is needed.
+    """
+    from soilcore.core.projection import projected_metres
+
+    if places.places is None:
+        raise FeatureError("A network reads windows of imagery around the samples, but these have no coordinates. Name them with --x, --y and --crs.")
+    x, y = places.places.T
+    usable, said = np.ones(len(x), bool), []
+    patches, pixel = {}, 1.0
+    for number, need in enumerate(needs.patches):
+        mine = part(report, number / (len(needs.patches) + 1), 1 / (len(needs.patches) + 1))
+        values, missing, pixel = _windows(need, recipe, places, opened, mine)
+        complete = missing <= MOST_NODATA
+        if not complete.any():
+            raise FeatureError(
+                f"No sample has a window of {need.size} x {need.size} cells of which 70 % are known. Give imagery that reaches round the samples, "
+                "or smaller windows with --patch."
+            )
+        if lost := int((usable & ~complete).sum()):
+            said.append(f"{lost} samples left out: more than 30 % of their window of {need.size} x {need.size} cells is missing")
+        usable &= complete
+        patches[need.name] = values
+    sequences = None
+    if needs.sequence is not None:
+        sequences, valid, notes = _months(needs.sequence, places, opened)
+        if lost := int((usable & ~valid).sum()):
+            said.append(f"{lost} samples left out: the climate lacks the {needs.sequence.months} months before their date")
+        usable &= valid
+        said += notes
+    report(1, 1, "windows around the samples")
+    return Surroundings(needs, projected_metres(x, y, places.crs), patches, sequences, pixel), usable, tuple(said)
+
+
+def layer_recipe(recipe, layers):
+    """The part of a recipe that makes some of its columns, in the recipe's order; nothing else is read."""
+    wanted = set(layers)
+    if missing := [name for name in layers if name not in recipe.names]:
+        raise FeatureError(f"The window needs the layer {missing[0]!r}, which is no predictor. Predictors: {', '.join(recipe.names)}.")
+    return replace(
+        recipe,
+        bands=tuple(name for name in recipe.bands if name in wanted),
+        indices=tuple(name for name in recipe.indices if name in wanted),
+        formulas=tuple(pair for pair in recipe.formulas if pair[0] in wanted),
+        covariates=tuple(use for use in recipe.covariates if wanted & set(use.columns)),
+        columns=(),
+        climate=(),
+        table_roles=(),
+    )
+
+
+def _windows(need, recipe, places, opened, report):
+    """Windows of one need at all samples: values, share that is missing, and the pixel in metres."""
+    recipe = layer_recipe(recipe, need.layers)
+    if recipe.needs_scene and opened.scene is None:
+        raise SettingsError("A network reads windows of imagery, but no scene was given. Give one with --scene.")
+    n = len(places.places)
+    values = _array((n, len(need.layers), need.size, need.size))
+    missing, pixel = np.ones(n), 1.0
+    changing = [what for what, _ in timelines(recipe, opened.scene, opened.covariates)]
+    days = None if not changing else places.days
+    if changing and days is None:
+        dates_for(opened.samples, changing)  # says why dates are needed
+    for day, rows in _by_day(days, n):
+        if np.isnat(day) and changing:
+            continue  # a sample without date has nothing of its own time
+        source = _source(recipe, opened, None if np.isnat(day) else day.item())
+        cut = Patches(source, need.size, need.layers, need.cell)
+        pixel = float(max(pixel_metres(source.grid)))
+        for points, found in cut.parts(places.places[rows, 0], places.places[rows, 1], places.crs):
+            report(int(points[-1]), n, "cutting windows around the samples")
+            values[rows[points]], missing[rows[points]] = found.values, found.nodata_share
+    return values, missing, pixel
+
+
+def _source(recipe, opened, day):
+    return FeatureSource(recipe, opened.scene if recipe.needs_scene else None, opened.covariates, None, day)
+
+
+def _by_day(days, n):
+    """(day, rows) of samples of one day together; one day that is none where nothing changes with time."""
+    if days is None:
+        return [(_NO_DATE, np.arange(n))]
+    return [(day, np.flatnonzero(np.isnat(days) if np.isnat(day) else days == day)) for day in np.unique(days)]
+
+
+def _months(need, places, opened):
+    """Months of climate at the samples; float32 of shape (n, months, variables), which are valid, and notes."""
+    if opened.climate is None:
+        raise SettingsError(
+            "This network reads monthly climate. Give it with --climate, or choose one that reads images only, such as soilnet-image."
+        )
+    x, y = places.places.T
+    column = opened.samples.columns.get("id")
+    ids = None if column is None else places.table[column].to_numpy()
+    notes = []
+    values, valid = opened.climate.sequence(x, y, places.crs, ids=ids, days=places.days, months=need.months, variables=need.variables, notes=notes)
+    return values, valid, notes
+
+
+def _array(shape):
+    """An empty float32 array; one too large for comfort is mapped from a temporary file, which goes with it."""
+    if 4 * np.prod(shape) <= _IN_MEMORY:
+        return np.full(shape, np.nan, np.float32)
+    folder = tempfile.mkdtemp(prefix="soilcore-windows-")
+    values = np.lib.format.open_memmap(Path(folder) / "windows.npy", mode="w+", dtype=np.float32, shape=shape)
+    with suppress(OSError):  # where an open file may go, it goes at once: a killed process leaves nothing
+        shutil.rmtree(folder)
+    weakref.finalize(values, shutil.rmtree, folder, ignore_errors=True)
+    return values
