@@ -63,10 +63,14 @@ class Splits:
         What drew it.
     buffer : float or None
         Metres round a test fold from which no training sample comes.
+    buffer_along_axes : bool
+        Whether the buffer is a square: a training sample stays that lies farther off along x or along y. Else it is a disc.
     coordinates : ndarray of float, shape (n_samples, 2), or None
         Projected metres, for the buffer and for learners that know places.
     repeated : Groups or None
         Samples that are one unit, where predictors or places showed them.
+    surroundings : Surroundings or None
+        Windows and months of the samples, for learners that read those.
     """
 
     name: str
@@ -77,8 +81,10 @@ class Splits:
     findings: tuple[Finding, ...] = ()
     seed: int = 0
     buffer: float | None = None
+    buffer_along_axes: bool = False
     coordinates: np.ndarray | None = None
     repeated: Groups | None = None
+    surroundings: object = None
 
     @property
     def n_samples(self):
@@ -121,10 +127,13 @@ class Splits:
         return [(self._train(self.assignments[repeat] == fold), np.flatnonzero(self.assignments[repeat] == fold)) for fold in range(self.n_folds)]
 
     def places_of(self, learner, rows):
-        """Coordinates of some samples for a learner: None where there are none, or where any sample lacks them and the learner can do without.
+        """Coordinates of some samples for a learner, or their surroundings where it reads those.
 
-        One answer for all folds: a learner fitted with places cannot predict a sample that has none.
+        None where there are none, or where any sample lacks them and the learner can do without. One answer for all folds: a learner fitted with
+        places cannot predict a sample that has none.
         """
+        if getattr(learner, "uses_surroundings", False):
+            return None if self.surroundings is None else self.surroundings.take(rows)
         if self.coordinates is None:
             return None
         if getattr(learner, "coordinates_optional", False) and not np.isfinite(self.coordinates).all():
@@ -137,7 +146,7 @@ class Splits:
             return train
         from scipy.spatial import cKDTree
 
-        distance, _ = cKDTree(self.coordinates[tested]).query(self.coordinates[train])
+        distance, _ = cKDTree(self.coordinates[tested]).query(self.coordinates[train], p=np.inf if self.buffer_along_axes else 2)
         return train[distance > self.buffer]
 
 
@@ -196,7 +205,7 @@ def make_splits(settings, n, *, coordinates=None, table=None, target=None, predi
 def random_contrast(splits):
     """Random folds as many, as often and by the same seed as `splits`: what the easy way would have said."""
     settings = SplitSettings("random", splits.n_folds, splits.n_repeats, seed=splits.seed)
-    return make_splits(settings, splits.n_samples, coordinates=splits.coordinates)
+    return replace(make_splits(settings, splits.n_samples, coordinates=splits.coordinates), surroundings=splits.surroundings)
 
 
 def parse_scheme(scheme):

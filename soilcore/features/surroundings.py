@@ -155,7 +155,7 @@ class Surroundings:
         return found
 
 
-def make_surroundings(needs, recipe, places, opened, report=silent):
+def make_surroundings(needs, recipe, places, opened, report=silent, cut=None):
     """Cut the windows and collect the months that a network reads at samples.
 
     A sample whose windows or months change with time gets those of its own date.
@@ -170,6 +170,8 @@ def make_surroundings(needs, recipe, places, opened, report=silent):
     opened : object
         With ``samples``, ``scene``, ``covariates`` and ``climate``.
     report : Report
+    cut : dict, optional
+        Windows by need: those that are there are not cut again, new ones are added.
 
     Returns
     -------
@@ -190,10 +192,12 @@ def make_surroundings(needs, recipe, places, opened, report=silent):
         raise FeatureError("A network reads windows of imagery around the samples, but these have no coordinates. Name them with --x, --y and --crs.")
     x, y = places.places.T
     usable, said = np.ones(len(x), bool), []
-    patches, pixel = {}, 1.0
+    patches, pixel, cut = {}, 1.0, {} if cut is None else cut
     for number, need in enumerate(needs.patches):
         mine = part(report, number / (len(needs.patches) + 1), 1 / (len(needs.patches) + 1))
-        values, missing, pixel = _windows(need, recipe, places, opened, mine)
+        if need not in cut:
+            cut[need] = _windows(need, recipe, places, opened, mine)
+        values, missing, pixel = cut[need]
         complete = missing <= MOST_NODATA
         if not complete.any():
             raise FeatureError(

@@ -1,6 +1,6 @@
 """The feature table: predictors and target of the samples that have both, and why the others are left out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -50,6 +50,11 @@ class FeatureTable:
 
     def __len__(self):
         return len(self.X)
+
+    def take(self, keep):
+        """The same table of some samples, by a mask of shape (n_samples,)."""
+        places, days = (None if each is None else each[keep] for each in (self.places, self.days))
+        return replace(self, X=self.X[keep], y=self.y[keep], table=self.table[keep], places=places, days=days)
 
 
 def make_table(recipe, samples, scene=None, covariates=None, need_target=True, climate=None):

@@ -142,8 +142,15 @@ def check_usable(opened):
     return findings
 
 
-def feature_table(inputs, report=silent):
+def feature_table(inputs, report=silent, models=()):
     """Samples with predictors and target, ready for a learner.
+
+    Parameters
+    ----------
+    inputs : InputSettings
+    report : Report
+    models : tuple of str
+        Learners that will be fitted: what networks among them read is added to the predictors.
 
     Returns
     -------
@@ -158,7 +165,9 @@ def feature_table(inputs, report=silent):
     """
     from soilcore.features.selection import choose_features
     from soilcore.features.table import make_table
+    from soilcore.models.network_needs import features_of_networks, terrain_of_networks
 
+    inputs = replace(inputs, features=terrain_of_networks(models, inputs.features))
     opened = open_inputs(inputs, report)
     if opened.samples is None:
         raise SettingsError("No sample table was given.")
@@ -166,10 +175,11 @@ def feature_table(inputs, report=silent):
         raise SettingsError("No target was given. Name the column to predict with --target.")
     check_usable(opened)
     check_offset(inputs.scene, opened.scene)
-    recipe, chosen = choose_features(inputs.features, opened.samples, opened.scene, opened.covariates, opened.climate)
+    features, added = features_of_networks(models, inputs.features, () if opened.scene is None else opened.scene.roles)
+    recipe, chosen = choose_features(features, opened.samples, opened.scene, opened.covariates, opened.climate)
     report(3, 3, "making the predictors")
     table = make_table(recipe, opened.samples, opened.scene, opened.covariates, climate=opened.climate)
-    return table, opened, (*opened.assumed, *chosen, *left_out(table, opened.samples))
+    return table, opened, (*opened.assumed, *added, *chosen, *left_out(table, opened.samples))
 
 
 def left_out(table, samples):

@@ -1,9 +1,7 @@
 """The commands of the chain: from a table to a map."""
 
-import argparse
-
-from soilcore.core.errors import NotAvailableError
 from soilcore.project import options
+from soilcore.project.options_networks import add_networks
 from soilcore.project.running import command, do, done, progress, show
 
 
@@ -138,7 +136,6 @@ def _compare(commands):
 def _run_compare(args):
     from soilcore.project.settings import CompareTask
 
-    _refuse_networks(args)
     task = CompareTask(
         options.input_settings(args),
         options.words(args.models),
@@ -148,6 +145,7 @@ def _run_compare(args):
         args.predictions,
         args.intervals,
         args.permutations,
+        args.resume,
     )
     return do("compare", task, args)
 
@@ -163,7 +161,6 @@ def _train(commands):
 def _run_train(args):
     from soilcore.project.settings import TrainTask
 
-    _refuse_networks(args)
     task = TrainTask(
         options.input_settings(args),
         args.model,
@@ -173,6 +170,7 @@ def _run_train(args):
         args.overwrite,
         args.intervals,
         args.permutations,
+        args.resume,
     )
     return do("train", task, args)
 
@@ -185,7 +183,6 @@ def _dual_step(commands):
 def _run_dual_step(args):
     from soilcore.project.settings import DualStepTask
 
-    _refuse_networks(args)
     return do("dual-step", DualStepTask(options.input_settings(args), options.split_settings(args), options.fit_settings(args)), args)
 
 
@@ -198,8 +195,7 @@ def _learning_curve(commands):
 def _run_learning_curve(args):
     from soilcore.project.settings import LearningCurveTask
 
-    _refuse_networks(args)
-    task = LearningCurveTask(options.input_settings(args), args.model, options.split_settings(args), options.fit_settings(args))
+    task = LearningCurveTask(options.input_settings(args), args.model, options.split_settings(args), options.fit_settings(args), args.resume)
     return do("learning-curve", task, args)
 
 
@@ -224,15 +220,7 @@ def _add_chain(parser):
     options.add_folds(parser)
     options.add_fitting(parser)
     options.add_dual_step(parser)
-    for name in ("--epochs", "--batch"):
-        parser.add_argument(name, type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)
-
-
-def _refuse_networks(args):
-    for name in ("epochs", "batch", "resume"):
-        if getattr(args, name):
-            raise NotAvailableError(f"--{name} is for networks, which are not available yet.")
+    add_networks(parser)
 
 
 def _external(commands):

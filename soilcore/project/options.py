@@ -192,6 +192,7 @@ def input_settings(args):
 def fit_settings(args):
     """Settings of tuning and fitting."""
     from soilcore.models.settings import FitSettings
+    from soilcore.project.options_networks import network_settings
 
     return FitSettings(
         args.transform,
@@ -203,6 +204,7 @@ def fit_settings(args):
         neighbours=tuple(dict.fromkeys(args.neighbour)),
         neighbour_count=args.neighbours_k,
         dual_step=_dual_step(args),
+        network=network_settings(args),
     )
 
 

@@ -1,15 +1,20 @@
 """Learners scored under the same folds, with what is known of trust; one of them fitted and kept."""
 
 import time
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from soilcore.core.errors import SampleError, SettingsError
 from soilcore.core.files import check_output, write_json
 from soilcore.core.progress import part, silent
 from soilcore.core.settings import to_plain
+from soilcore.models.catalogue import learner_spec
 from soilcore.project.chain import feature_table, places_to_map, projected_places, versions
-from soilcore.project.steps import run_file
+from soilcore.project.network_inputs import surroundings_of, unfinished_training
+from soilcore.project.steps import input_hashes, run_file
 
 TABLE4_METHODS = {"Stacking": "stacking", "XGBoost": "xgboost", "RF": "rf", "MLP": "mlp", "PLSR": "plsr"}
 _GAP = 0.05  # R2 by which the random score must exceed the spatial one before it is called flattering
@@ -29,6 +34,8 @@ class Prepared:
         Pixels that would be mapped.
     places : ndarray of float, shape (n_points, 2), or None
         Where they lie, in metres of the samples' plane.
+    surroundings : dict of str to Surroundings
+        Windows and months, by learner that reads those.
     """
 
     table: object
@@ -37,12 +44,18 @@ class Prepared:
     splits: object
     points: object = None
     places: object = None
+    surroundings: dict = field(default_factory=dict)
+
+    def splits_for(self, name):
+        """The division, with the windows that a learner reads."""
+        return replace(self.splits, surroundings=self.surroundings.get(name))
 
 
 def compare(task, report=silent):
     """Score learners under the same folds."""
-    prepared = prepare(task, part(report, 0, 0.03))
-    facts, assessed = score_learners(task.models, task, prepared, part(report, 0.03, 0.67 if task.table4 else 0.97))
+    prepared = prepare(task, part(report, 0, 0.03), task.models)
+    with _taken_up_again(task, task.models):
+        facts, assessed = score_learners(task.models, task, prepared, part(report, 0.03, 0.67 if task.table4 else 0.97))
     if task.predictions:
         facts |= _predictions(prepared, assessed)
     if task.table4:
@@ -55,14 +68,16 @@ def train(task, report=silent):
     from soilcore.models.archive import save_model
 
     out = check_output(task.out, task.overwrite)
-    prepared = prepare(task, part(report, 0, 0.03))
-    facts, assessed = score_learners((task.model,), task, prepared, part(report, 0.03, 0.77))
-    table, splits = prepared.table, prepared.splits
-    learner = learner_of(task.model, task.fit, table)
-    learner.fit(table.X, table.y, groups=splits.groups, report=part(report, 0.8, 0.12), coordinates=splits.coordinates)
-    model = _fitted_model(task, prepared, learner, facts, assessed[task.model], part(report, 0.92, 0.07))
+    prepared = prepare(task, part(report, 0, 0.03), (task.model,))
+    table, splits = prepared.table, prepared.splits_for(task.model)
+    with _taken_up_again(task, (task.model,)):
+        facts, assessed = score_learners((task.model,), task, prepared, part(report, 0.03, 0.77))
+        learner = learner_of(task.model, task.fit, table)
+        places = splits.places_of(learner, np.arange(len(table)))
+        learner.fit(table.X, table.y, groups=splits.groups, report=part(report, 0.8, 0.12), coordinates=places)
+        model = _fitted_model(task, prepared, learner, facts, assessed[task.model], part(report, 0.92, 0.07))
     save_model(model, out, overwrite=task.overwrite)
-    write_json(Path(out) / "run.json", run_file("train", task))
+    write_json(Path(out) / "run.json", run_file("train", replace(task, resume=False)))
     report(1, 1, "saved")
     return {**facts, "model_dir": str(out)}
 
@@ -71,28 +86,47 @@ def learning_curve(task, report=silent):
     """Score a learner on growing numbers of training samples."""
     from soilcore.evaluation.learning_curve import learning_curve as curve_of
 
-    prepared = prepare(task, part(report, 0, 0.03))
+    prepared = prepare(task, part(report, 0, 0.03), (task.model,))
     learner = learner_of(task.model, task.fit, prepared.table)
-    facts = curve_of(learner, prepared.table.X, prepared.table.y, prepared.splits, report=part(report, 0.03, 0.97))
+    with _taken_up_again(task, (task.model,)):
+        facts = curve_of(learner, prepared.table.X, prepared.table.y, prepared.splits_for(task.model), report=part(report, 0.03, 0.97))
     target = prepared.opened.samples.target
     return {"target": target.column, "unit": target.unit, "model": task.model, "cv": task.splits.scheme, **facts, "assumed": prepared.assumed}
 
 
-def prepare(task, report=silent):
+def prepare(task, report=silent, models=()):
     """Open the inputs, make the predictors, divide the samples.
+
+    Parameters
+    ----------
+    task : CompareTask, TrainTask, LearningCurveTask or DualStepTask
+    report : Report
+    models : tuple of str
+        Learners that will be fitted: networks among them get windows of the imagery.
 
     Returns
     -------
     Prepared
     """
     from soilcore.evaluation.splits import make_splits
+    from soilcore.evaluation.window_buffer import with_window_buffer
 
-    table, opened, assumed = feature_table(task.inputs, part(report, 0, 0.6))
-    points, places = places_to_map(task.inputs, table, opened, part(report, 0.6, 0.4))
+    table, opened, assumed = feature_table(task.inputs, part(report, 0, 0.4), models)
+    table, surroundings, said = surroundings_of(models, task.fit.network, table, opened, part(report, 0.4, 0.3))
+    points, places = places_to_map(task.inputs, table, opened, part(report, 0.7, 0.3))
     splits = make_splits(
         task.splits, len(table), coordinates=projected_places(table), table=table.table, target=table.y, prediction_points=places, predictors=table.X
     )
-    return Prepared(table, opened, (*assumed, *splits.assumed), splits, points, places)
+    splits, kept_apart = with_window_buffer(splits, max((each.reach_m for each in surroundings.values()), default=0.0))
+    said = (*assumed, *said, *([kept_apart] if kept_apart else []))
+    return Prepared(table, opened, (*said, *splits.assumed), splits, points, places, surroundings)
+
+
+def _taken_up_again(task, names):
+    """Context that keeps what networks have learned, so that an interrupted task can go on; nothing is kept for other learners."""
+    if not any(learner_spec(name).family == "network" and name != "mlp" for name in names):
+        return nullcontext()
+    return unfinished_training(task, input_hashes(task), task.resume)
 
 
 def learner_of(name, fit, table):
@@ -128,10 +162,10 @@ def score_learners(names, task, prepared, report=silent):
             learner_of(name, task.fit, prepared.table),
             prepared.table.X,
             prepared.table.y,
-            prepared.splits,
+            prepared.splits_for(name),
             intervals=task.intervals,
             permutations=task.permutations,
-            pixels=None if prepared.points is None else prepared.points.X,
+            pixels=None if prepared.points is None or name in prepared.surroundings else prepared.points.X,
             table=prepared.table.table,
             models=len(names),
             seed=task.fit.seed,

@@ -95,6 +95,8 @@ class CompareTask:
         How prediction intervals are made; see `soilcore.trust.intervals`.
     permutations : int, optional
         How often the target is permuted to look for skill out of nothing; None: only where it is quick.
+    resume : bool
+        Whether networks go on where the same task was interrupted.
     """
 
     inputs: InputSettings
@@ -105,6 +107,7 @@ class CompareTask:
     predictions: bool = False
     intervals: str = "conformal"
     permutations: int | None = None
+    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class TrainTask:
     overwrite: bool = False
     intervals: str = "conformal"
     permutations: int | None = None
+    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,7 @@ class LearningCurveTask:
     model: str
     splits: SplitSettings = field(default_factory=SplitSettings)
     fit: FitSettings = field(default_factory=FitSettings)
+    resume: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from soilcore.project.chain import (
     versions,
     without_water,
 )
+from soilcore.project.network_inputs import surroundings_for_model
 
 RUN_SCHEMA = "soilcore-run/1"
 
@@ -147,7 +148,10 @@ def external(task, report=silent):
         check_same_scaling(recipe, opened.scene)
         recipe = replace(recipe, table_roles=())
     table = make_table(recipe, opened.samples, opened.scene, opened.covariates, climate=opened.climate)
-    examined = examine(model, table.X, table.y, _places_in_plane(model, table))
+    lost = left_out(table, opened.samples)
+    table, surroundings, said = surroundings_for_model(model, recipe, table, opened, report)
+    places = _places_in_plane(model, table) if surroundings is None else surroundings
+    examined = examine(model, table.X, table.y, places)
     scores = _score_keys(regression_scores(table.y, examined.predicted)) | examined.row
     return {
         "model": model.name,
@@ -159,7 +163,7 @@ def external(task, report=silent):
         "trust": examined.facts,
         "predictions": _each_sample(table, examined),
         "warnings": (*examined.warnings, *_outside_envelope(model, table.X)),
-        "assumed": (*opened.assumed, *left_out(table, opened.samples)),
+        "assumed": (*opened.assumed, *lost, *said),
     }
 
 
@@ -204,8 +208,12 @@ def map_model(task, report=silent):
 
 def run_file(kind, task):
     """What re-creates a result: the task, its settings, the inputs' hashes, and the versions."""
-    inputs = {path: fingerprint.of_file(path) for path in _input_files(task)}
-    return {"schema": RUN_SCHEMA, "versions": versions(), "inputs": inputs, "steps": [{"task": kind, "settings": to_plain(task)}]}
+    return {"schema": RUN_SCHEMA, "versions": versions(), "inputs": input_hashes(task), "steps": [{"task": kind, "settings": to_plain(task)}]}
+
+
+def input_hashes(task):
+    """sha256 of every file a task reads, by path."""
+    return {path: fingerprint.of_file(path) for path in _input_files(task)}
 
 
 def _input_files(task):
