@@ -77,6 +77,11 @@ class Climate:
         """Names of the tabular predictors: per variable mean (``pr_mean``) and standard deviation (``pr_sd``) over months."""
         return tuple(f"{variable}_{what}" for variable in self.variables for what in ("mean", "sd"))
 
+    @property
+    def sequence_variables(self):
+        """Variables of a sequence where none are named: TerraClimate's that are there, or all where none is."""
+        return tuple(name for name in self.variables if name in known_variables()) or tuple(self.variables)
+
     @cached_property
     def fingerprint(self):
         """sha256 of the files' bytes; computed when first asked for."""
