@@ -70,7 +70,7 @@ class Comparison:
     contrasts: dict = field(default_factory=dict)
 
 
-def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=False):
+def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=False, watch=None):
     """Fit and score a learner on every fold.
 
     Each fold gets a fresh clone that sees the training samples alone. Learners whose ``fit`` takes ``groups`` get the block or group of each
@@ -92,6 +92,8 @@ def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=Fal
         Name of the learner in results and progress.
     keep_learners : bool or int
         Whether the fitted learner of each fold is returned (memory); a number: of so many first folds.
+    watch : callable, optional
+        Called after each fold with repeat, fold, its fitted learner, and the positions of training and test samples, before the learner is let go.
 
     Returns
     -------
@@ -113,6 +115,8 @@ def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=Fal
         here, there = splits.places_of(learner, train), splits.places_of(learner, test)
         fitted = fit_clone(learner, take(X, train), y[train], groups, part(report, step / len(steps), 1 / len(steps)), here)
         predicted[repeat, test] = predict_checked(fitted, take(X, test), name, there)
+        if watch is not None:
+            watch(repeat, fold, fitted, train, test)
         folds.append({"repeat": repeat, "fold": fold, "n_train": train.size, "n_test": test.size, **_fold_scores(y[test], predicted[repeat, test])})
         learners += [fitted] if keep_learners is True or step < keep_learners else []
     report(len(steps), len(steps), f"{name}: done")
@@ -120,7 +124,7 @@ def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=Fal
     return Evaluation(name, y, predicted, _pooled_scores(y, predicted), tuple(folds), seconds, splits, tuple(learners))
 
 
-def compare(learners, X, y, splits, *, contrast_random=True, report=silent, keep_learners=False):
+def compare(learners, X, y, splits, *, contrast_random=True, report=silent, keep_learners=False, watch=None):
     """Score several learners on the same folds, and on random folds beside them where the folds are spatial.
 
     Parameters
@@ -133,7 +137,7 @@ def compare(learners, X, y, splits, *, contrast_random=True, report=silent, keep
         Whether blocks or groups get a random division with as many folds beside them. It doubles the time, but where kNNDM took random folds:
         then the two are one.
     report : Report
-    keep_learners : bool
+    keep_learners, watch
         As in `evaluate`; for the folds asked for.
 
     Returns
@@ -149,7 +153,7 @@ def compare(learners, X, y, splits, *, contrast_random=True, report=silent, keep
     evaluations, contrasts = {}, {}
     for i, (name, learner) in enumerate(learners.items()):
         start = i / len(learners)
-        evaluations[name] = evaluate(learner, X, y, splits, part(report, start, share), name=name, keep_learners=keep_learners)
+        evaluations[name] = evaluate(learner, X, y, splits, part(report, start, share), name=name, keep_learners=keep_learners, watch=watch)
         if contrast:
             contrasts[name] = evaluate(learner, X, y, contrast, part(report, start + share, share), name=f"{name}, random folds")
         elif wanted:

@@ -44,6 +44,8 @@ class AreaOfApplicability:
         What about weights or columns is worth knowing; may be empty.
     """
 
+    learned = False  # whether distances are taken in what a network makes of the predictors (see `soilcore.trust.learned_area`)
+
     def fit(self, X, folds, weights=None):
         """Learn the training space.
 
@@ -88,6 +90,10 @@ class AreaOfApplicability:
         self.train_di_ = nearest / self.mean_distance_
         self.threshold_ = outlier_limit(self.train_di_)
         return self
+
+    def features(self, learner, X, coordinates=None):
+        """What `dissimilarity` is asked of, for rows of predictors and places of a fitted learner: the predictors as they are."""
+        return X
 
     def dissimilarity(self, X):
         """Distance to the nearest training sample over the mean distance between training samples.
@@ -221,7 +227,19 @@ def applicability_of(model):
     if FACTS not in model.trust:
         return None
     with put_together("area of applicability"):
-        return AreaOfApplicability.rebuilt(model.trust, model.trust_arrays)
+        return _kind(model.trust[FACTS]).rebuilt(model.trust, model.trust_arrays)
+
+
+def _kind(facts):
+    """Class of a stored area: of predictors where nothing is said."""
+    space = facts.get("space", "predictors")
+    if space == "predictors":
+        return AreaOfApplicability
+    if space != "learned":
+        raise ValueError(f"space {space!r} is not known")
+    from soilcore.trust.learned_area import LearnedArea
+
+    return LearnedArea
 
 
 def outlier_limit(dissimilarity):

@@ -14,9 +14,11 @@ from soilcore.trust.expected_error import ExpectedError
 from soilcore.trust.interval_base import on_modelling_scale
 from soilcore.trust.intervals import IntervalSettings, fit_interval
 from soilcore.trust.leakage import leakage_report
+from soilcore.trust.learned_area import FoldwiseArea, has_learned_features
 
 LEVEL = 0.9
 _KEPT_LEARNERS = 3000  # samples; beyond, the learners of all folds together would fill the memory, and the first speaks for all
+_ALL_FOLDS_NEEDED = "cv+"  # intervals that are made of the learners of all folds
 _SCORING, _REPORTING = 0.8, 0.2  # of the time
 
 
@@ -38,8 +40,8 @@ class Assessment:
     settings : IntervalSettings
     lower, upper : ndarray of float, shape (n_samples,)
         Out-of-fold interval of each sample, unit of the target; its own fold had no part in the calibration.
-    area : AreaOfApplicability or None
-        None where the predictors do not vary.
+    area : AreaOfApplicability, LearnedArea or None
+        None where the predictors do not vary, or what a network made of them.
     error : ExpectedError or None
     """
 
@@ -75,8 +77,11 @@ class Assessment:
         report : Report
         """
         interval = fit_interval(self.settings, learner, self.evaluation, X, area=self.area, report=report)
+        area = self.area
+        if area is not None and area.learned:
+            area = area.settled(learner, X, self.evaluation.splits.places_of(learner, np.arange(len(X))))
         facts, arrays, learners = {}, {}, {}
-        for one in (interval, self.area, self.error):
+        for one in (interval, area, self.error):
             if one is not None:
                 for mine, all_of_them in zip(one.stored(), (facts, arrays, learners), strict=True):
                     all_of_them.update(mine)
@@ -101,7 +106,8 @@ def assess(name, learner, X, y, splits, *, intervals="conformal", permutations=N
     permutations : int, optional
         How often the target is permuted; None: only where it is quick.
     pixels : DataFrame of shape (n_pixels, n_features), optional
-        Predictors of the places to be mapped; the share inside the area of applicability counts these, else the samples.
+        Predictors of the places to be mapped; the share inside the area of applicability counts these, else the samples. Of a network it counts
+        the samples always: what surrounds the pixels is not at hand, and no network of a fold is that of the map.
     table : DataFrame of n_samples rows, optional
         The samples' own columns, for the leakage report.
     models : int
@@ -113,11 +119,12 @@ def assess(name, learner, X, y, splits, *, intervals="conformal", permutations=N
     -------
     Assessment
     """
-    kept = True if len(y) <= _KEPT_LEARNERS else 1
-    comparison = compare({name: learner}, X, y, splits, report=part(report, 0, _SCORING), keep_learners=kept)
+    watch = FoldwiseArea(X, splits) if has_learned_features(learner) else None
+    kept = _kept(len(y), splits, watch is not None, intervals)
+    comparison = compare({name: learner}, X, y, splits, report=part(report, 0, _SCORING), keep_learners=kept, watch=watch)
     evaluation = comparison.evaluations[name]
     settings = IntervalSettings(intervals, LEVEL, seed=seed)
-    area, note = _area(evaluation, X, y, seed)
+    area, note = _area(evaluation, X, y, seed, watch)
     error = None if area is None else _expected_error(area, evaluation)
     bounds = out_of_fold_bounds(evaluation, learner=learner, settings=settings, X=X, area=area, report=part(report, _SCORING, _REPORTING / 2))
     interval = coverage_facts(evaluation, bounds, LEVEL, area=area)
@@ -155,10 +162,19 @@ def _described(fitted):
     return getattr(next(iter(fitted), None), "describe", lambda: None)()
 
 
-def _area(evaluation, X, y, seed):
-    """Area of applicability weighed by importance, and why there is none where there is none."""
-    weights = permutation_weights(evaluation.learners, X, y, evaluation.splits, seed=seed)
+def _kept(n, splits, network, intervals):
+    """Of how many folds the learners are kept. Those of networks are large, and their learned features are taken while they are there."""
+    if network:
+        return splits.n_folds if intervals == _ALL_FOLDS_NEEDED else 1
+    return True if n <= _KEPT_LEARNERS else 1
+
+
+def _area(evaluation, X, y, seed, watch):
+    """Area of applicability, and why there is none where there is none: in learned features, or in predictors weighed by importance."""
     try:
+        if watch is not None:
+            return watch.area(), ""
+        weights = permutation_weights(evaluation.learners, X, y, evaluation.splits, seed=seed)
         return AreaOfApplicability().fit(X, evaluation.splits, weights), ""
     except ModelError as error:  # constant predictors: no ground for a judgement, none for refusing the score either
         return None, error.message
@@ -172,6 +188,6 @@ def _expected_error(area, evaluation):
 def _applicability(area, note, pixels):
     if area is None:
         return {"threshold": None, "share": None, "of": None, "n": 0, "mean_distance": None, "weights": {}, "note": note}
-    if pixels is None:
+    if pixels is None or area.learned:
         return area.facts()
     return area.facts(area.inside(area.dissimilarity(pixels)).mean(), "pixels", len(pixels))

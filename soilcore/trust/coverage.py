@@ -214,7 +214,17 @@ def inner_splits(splits, train):
     dealt = deal(labels, folds, np.random.default_rng([splits.seed, train.size]))
     places = None if splits.coordinates is None else splits.coordinates[train]
     groups = None if splits.groups is None else labels
-    inner = Splits(splits.name, dealt[None, :], groups, f"{splits.label}, inside", seed=splits.seed, buffer=splits.buffer, coordinates=places)
+    inner = Splits(
+        splits.name,
+        dealt[None, :],
+        groups,
+        f"{splits.label}, inside",
+        seed=splits.seed,
+        buffer=splits.buffer,
+        buffer_along_axes=splits.buffer_along_axes,
+        coordinates=places,
+        surroundings=None if splits.surroundings is None else splits.surroundings.take(train),
+    )
     left = min(rows.size for rows, _ in inner.folds())
     if splits.buffer and left < FEWEST_TRAINING:
         raise SampleError(

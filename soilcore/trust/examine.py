@@ -43,8 +43,8 @@ def examine(model, X, y, coordinates=None):
     model : FittedModel
     X : DataFrame of shape (n_samples, n_features)
     y : ndarray of float, shape (n_samples,)
-    coordinates : ndarray of float, shape (n_samples, 2), optional
-        Metres in the model's plane.
+    coordinates : ndarray of float, shape (n_samples, 2), or Surroundings, optional
+        Metres in the model's plane; with what lies around them for a learner with ``uses_surroundings``.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def examine(model, X, y, coordinates=None):
     places = {"coordinates": coordinates} if learner.uses_coordinates else {}
     z = learner.predict_transformed(X, **places)
     area, interval = applicability_of(model), interval_of(model)
-    di = None if area is None else area.dissimilarity(X)
+    di = None if area is None else area.dissimilarity(area.features(learner, X, coordinates))
     inside = None if area is None else area.inside(di)
     row = {"coverage_90": None, "width_90": None, "aoa_share": None if inside is None else float(inside.mean())}
     facts = {"di": di, "inside": inside, "coverage_inside": None, "coverage_outside": None}

@@ -79,6 +79,7 @@ class Interval:
     method = ""
     uses_coordinates = False
     coordinates_optional = False  # as of learners: whether it also works without
+    uses_surroundings = False  # as of learners: whether places come with what lies around them
 
     def __init__(self, common):
         self.common = common
@@ -170,11 +171,11 @@ class Interval:
             return None
         if coordinates is None and self.coordinates_optional:
             return None
-        coordinates = None if coordinates is None else np.asarray(coordinates, float)
-        if coordinates is None or coordinates.shape != (n, 2):
-            given = "none" if coordinates is None else f"the shape {coordinates.shape}"
+        places = None if coordinates is None else np.asarray(coordinates, float)
+        if places is None or places.shape != (n, 2):
+            given = "none" if places is None else f"the shape {places.shape}"
             raise ModelError(f"Intervals by {self.method!r} need the places of {n} rows in metres, shape ({n}, 2), but got {given}.")
-        return coordinates
+        return coordinates if self.uses_surroundings else places
 
     def _widening(self, outside):
         if outside is None or self.common.outside_factor == 1:
@@ -186,6 +187,7 @@ def look_at_places(interval, learners):
     """Let an interval ask for places where its learners do."""
     asking = [one for one in learners if getattr(one, "uses_coordinates", False)]
     interval.uses_coordinates = bool(asking)
+    interval.uses_surroundings = any(getattr(one, "uses_surroundings", False) for one in asking)
     interval.coordinates_optional = all(getattr(one, "coordinates_optional", False) for one in asking)
 
 

@@ -12,6 +12,7 @@ CHEAP_SECONDS = 20.0  # what the automatic report may add to a training, or to a
 _SHARE_OF_REFIT = 0.15  # of the time of a report, for the progress bar
 _FEW_IDS = 10
 _FEW_TRAINING = 300  # samples a slow learner is fitted on to see whether test rows matter
+_FEWEST_PERMUTATIONS = 3  # of a network, whose every fit is dear
 
 
 def leakage_report(
@@ -34,7 +35,7 @@ def leakage_report(
         The samples with their other columns: ids of sites, campaigns, years.
     permutations : int, "auto" or None
         How often the target is permuted and the learner scored anew. "auto" or None: 20 times where that is estimated to take less than 20 s, or its
-        part of 20 s for each of several models; 0: never.
+        part of 20 s for each of several models (networks: as often as fits into that time, at least 3 times or not at all); 0: never.
     models : int
         How many learners were scored on these folds.
     nearer_than : float
@@ -61,7 +62,7 @@ def leakage_report(
         simple["duplicates-across-folds"],
         simple["same-place-across-folds"],
         simple["groups-kept-whole"],
-        {"check": "patch-windows-overlap", "ok": None, "detail": "Not applicable: predictors are values at the samples, not windows of an image."},
+        _windows(splits),
         simple["predictor-gives-away-target"],
         _used_once(splits, models),
         simple["coordinates-as-predictors"],
@@ -76,6 +77,14 @@ def _fitted_inside(learner, X, y, splits, evaluation, seconds, permutations, see
         detail = "Every learner is made anew from the training samples of each fold. Fitting again with altered test samples was not asked for."
         return {"check": check, "ok": None, "detail": detail}, seconds
     costly = seconds is not None and 2 * seconds / splits.n_folds > CHEAP_SECONDS / 2
+    if costly and is_network(learner) and not isinstance(permutations, int):
+        once = _seconds_of_check(seconds, splits)
+        if once > CHEAP_SECONDS:
+            detail = (
+                "Every network is made anew from the training samples of each fold, with its scaling and the samples that stop it early. "
+                f"Not checked by fitting again, which would take about {_duration(once)}: ask for it with --permutations {_FEWEST_PERMUTATIONS}."
+            )
+            return {"check": check, "ok": None, "detail": detail}, seconds
     kept = evaluation.learners[0] if evaluation is not None and evaluation.learners else None
     found = check_isolation(learner, X, y, splits, kept, most=_FEW_TRAINING if costly else None, seed=seed, report=report)
     parts = f"The model and its {_listed(found.fitted)} are" if found.fitted else "The model is"
@@ -92,10 +101,13 @@ def _fitted_inside(learner, X, y, splits, evaluation, seconds, permutations, see
 def _permuted(learner, X, y, splits, permutations, cheap, seconds, seed, report):
     check, automatic = "target-permutation", not isinstance(permutations, int)
     count = PERMUTATIONS if automatic else permutations
+    wanted = count
+    if automatic and is_network(learner):
+        count, wanted = int(np.clip(cheap / max(seconds, 1e-9), _FEWEST_PERMUTATIONS, PERMUTATIONS)), _FEWEST_PERMUTATIONS
     if count == 0:
         return {"check": check, "ok": None, "detail": f"Not asked for. Run it with --permutations {PERMUTATIONS}."}
-    if automatic and count * seconds >= cheap:
-        detail = f"Not run: {count} permutations would take about {_duration(count * seconds)}. Ask for it with --permutations {count}."
+    if automatic and count * seconds > cheap:
+        detail = f"Not run: {wanted} permutations would take about {_duration(wanted * seconds)}. Ask for it with --permutations {wanted}."
         return {"check": check, "ok": None, "detail": detail}
     scores = permuted_scores(learner, X, y, splits, count, seed=seed, report=report)
     reached = float(np.quantile(scores, 0.95))
@@ -103,6 +115,40 @@ def _permuted(learner, X, y, splits, permutations, cheap, seconds, seed, report)
     words = f"With the target permuted {count} times ({what}), R2 is {np.median(scores):.2f} in the middle and {reached:.2f} at the 95 % quantile"
     ok = reached <= NO_SKILL
     return {"check": check, "ok": ok, "detail": f"{words}: {'no skill out of nothing' if ok else f'more than {NO_SKILL}, skill out of nothing'}."}
+
+
+def is_network(learner):
+    """Whether a learner is one whose fit takes minutes: it reads windows, or has learned features."""
+    return getattr(learner, "uses_surroundings", False) or callable(getattr(learner, "embed", None))
+
+
+def _seconds_of_check(seconds, splits):
+    """What fitting again would take: once where the first fold's learner is used, twice where samples are drawn from it."""
+    train = splits.folds(0)[0][0].size
+    part_of = min(1.0, _FEW_TRAINING / train)
+    return seconds / splits.n_folds * part_of * (2 if train > _FEW_TRAINING else 1)
+
+
+def _windows(splits):
+    """Whether windows of test samples share pixels with windows of training samples (first repeat)."""
+    from soilcore.features.patches import patch_overlap
+
+    check, around = "patch-windows-overlap", splits.surroundings
+    side = 0.0 if around is None else around.reach_m
+    if not side > 0:
+        return {"check": check, "ok": None, "detail": "Not applicable: predictors are values at the samples, not windows of an image."}
+    found = patch_overlap(np.asarray(around), side, splits.folds(0))
+    apart = f"centres {found['buffer_axis_m']:.0f} m apart along x or y, or {found['buffer_m']:.0f} m in any direction"
+    if not found["overlapping"]:
+        near = "" if found["nearest_m"] is None else f"; the nearest two lie {found['nearest_m']:.0f} m apart along x or y"
+        return {"check": check, "ok": True, "detail": f"No window of a test sample ({side:.0f} m wide) overlaps one of a training sample{near}."}
+    worst = max(found["folds"], key=lambda row: row["overlapping"] / max(row["tested"], 1))
+    detail = (
+        f"{found['overlapping']} of {found['tested']} test samples have a window ({side:.0f} m wide) that shares pixels with a training sample's, "
+        f"up to {worst['overlapping'] / worst['tested']:.0%} in one fold: the scores may flatter. "
+        f"Windows are apart with {apart}: use --cv block with --buffer {found['buffer_m']:.0f}, or blocks much larger than that."
+    )
+    return {"check": check, "ok": False, "detail": detail}
 
 
 def _repeated_units(groups, splits):

@@ -55,13 +55,16 @@ def permutation_weights(learners, X, y, splits, seed=0, report=silent):
     -------
     Weights
         Mean growth over all samples, 0 where the error fell, divided by the largest. All 1 with more than 200 predictors, without learners,
-        or if no predictor matters; the note says so.
+        of networks that read windows, or if no predictor matters; the note says so.
     """
     count = np.shape(X)[1]
     if count > MOST_PREDICTORS:
         return Weights(np.ones(count), f"All {count} predictors weigh the same: importance is not told apart among more than {MOST_PREDICTORS}.")
     if not learners:
         return Weights(np.ones(count), "All predictors weigh the same: the learners of the folds were not kept.")
+    if any(getattr(learner, "uses_surroundings", False) for learner in learners):
+        note = "All predictors weigh the same: the network reads windows around the samples too, which columns of the table do not stand for."
+        return Weights(np.ones(count), note)
     table, groups = np.asarray(X, float), grouped_columns(X)
     rng = np.random.default_rng(seed)
     growth, tested = np.zeros(len(groups)), 0
