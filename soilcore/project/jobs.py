@@ -1,6 +1,7 @@
 """Long work as a job: one child process, its whole state in a folder, so that any session can show it and none is needed.
 
-``spec.json`` what was asked, ``process.json`` who does it, ``progress.jsonl`` how far it is, ``log.txt`` what it printed, and at the
+``spec.json`` what was asked, ``process.json`` who does it, ``progress.jsonl`` how far it is, ``rows.jsonl`` what grows on the way (the losses of
+a network by epoch), ``log.txt`` what it printed, and at the
 end one of ``result.json`` and ``error.json``. The worker holds a lock on ``alive.lock`` while it lives: that, not a number in a
 file, tells a running job from one whose process is gone.
 """
@@ -94,6 +95,14 @@ class Job:
         if spec is None:
             raise UnreadableError(f"There is no job {self.id!r}. It may have been deleted with its project.")
         return spec
+
+    def rows(self):
+        """What the task told row by row, see `soilcore.core.progress.tell`; a list of dict, the oldest first."""
+        try:
+            lines = (self.folder / "rows.jsonl").read_bytes().split(b"\n")[:-1]  # a line is whole once its newline is there
+        except OSError:
+            return []
+        return [json.loads(line) for line in lines]
 
     def status(self):
         """How it stands, from its files and its lock alone."""

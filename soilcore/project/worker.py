@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from soilcore.core.errors import SoilcoreError, Stopped
-from soilcore.core.files import write_json
+from soilcore.core.files import plain, write_json
 from soilcore.project.jobs import hold_alive
 
 _SECONDS_BETWEEN_LINES = 0.2
@@ -47,6 +47,11 @@ class Listener:
         line = json.dumps({"share": round(share, 4), "message": message, "time": time.time()}, ensure_ascii=False)
         with open(self.folder / "progress.jsonl", "a", encoding="utf-8") as stream:
             stream.write(line + "\n")
+
+    def row(self, row):
+        """Keep one row of a table that grows, see `soilcore.core.progress.tell`."""
+        with open(self.folder / "rows.jsonl", "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
 
 
 def main(arguments):

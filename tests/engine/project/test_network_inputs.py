@@ -84,7 +84,7 @@ def test_soilnet_reads_the_months_before_each_sample(demo):
 
 
 def test_without_climate_soilnet_is_refused_with_the_way_out(demo):
-    with pytest.raises(SettingsError, match="--climate.*soilnet-image-glam"):
+    with pytest.raises(SettingsError, match=r"--climate.*soilnet-image-glam"):
         made(inputs_of(demo), "soilnet")
 
 
