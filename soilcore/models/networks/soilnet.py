@@ -122,9 +122,13 @@ class SoilNet(Network):
         -------
         Tensor of shape (n, hidden), between 0 and 1
         """
-        branches = [torch.sigmoid(self.image_branch(self.embed_image(image)))]
+        return self.join(self.embed_image(image), None if self.climate_encoder is None else self.embed_climate(climate))
+
+    def join(self, image, climate=None):
+        """Vector before the last layer of embeddings, for those who have them already: (n, embedding) and (n, memory) to (n, hidden)."""
+        branches = [torch.sigmoid(self.image_branch(image))]
         if self.climate_encoder is not None:
-            branches.append(torch.sigmoid(self.climate_branch(self.embed_climate(climate))))
+            branches.append(torch.sigmoid(self.climate_branch(climate)))
         return torch.sigmoid(self.joint(torch.cat(branches, dim=1)))
 
 

@@ -286,7 +286,15 @@ class SSSoilNet(Network):
         features, attention, weights, share = self._look(**inputs)
         return self.finish(features), attention, weights, share
 
-    def _look(self, spectrum=None, indices=None, missing=None, ndvi=None, window=None, **_):
+    def embed_window(self, window):
+        """Tokens of the window's layers before they attend to anything, (n, layers, d) of (n, layers, h, w)."""
+        return self.spatial(self._centred(window))[0]
+
+    def join(self, around=None, **pixels):
+        """As `features`, with what `embed_window` made of the window already (None for parts without window)."""
+        return self._look(around=around, **pixels)[0]
+
+    def _look(self, spectrum=None, indices=None, missing=None, ndvi=None, window=None, around=None, **_):
         check_indices(self.index.count, indices, missing, ndvi)
         about, share = self.index(indices, missing, ndvi)  # (n, 2, d)
         seen, attention, weights = [about.flatten(1)], None, None
@@ -294,7 +302,7 @@ class SSSoilNet(Network):
             bands = self.spectrum(check_shape("spectrum", spectrum, self.settings["bands"]))  # (n, bands, d)
             seen.insert(0, bands.mean(1))
         if "window" in self.inputs_needed:
-            around, weights = self.spatial(self._centred(window))  # (n, layers, d)
+            around, weights = self.spatial(self._centred(window)) if around is None else (around, None)  # (n, layers, d)
             if self.parts == "full":
                 around, attention = self._cross(around, torch.cat([bands, about], dim=1))
             seen.insert(0, around.mean(1))

@@ -156,6 +156,14 @@ class SSSoilNetDense(Network):
         self._check_pixels(spectrum, indices, missing, ndvi)
         return self._joined(self.spatial(window), spectrum, indices, missing, ndvi)
 
+    def embed_window(self, window):
+        """Vectors of windows, (n, d) of (n, layers, size, size)."""
+        return self.spatial(window)
+
+    def join(self, around, spectrum=None, indices=None, missing=None, ndvi=None, **_):
+        """As `features`, with the vectors of the windows made already."""
+        return self._joined(around, spectrum, indices, missing, ndvi)
+
     def finish(self, features):
         """Prediction on the modelling scale, shape (n,)."""
         return finished(self.last(features).squeeze(-1), self.output)
