@@ -53,6 +53,25 @@ def read_samples(path, settings=None, report=silent):
     if raw.frame.columns.empty:
         raise SampleError(f"{Path(path).name!r} has places but no columns, so there is nothing to model.")
     report(1, 3, "finding places and target")
+    samples = samples_from(raw, settings, Path(path).name)
+    report(3, 3, "table read")
+    return samples
+
+
+def samples_from(raw, settings, source):
+    """Places, parts and target of a table that has been read.
+
+    Parameters
+    ----------
+    raw : RawTable
+    settings : SampleSettings
+    source : str
+        Where it came from, for people.
+
+    Returns
+    -------
+    SampleSet
+    """
     columns = _parts(raw, settings)
     places = find_places(raw, x=settings.x, y=settings.y, crs=settings.crs)
     if places.x_column is not None:
@@ -61,10 +80,9 @@ def read_samples(path, settings=None, report=silent):
     target, about, taken = make_target(raw, settings, columns, name) if name is not None else (None, [], [])
     if name is not None:
         columns["target"] = name
-    report(3, 3, "table read")
     return SampleSet(
         table=raw.frame,
-        source=Path(path).name,
+        source=source,
         fingerprint=fingerprint.of_settings(raw.sha256, settings),
         x=places.x,
         y=places.y,

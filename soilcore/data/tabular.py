@@ -70,10 +70,25 @@ def read_table(path, *, sheet=None, layer=None, encoding=None, delimiter=None, d
     SettingsError
         If a sheet, layer, encoding or delimiter does not exist.
     """
+    return read_table_content(read_content(path), Path(path).name, sheet=sheet, layer=layer, encoding=encoding, delimiter=delimiter, decimal=decimal)
+
+
+def read_table_content(content, name, *, sheet=None, layer=None, encoding=None, delimiter=None, decimal=None):
+    """Read a table from its bytes; otherwise as `read_table`.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str
+        File name, for messages.
+    sheet, layer, encoding, delimiter, decimal : str, optional
+
+    Returns
+    -------
+    RawTable
+    """
     if decimal not in (None, ".", ","):
         raise SettingsError(f"The decimal sign is . or , and not {decimal!r}.")
-    name = Path(path).name
-    content = read_content(path)
     digest = hashlib.sha256(content).hexdigest()
     kind = kind_of(content, name)
     if kind in ("text", "zipped-text"):
