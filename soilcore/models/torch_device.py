@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from soilcore.core.errors import SettingsError
+from soilcore.core.errors import ModelError, SettingsError
 from soilcore.models.device import DEVICES
 
 _REPEATABLE_CUBLAS = ":4096:8"
@@ -74,6 +74,18 @@ def is_out_of_memory(error):
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _OUT_OF_MEMORY)
+
+
+@contextmanager
+def memory_errors_said(device):
+    """Turn an error of the block that says memory ran out into one with a remedy."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        remedy = "Choose a smaller network" + ("" if device == "cpu" else ", or the CPU (device cpu)")
+        raise ModelError(f"The network and its optimiser do not fit into the memory of the {device_title(device)}. {remedy}.") from None
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import torch
 
 from soilcore.core.errors import ModelError
 from soilcore.core.progress import silent, tell
-from soilcore.models.torch_device import choose_torch_device, free_memory, own_randomness, repeatable, torch_threads
+from soilcore.models.torch_device import choose_torch_device, free_memory, memory_errors_said, own_randomness, repeatable, torch_threads
 from soilcore.models.training_batches import batch_rows, in_order, on_device, pieces, seed_chance, training_batch
 from soilcore.models.training_history import History
 from soilcore.models.training_losses import check_target, choose_loss
@@ -65,37 +65,31 @@ def train_network(
 
     Notes
     -----
-    On the CPU the same network, data and settings give the same weights to the last bit, whether or not training was interrupted.
+    On the CPU the same network, data, settings and threads give the same weights to the last bit, whether or not training was interrupted, as
+    long as the memory suffices for the same number of rows at once.
     """
     check_training(settings)
-    target, train, validation = _checked(target, train, validation, settings, row_loss)
-    device, note = choose_torch_device(settings.device)
-    precision, other_note = choose_precision(settings.precision, device)
-    state = TrainingState(size=settings.batch, notes=[text for text in (note, other_note) if text])
-    identity = identity_of(network, data, target, train, validation, settings) if checkpoint else ""
-    tensors, facts, note = read_state(checkpoint, identity) if checkpoint else ({}, None, "")
-    state.notes += [note] if note else []
-    if facts and facts["finished"]:
-        return finished_history(network, tensors, facts)
-    with ExitStack() as stack:
-        stack.enter_context(_one_at_a_time)
-        stack.enter_context(torch_threads(settings.threads))
-        stack.enter_context(own_randomness(device))
-        stack.enter_context(repeatable(settings.deterministic, state.notes))
-        stack.enter_context(_placed(network, device, settings.channels_last))
-        stepper = _stepper(network, settings, choose_loss(settings, row_loss), device, precision, state)
-        if facts:
-            resume(state, stepper, tensors, facts)
+    target, train, validation = checked_rows(target, train, validation, settings, row_loss)
+    state, identity, kept = TrainingState(), "", None
+    if checkpoint:
+        identity = identity_of(network, data, target, train, validation, settings)
+        kept, note = read_state(checkpoint, identity)
+        state.notes += [note] if note else []
+        if kept and kept.finished:
+            return finished_history(network, kept)
+    with trainer(network, settings, row_loss, state.notes) as stepper:
+        if kept:
+            resume(state, stepper, kept)
+            kept = None
         else:
-            _size_to_memory(stepper, data, train, validation)
-        del tensors, facts
+            size_to_memory(stepper, data, train)
         while state.epoch < settings.epochs and not state.stopped:
             began = time.monotonic() - state.seconds
             rate = _set_rate(stepper.optimizer, learning_rate_at(settings, state.epoch))
             for losses, share in _epoch(stepper, data, target, train, settings, state, augment):
                 _check_loss(losses, data, train, settings, state)
                 state.losses += losses
-                state.step, state.size, state.seconds = state.step + 1, stepper.size, time.monotonic() - began
+                state.step, state.seconds = state.step + 1, time.monotonic() - began
                 report(state.epoch + share, settings.epochs, _message(state, settings))
                 if checkpoint and checkpoint.is_due():
                     write_state(checkpoint, identity, state, stepper)
@@ -103,22 +97,49 @@ def train_network(
             row = _row(state, stepper.loss, of_rows, len(train), rate, time.monotonic() - began)
             if groups is not None and len(validation):
                 row["group_losses"] = _group_losses(stepper.loss, of_rows, np.asarray(groups)[validation])
-            _check_validation(row, settings)
+            _check_validation(row)
             _keep(state, row, network, settings)
-            tell(report, {"kind": "epoch", "fit": name, "epochs": settings.epochs, "device": device} | row)
+            tell(report, {"kind": "epoch", "fit": name, "epochs": settings.epochs, "device": stepper.device} | row)
             if checkpoint and checkpoint.is_due():
                 write_state(checkpoint, identity, state, stepper)
         if settings.restore_best and state.best_weights:
             network.load_state_dict(state.best_weights)
-        stepper.optimizer = None
     report(settings.epochs, settings.epochs, f"Trained {name}")
-    history = History(tuple(state.rows), state.best_epoch, state.stopped or _all_done(settings), device, precision, stepper.size, tuple(state.notes))
+    ended = state.stopped or _all_done(settings)
+    history = History(tuple(state.rows), state.best_epoch, ended, stepper.device, stepper.precision, stepper.size, tuple(state.notes))
     if checkpoint:
         write_finished(checkpoint, identity, network, history)
     return history
 
 
-def _checked(target, train, validation, settings, row_loss):
+@contextmanager
+def trainer(network, settings, row_loss, notes):
+    """Everything a training needs, in place for the block; afterwards the process is as it was and the device's memory is given back.
+
+    Yields
+    ------
+    soilcore.models.training_step.Stepper
+        Which tells in `notes`, a list, what a user should know.
+    """
+    device, note = choose_torch_device(settings.device)
+    precision, other_note = choose_precision(settings.precision, device)
+    notes += [text for text in (note, other_note) if text]
+    with ExitStack() as stack:
+        stack.enter_context(_one_at_a_time)
+        stack.enter_context(memory_errors_said(device))
+        stack.enter_context(torch_threads(settings.threads))
+        stack.enter_context(own_randomness(device))
+        stack.enter_context(repeatable(settings.deterministic, notes))
+        stack.enter_context(_placed(network, device, settings.channels_last))
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
+        optimizer = kind(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        loss, scaler = choose_loss(settings, row_loss), gradient_scaler(precision, device)
+        stepper = Stepper(network, optimizer, loss, scaler, device, precision, settings.clip, settings.channels_last, settings.batch, notes)
+        stack.callback(stepper.release)
+        yield stepper
+
+
+def checked_rows(target, train, validation, settings, row_loss):
     """Target and rows as arrays, or a sentence on why they cannot be trained on."""
     target, train, validation = np.asarray(target, np.float32), np.asarray(train, np.int64), np.asarray(validation, np.int64)
     if len(train) < 2:
@@ -148,14 +169,7 @@ def _placed(network, device, channels_last):
         free_memory(device)
 
 
-def _stepper(network, settings, loss, device, precision, state):
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
-    optimizer = kind(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    scaler = gradient_scaler(precision, device)
-    return Stepper(network, optimizer, loss, scaler, device, precision, settings.clip, settings.channels_last, settings.batch, state.notes)
-
-
-def _size_to_memory(stepper, data, train, validation):
+def size_to_memory(stepper, data, train):
     """Begin with as many rows at once as should fit."""
     fitting = rows_that_fit(stepper.network, data, train, stepper.device, training=True)
     if fitting < min(stepper.size, len(train)):
@@ -252,7 +266,7 @@ def _check_loss(losses, data, train, settings, state):
     )
 
 
-def _check_validation(row, settings):
+def _check_validation(row):
     loss = row["validation_loss"]
     if loss is not None and not np.isfinite(loss):
         raise ModelError(

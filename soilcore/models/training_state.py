@@ -29,12 +29,28 @@ class TrainingState:
     best_loss: float | None = None
     best_weights: dict = field(default_factory=dict)
     stopped: str = ""
-    size: int = 0
     notes: list = field(default_factory=list)
 
     def facts(self):
         """JSON values of everything but the weights."""
         return {name: value for name, value in vars(self).items() if name != "best_weights"}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A state that was read: its tensors and its facts."""
+
+    tensors: dict
+    facts: dict
+
+    @property
+    def finished(self):
+        """Whether the training had come to its end."""
+        return self.facts["finished"]
+
+    def part(self, name):
+        """The tensors of one part: "network", "best" or "optimizer"."""
+        return {key.removeprefix(f"{name}/"): values for key, values in self.tensors.items() if key.startswith(f"{name}/")}
 
 
 def weights_of(network):
@@ -68,7 +84,14 @@ def write_state(checkpoint, identity, state, stepper):
                 tensors[f"optimizer/{index}/{name}"] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
             else:
                 plain[f"{index}/{name}"] = value
-    facts = {"identity": identity, "finished": False, "state": state.facts(), "groups": optimizer["param_groups"], "plain": plain}
+    facts = {
+        "identity": identity,
+        "finished": False,
+        "state": state.facts(),
+        "size": stepper.size,
+        "groups": optimizer["param_groups"],
+        "plain": plain,
+    }
     checkpoint.write(tensors, facts | {"scaler": stepper.scaler.state_dict()})
 
 
@@ -83,8 +106,7 @@ def read_state(checkpoint, identity):
 
     Returns
     -------
-    tensors : dict
-    facts : dict or None
+    kept : Kept or None
         None if there is nothing to go on from.
     note : str
         Why a checkpoint that is there is not used.
@@ -92,35 +114,38 @@ def read_state(checkpoint, identity):
     try:
         tensors, facts = checkpoint.read()
     except ModelError:
-        return {}, None, "The checkpoint that was there could not be read; training began anew."
+        return None, "The checkpoint that was there could not be read; training began anew."
     if facts is None:
-        return {}, None, ""
+        return None, ""
     if facts.get("identity") != identity:
-        return {}, None, "The checkpoint that was there is of other settings, data or weights; training began anew."
-    return tensors, facts, ""
+        return None, "The checkpoint that was there is of other settings, data or weights; training began anew."
+    return Kept(tensors, facts), ""
 
 
-def finished_history(network, tensors, facts):
+def finished_history(network, kept):
     """Give the network the weights of a finished training, and return its history."""
-    network.load_state_dict(_part(tensors, "network"))
-    return History.from_dict(facts["history"])
+    network.load_state_dict(kept.part("network"))
+    return History.from_dict(kept.facts["history"])
 
 
-def resume(state, stepper, tensors, facts):
+def resume(state, stepper, kept):
     """Set state, network and optimiser to where the checkpoint was written."""
+    facts, notes = kept.facts, state.notes
     for name, value in facts["state"].items():
         setattr(state, name, value)
-    state.best_weights = _part(tensors, "best")
-    stepper.network.load_state_dict(_part(tensors, "network"))
-    stepper.size, stepper.notes = state.size, state.notes
+    notes[:] = dict.fromkeys([*state.notes, *notes])
+    state.notes = stepper.notes = notes
+    state.best_weights = kept.part("best")
+    stepper.size = facts["size"]
+    stepper.network.load_state_dict(kept.part("network"))
     if facts["scaler"]:
         stepper.scaler.load_state_dict(facts["scaler"])
     weights = [weight for group in stepper.optimizer.param_groups for weight in group["params"]]
-    kept = {}
-    for name, value in (_part(tensors, "optimizer") | facts["plain"]).items():
+    values = {}
+    for name, value in (kept.part("optimizer") | facts["plain"]).items():
         index, _, quantity = name.partition("/")
-        kept.setdefault(int(index), {})[quantity] = _laid_out_like(value, weights[int(index)])
-    stepper.optimizer.load_state_dict({"state": kept, "param_groups": facts["groups"]})
+        values.setdefault(int(index), {})[quantity] = _laid_out_like(value, weights[int(index)])
+    stepper.optimizer.load_state_dict({"state": values, "param_groups": facts["groups"]})
 
 
 def _laid_out_like(value, weight):
@@ -128,7 +153,3 @@ def _laid_out_like(value, weight):
     if not torch.is_tensor(value) or value.shape != weight.shape:
         return value
     return torch.empty_like(weight, dtype=value.dtype).copy_(value)
-
-
-def _part(tensors, name):
-    return {key.removeprefix(f"{name}/"): values for key, values in tensors.items() if key.startswith(f"{name}/")}

@@ -44,6 +44,10 @@ class Stepper:
         """Fewest rows a piece may have: batch normalisation needs two."""
         return 2 if has_batch_norm(self.network) else 1
 
+    def release(self):
+        """Let go of what lies on the device, even while an error that is on its way still holds the stepper."""
+        self.optimizer = None
+
 
 def has_batch_norm(network):
     """Whether what a network gives for a row while training depends on the other rows of the batch."""
