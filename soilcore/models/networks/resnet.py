@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from soilcore.models.networks.blocks import channels_last
 from soilcore.models.networks.glam import GLAM
 
 DEPTHS = {14: (1, 1, 1, 1), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # bottlenecks per stage
@@ -68,7 +69,7 @@ class ResNet(nn.Module):
 
     def middle(self, image):
         """Feature map after the second stage and before the attention, (n, 512, h / 8, w / 8)."""
-        x = self.stem(image)  # (n, 64, h / 4, w / 4)
+        x = self.stem(channels_last(image))  # (n, 64, h / 4, w / 4)
         return self.stages[1](self.stages[0](x))
 
     def forward(self, image):
@@ -98,7 +99,7 @@ class SmallEncoder(nn.Module):
 
     def forward(self, image):
         """Image (n, channels, h, w) to embedding (n, out)."""
-        x = image
+        x = channels_last(image)
         for block in self.blocks[:3]:
             x = block(x)
         x = self.blocks[3](self.glam(x))  # (n, 128, h / 16, w / 16)

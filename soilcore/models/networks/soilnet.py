@@ -61,7 +61,7 @@ class SoilNet(Network):
 
     References
     ----------
-    Kakhani et al. (2023), SoilNet, poster and public code. Departs from them: softmax per row, keys used.
+    Kakhani et al., SoilNet: a spatio-temporal deep learning framework for digital soil mapping, poster and public code. Departs from them: softmax per row, keys used.
     """
 
     def __init__(self, channels=14, climate=14, depth=101, glam=True, size=64, embedding=None, memory=None, hidden=None, glam_attention="row"):

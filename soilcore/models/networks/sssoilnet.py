@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from soilcore.core.errors import ModelError
 from soilcore.models.networks.attention import CovariateGate, CrossAttention, GroupedCBAM
-from soilcore.models.networks.blocks import Network, check_choice, check_shape, check_whole
+from soilcore.models.networks.blocks import Network, channels_last, check_choice, check_shape, check_whole
 
 PARTS = {
     "full": ("spectrum", "indices", "missing", "ndvi", "window"),
@@ -19,7 +19,7 @@ OUTPUTS = ("softplus", "linear")
 TAU, KAPPA = 0.30, 20.0
 KERNELS = (1, 3, 5, 7)
 _HEAD = (128, 32)
-_STEM, _BLOCKS = 16, (16, 32)
+_STEM, _BLOCKS = 8, (16, 32)
 _ATTENTION_LAYERS = 2
 LEAST_WINDOW = 9
 
@@ -32,28 +32,44 @@ class MODC(nn.Module):
     bands : int
     width : int
         Length of a token, a multiple of 4.
+    activation : class
+        GELU, or ReLU where speed matters.
     """
 
-    def __init__(self, bands, width):
+    def __init__(self, bands, width, activation=nn.GELU):
         super().__init__()
         self.scales = nn.ModuleList(nn.Conv1d(1, width // len(KERNELS), kernel, padding=kernel // 2) for kernel in KERNELS)
         self.norm = nn.BatchNorm1d(width)
+        self.activation = activation()
         self.mix = nn.Conv1d(width, width, 1)
         self.wavelength = nn.Parameter(0.02 * torch.randn(bands, width))
 
     def forward(self, spectrum):
         """Spectrum (n, bands) to tokens (n, bands, width)."""
-        x = spectrum.unsqueeze(1)
-        x = functional.gelu(self.norm(torch.cat([conv(x) for conv in self.scales], dim=1)))  # (n, width, bands)
+        x = self.activation(self._scaled(spectrum))  # (n, width, bands)
         return (x + self.mix(x)).transpose(1, 2) + self.wavelength
+
+    def mean_token(self, spectrum):
+        """Mean over the bands' tokens, (n, width); at rest without making them, as all that follows the activation is linear."""
+        if self.training:
+            return self(spectrum).mean(1)
+        probes = torch.cat([torch.zeros_like(self.wavelength[:, :1]), torch.eye(len(self.wavelength)).to(self.wavelength)], dim=1).T
+        answers = self._scaled(probes).transpose(1, 2).flatten(1)  # (1 + bands, bands * width): what comes of nothing, and of each band alone
+        scaled = torch.addmm(answers[0], spectrum, answers[1:] - answers[0])
+        x = self.activation(scaled).unflatten(1, self.wavelength.shape).mean(1)  # (n, width)
+        return x + functional.linear(x, self.mix.weight.squeeze(2), self.mix.bias) + self.wavelength.mean(0)
+
+    def _scaled(self, spectrum):
+        x = spectrum.unsqueeze(1)
+        return self.norm(torch.cat([conv(x) for conv in self.scales], dim=1))
 
 
 class ResidualBlock(nn.Module):
-    """x + f(x) with f: normalise, linear, GELU, dropout, linear."""
+    """x + f(x) with f: normalise, linear, activation, dropout, linear."""
 
-    def __init__(self, width, dropout):
+    def __init__(self, width, dropout, activation=nn.GELU):
         super().__init__()
-        self.body = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width))
+        self.body = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), activation(), nn.Dropout(dropout), nn.Linear(width, width))
 
     def forward(self, x):
         """Vectors (n, width) to vectors of the same shape."""
@@ -73,13 +89,14 @@ class IndexResNet(nn.Module):
     gate : {"soft", "hard"}
         sigmoid(kappa (NDVI - tau)) with both learnt, or NDVI > 0.30.
     dropout : float
+    activation : class
 
     Notes
     -----
     Order of the indices: vegetation without water, then bare without water, then water. A pixel without NDVI gets 0.5.
     """
 
-    def __init__(self, vegetation=18, bare=21, water=2, width=64, gate="soft", dropout=0.1):
+    def __init__(self, vegetation=18, bare=21, water=2, width=64, gate="soft", dropout=0.1, activation=nn.GELU):
         super().__init__()
         check_choice("gate", gate, GATES)
         check_whole("water", water, 0)
@@ -89,7 +106,7 @@ class IndexResNet(nn.Module):
         self.count = vegetation + bare - water
         self.gate = gate
         self.vegetated, self.open = (
-            nn.Sequential(nn.Linear(2 * given, width), ResidualBlock(width, dropout), ResidualBlock(width, dropout)) for given in (vegetation, bare)
+            nn.Sequential(nn.Linear(2 * given, width), *(ResidualBlock(width, dropout, activation) for _ in range(2))) for given in (vegetation, bare)
         )
         if gate == "soft":
             self.tau, self.kappa = nn.Parameter(torch.tensor(TAU)), nn.Parameter(torch.tensor(KAPPA))
@@ -150,7 +167,7 @@ class SpatialEncoder(nn.Module):
 
     def forward(self, window):
         """Window (n, layers, h, w) to tokens (n, layers, width) and weights of the layers (n, layers)."""
-        x = self.attention(self.blocks(self.stem(window))).unflatten(1, (self.layers, -1))  # (n, layers, 32, h / 8, w / 8)
+        x = self.attention(self.blocks(self.stem(channels_last(window)))).unflatten(1, (self.layers, -1))  # (n, layers, 32, h / 8, w / 8)
         weights = self.gate(x)
         pooled = (x.mean((3, 4)) * weights.unsqueeze(2)).flatten(1)  # (n, layers * 32)
         return self.last(pooled.unsqueeze(2)).squeeze(2).unflatten(1, (self.layers, -1)), weights
@@ -327,10 +344,10 @@ class SSSoilNet(Network):
         return window - means * chosen.view(-1, 1, 1)
 
 
-def head(given, dropout):
-    """The head that all variants share: `given` numbers to 128 to 32; one linear layer to 1 follows."""
-    first, second = _HEAD
-    return nn.Sequential(nn.Linear(given, first), nn.GELU(), nn.Dropout(dropout), nn.Linear(first, second), nn.GELU())
+def head(given, dropout, activation=nn.GELU, widths=_HEAD):
+    """The head that all ablations share: `given` numbers to 128 to 32; one linear layer to 1 follows."""
+    first, second = widths
+    return nn.Sequential(nn.Linear(given, first), activation(), nn.Dropout(dropout), nn.Linear(first, second), activation())
 
 
 def finished(values, output):

@@ -1,15 +1,19 @@
 """The variant of SS-SoilNet whose maps share the work between neighbouring windows."""
 
+from functools import partial
+
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from soilcore.core.errors import ModelError
-from soilcore.models.networks.blocks import Network, check_choice, check_shape, check_whole
+from soilcore.models.networks.blocks import Network, channels_last, check_choice, check_shape, check_whole
 from soilcore.models.networks.sssoilnet import MODC, OUTPUTS, IndexResNet, check_indices, check_width, finished, head
 
 _STAGES = ((6, 16), (3, 32), (3, 32))  # kernel and filters; pooling by 2 follows all but the last
+_HEAD = (64, 32)
+_ReLU = partial(nn.ReLU, inplace=True)  # a third of the time of GELU
 _CHUNK = 16384  # pixels whose spectrum and indices are worked on at a time
 
 
@@ -36,7 +40,7 @@ class WindowEncoder(nn.Module):
 
     def forward(self, window):
         """Windows (n, layers, size, size) to vectors (n, width)."""
-        x = window
+        x = channels_last(window)
         for stage, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             x = functional.relu(norm(conv(x)))
             if stage < len(_STAGES) - 1:
@@ -60,12 +64,12 @@ class WindowEncoder(nn.Module):
         Tensor of shape (1, width, h, w)
         """
         rows, columns = (side - size + 1 for side in image.shape[2:])
-        x, reach = image.contiguous(memory_format=torch.channels_last), 1
+        x, reach = channels_last(image), 1
         for stage, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             weight, bias = fuse_conv_bn_weights(conv.weight, None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
-            x = functional.conv2d(x, weight.contiguous(memory_format=torch.channels_last), bias, dilation=reach).relu_()
+            x = functional.conv2d(x, channels_last(weight), bias, dilation=reach).relu_()
             if stage < len(_STAGES) - 1:
-                x = functional.max_pool2d(x, 2, stride=1, dilation=reach)
+                x = _neighbours_maximum(_neighbours_maximum(x, reach, 2), reach, 3)  # pooling with stride 1, in two passes
                 reach *= 2
         x = self.last(x)
         count = cells_left(size)
@@ -81,6 +85,12 @@ def cells_left(size):
         if stage < len(_STAGES) - 1:
             size //= 2
     return size
+
+
+def _neighbours_maximum(x, step, axis):
+    """Larger of each value and the one `step` further along an axis."""
+    kept = x.shape[axis] - step
+    return torch.maximum(x.narrow(axis, 0, kept), x.narrow(axis, step, kept))
 
 
 def _moving_sum(x, count, step, axis):
@@ -107,7 +117,7 @@ class SSSoilNetDense(Network):
 
     Departs from `SSSoilNet` where that forbids sharing: no padding, no attention pooled over the window, no cross-attention, and no layer
     is centred per window (leave elevation out, or give relief at a fixed scale). Spectrum and indices are read as there, by narrower
-    tokens; the head is the same.
+    tokens, with ReLU for GELU and half the head's width.
 
     Parameters
     ----------
@@ -145,10 +155,10 @@ class SSSoilNetDense(Network):
             raise ModelError(f"Windows of {size} cells per side are too small for this network. Give at least {_least_size()}.")
         self.size, self.halo, self.output = size, size - 1, output
         self.spatial = WindowEncoder(layers, d)
-        self.spectrum = MODC(bands, d)
-        self.index = IndexResNet(vegetation, bare, water, d, gate, dropout)
-        self.head = head(4 * d, dropout)
-        self.last = nn.Linear(self.head[-2].out_features, 1)
+        self.spectrum = MODC(bands, d, _ReLU)
+        self.index = IndexResNet(vegetation, bare, water, d, gate, dropout, _ReLU)
+        self.head = head(4 * d, dropout, _ReLU, _HEAD)
+        self.last = nn.Linear(_HEAD[-1], 1)
 
     def features(self, spectrum=None, indices=None, missing=None, ndvi=None, window=None, **_):
         """Vector of length 32 before the last layer; inputs as of `SSSoilNet.attend`, the window with `size` cells per side."""
@@ -174,7 +184,7 @@ class SSSoilNetDense(Network):
 
     def _joined(self, around, spectrum, indices, missing, ndvi):
         about, _ = self.index(indices, missing, ndvi)
-        return self.head(torch.cat([around, self.spectrum(spectrum).mean(1), about.flatten(1)], dim=1))
+        return self.head(torch.cat([around, self.spectrum.mean_token(spectrum), about.flatten(1)], dim=1))
 
     def dense(self, window=None, **pixels):
         """Predictions at every pixel; parameters as of `dense_features`.
