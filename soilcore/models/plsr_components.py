@@ -291,8 +291,3 @@ def read_spectral_plsr(learner, learned, reader):
     arrays = reader.arrays(learned["arrays"])
     learner.path_ = PlsPath(middle=float(learned["middle"]), **{name: arrays[name] for name in _ARRAYS})
     learner.components_, learner.curve_ = int(learned["components_"]), tuple(learned["curve_"])
-
-
-def spectral_plsr_class():
-    """The class, for the table of kinds."""
-    return SpectralPlsr

@@ -1,8 +1,12 @@
 """Learners as plain words and numbers, and back: one entry per kind of learner."""
 
+from dataclasses import is_dataclass
+
 import numpy as np
 
 from soilcore.core.errors import ModelError
+from soilcore.core.settings import from_plain, to_plain
+from soilcore.models.settings import NetworkSettings
 from soilcore.models.stored_two_step import read_two_step, two_step_class, write_two_step
 
 _OWN_ATTRIBUTES = ("device_", "device_note_", "nonnegative_")
@@ -71,10 +75,14 @@ def rebuild(description, reader):
 
 
 def _plain_settings(learner):
-    """Parameters as JSON values; a generator is replaced by the fact that there was one, and a learner inside is described on its own."""
+    """Parameters as JSON values; a generator is replaced by the fact that there was one, and a learner inside is described on its own.
+
+    Settings inside become objects.
+    """
     from sklearn.base import BaseEstimator
 
     settings = {name: value for name, value in learner.get_params(deep=False).items() if not isinstance(value, BaseEstimator)}
+    settings = {name: to_plain(value) if is_dataclass(value) else value for name, value in settings.items()}
     seed = settings.get("random_state")
     if seed is not None and not isinstance(seed, (int, np.integer)):
         settings["random_state"] = None
@@ -82,7 +90,10 @@ def _plain_settings(learner):
 
 
 def _settings_back(settings):
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    if isinstance(settings.get("network"), dict):
+        settings["network"] = from_plain(NetworkSettings, settings["network"])
+    return settings
 
 
 def _write_mean(learner, writer, prefix):
@@ -236,6 +247,23 @@ def _read_auto(learner, learned, reader):
     read_auto(learner, learned, reader)
 
 
+def _spectral_plsr():
+    from soilcore.models.plsr_components import SpectralPlsr
+
+    return SpectralPlsr
+
+
+def _stored_spectral_plsr(action):
+    """A writer or reader of `soilcore.models.plsr_components`, imported when it is called."""
+
+    def call(learner, *rest):
+        from soilcore.models import plsr_components
+
+        return getattr(plsr_components, f"{action}_spectral_plsr")(learner, *rest)
+
+    return call
+
+
 def _kriging():
     from soilcore.models.kriging_learners import KrigingLearner
 
@@ -265,16 +293,42 @@ def _stored_kriging(action):
     return call
 
 
+def _network():
+    from soilcore.models.neural import NetworkLearner
+
+    return NetworkLearner
+
+
+def _spectra_network():
+    from soilcore.models.neural import SpectraNetwork
+
+    return SpectraNetwork
+
+
+def _stored_network(action):
+    """A writer or reader of `soilcore.models.stored_networks`, imported when it is called."""
+
+    def call(learner, *rest):
+        from soilcore.models import stored_networks
+
+        return getattr(stored_networks, action)(learner, *rest)
+
+    return call
+
+
 def _kinds():
     """Kind to (class, writer, reader)."""
     return {
         "mean": (_mean, _write_mean, _read_mean),
         "best-index": (_best_index, _write_best_index, _read_best_index),
         "tuned": (_tuned, _write_tuned, _read_tuned),
+        "spectral-plsr": (_spectral_plsr, *(_stored_spectral_plsr(action) for action in ("write", "read"))),
         "stacking": (_stack, _write_stack, _read_stack),
         "dual-step": (two_step_class, write_two_step, read_two_step),
         "kriging": (_kriging, _stored_kriging("write_kriging"), _stored_kriging("read_kriging")),
         "regression-kriging": (_regression_kriging, _stored_kriging("write_regression_kriging"), _stored_kriging("read_regression_kriging")),
         "with-neighbours": (_with_neighbours, _stored_kriging("write_with_neighbours"), _stored_kriging("read_with_neighbours")),
         "auto": (_auto, _write_auto, _read_auto),
+        "network": (_network, _stored_network("write_network"), _stored_network("read_network")),
+        "spectra-network": (_spectra_network, _stored_network("write_network"), _stored_network("read_network")),
     }

@@ -14,10 +14,10 @@ from soilcore.core.errors import NotAvailableError, SettingsError, SoilcoreError
 from soilcore.project import options
 from soilcore.project.commands_chain import add_chain_commands
 from soilcore.project.commands_imagery import add_imagery_commands
+from soilcore.project.commands_spectra import add_spectra_commands
 from soilcore.project.running import fail
 
 LATER = {
-    "spectra": "spectral libraries",
     "explain": "attributions",
     "change": "differences between maps",
     "scenario": "what-if maps",
@@ -86,6 +86,7 @@ def build_parser():
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     add_chain_commands(commands)
     add_imagery_commands(commands)
+    add_spectra_commands(commands)
     for name, what in LATER.items():
         later = commands.add_parser(name, help=f"{what} (not available yet)", add_help=True)
         options.add_general(later)

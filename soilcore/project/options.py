@@ -23,6 +23,11 @@ def add_table(parser, required=True):
     parser.add_argument(
         "samples", metavar="SAMPLES", nargs=None if required else "?", help="table: csv, tsv, txt, xlsx, gpkg, geojson, zipped shapefile, parquet"
     )
+    add_columns(parser)
+
+
+def add_columns(parser):
+    """What the columns of a table are, and its target."""
     group = parser.add_argument_group("table")
     for name in ("sheet", "layer", "encoding", "delimiter", "decimal"):
         group.add_argument(f"--{name}")

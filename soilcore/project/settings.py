@@ -7,6 +7,7 @@ from soilcore.data.samples import SampleSettings
 from soilcore.evaluation.splits import SplitSettings
 from soilcore.features.recipe import FeatureSettings
 from soilcore.models.settings import FitSettings
+from soilcore.project.spectra_settings import SPECTRA_TASKS
 
 
 @dataclass(frozen=True)
@@ -366,4 +367,5 @@ TASKS = {
     "composite": CompositeTask,
     "fetch": FetchTask,
     "keep-scene": KeepSceneTask,
+    **SPECTRA_TASKS,
 }

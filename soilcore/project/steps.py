@@ -221,6 +221,8 @@ def _input_files(task):
     inputs, named = getattr(task, "inputs", None), [getattr(task, name, None) for name in ("dem", "vector", "series", "samples", "like")]
     scene = getattr(task, "scene", None) if inputs is None else inputs.scene
     named += scene.paths if scene else ()
+    if spectra := getattr(task, "spectra", None):
+        named += [*spectra.paths, spectra.properties]
     if inputs is not None:
         features = inputs.features
         named += [inputs.samples, inputs.aoi, *features.distances, features.climate, features.series]

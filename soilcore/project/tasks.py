@@ -4,7 +4,7 @@ from soilcore.core.errors import SettingsError
 from soilcore.core.files import plain
 from soilcore.core.progress import silent
 from soilcore.core.settings import from_plain
-from soilcore.project import demo, dual_step, hot_spots, imagery_tasks, scoring, steps
+from soilcore.project import demo, dual_step, hot_spots, imagery_tasks, scoring, spectra, spectra_attribute, spectra_predict, steps
 from soilcore.project.settings import TASKS
 
 _RUNNERS = {
@@ -27,6 +27,12 @@ _RUNNERS = {
     "composite": imagery_tasks.composite,
     "fetch": imagery_tasks.fetch,
     "keep-scene": imagery_tasks.keep_scene,
+    "spectra-check": spectra.check,
+    "spectra-preprocess": spectra.preprocess,
+    "spectra-compare": spectra.compare,
+    "spectra-train": spectra.train,
+    "spectra-predict": spectra_predict.predict,
+    "spectra-attribute": spectra_attribute.attribute,
 }
 
 
