@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from soilcore.core.errors import NotAvailableError, SettingsError
 from soilcore.core.tables import load_table
+from soilcore.models.neural_profiles import PROFILES
 
 _WITHOUT_NEIGHBOURS = ("mean", "best-index", "kriging")  # they look at no column, or at one that is named
 
@@ -131,6 +132,10 @@ def _learner(name, settings, index_columns):
         from soilcore.models.two_step import TwoStepModel
 
         return TwoStepModel(**vars(settings.dual_step), **common)
+    if name in PROFILES:
+        from soilcore.models.neural import network_learner
+
+        return network_learner(name, settings)
     if name == "auto":
         from soilcore.models.auto import AutoModel
 

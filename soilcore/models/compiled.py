@@ -224,9 +224,15 @@ class _LibraryWithPlaces:
         result = np.empty(len(X))
         for start in range(0, len(X), LIBRARY_ROWS):
             rows = slice(start, start + LIBRARY_ROWS)
-            places = None if coordinates is None else np.asarray(coordinates, float)[rows]
-            result[rows] = self.learner.predict_transformed(table(X[rows]), places)
+            result[rows] = self.learner.predict_transformed(table(X[rows]), _places_of(coordinates, rows))
         return result
+
+
+def _places_of(coordinates, rows):
+    """Some of the places, with what lies around them where it is known."""
+    if coordinates is None:
+        return None
+    return coordinates.take(np.arange(len(coordinates))[rows]) if hasattr(coordinates, "batch") else np.asarray(coordinates, float)[rows]
 
 
 def _modelling_scale(learner):

@@ -47,7 +47,7 @@ def checked_training(learner, X, y, groups=None):
         raise LearnerInputError(f"The target is not one number per sample: {error}") from None
     if y.size != X.shape[0]:
         raise LearnerInputError(f"{X.shape[0]} rows of predictors and {y.size} target values do not belong together. Give one value per row.")
-    check_finite(X, names)
+    check_finite(X, names, missing=_accepts_missing(learner))
     if not np.isfinite(y).all():
         raise LearnerInputError(f"{int((~np.isfinite(y)).sum())} of {y.size} target values are NaN or inf. Leave these samples out before fitting.")
     if y.size < learner.minimum_rows:
@@ -87,7 +87,7 @@ def checked_new(learner, X):
         raise LearnerInputError(
             f"X has {X.shape[1]} features, but {type(learner).__name__} is expecting {learner.n_features_in_} features as input{expected}."
         )
-    check_finite(X, known)
+    check_finite(X, known, missing=_accepts_missing(learner))
     return X
 
 
@@ -116,9 +116,14 @@ def checked_places(learner, coordinates, rows):
     return places
 
 
-def check_finite(X, names=None):
-    """Refuse NaN and infinities, with their number and the columns that hold them."""
-    bad = ~np.isfinite(X)
+def _accepts_missing(learner):
+    """Whether a learner knows what to do with a predictor that is missing, as networks do."""
+    return getattr(learner, "accepts_missing", False)
+
+
+def check_finite(X, names=None, missing=False):
+    """Refuse infinities and, unless `missing` is allowed, NaN, with their number and the columns that hold them."""
+    bad = np.isinf(X) if missing else ~np.isfinite(X)
     if bad.any():
         columns = np.flatnonzero(bad.any(axis=0))
         where = _some([str(names[j]) if names is not None else f"number {j + 1}" for j in columns])

@@ -15,7 +15,7 @@ from soilcore.core.errors import ModelError
 from soilcore.models.skops_light import skops_io
 from soilcore.models.skops_types import ALLOWED_CLASSES, ALLOWED_LOADERS, ALLOWED_TYPES
 
-_PART_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*\.(skops|ubj|npz|parquet)")
+_PART_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*\.(skops|ubj|npz|parquet|safetensors)")
 _SCHEMA_FILE = "schema.json"
 _LARGEST_RATIO = 2000  # unpacked to packed size; far above what numbers reach, far below a bomb
 
@@ -60,6 +60,12 @@ class PartWriter:
                 raise ModelError(f"The array {name!r} holds {array.dtype}, not numbers, and cannot be stored in a model folder.")
         np.savez_compressed(stream, **arrays)
         return self.add(f"{prefix}.npz", stream.getvalue())
+
+    def add_tensors(self, prefix, tensors):
+        """Tensors of a network as one safetensors file; returns its name."""
+        from safetensors.torch import save
+
+        return self.add(f"{prefix}.safetensors", save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
 
 
 class PartReader:
@@ -122,6 +128,16 @@ class PartReader:
         except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:  # a header may promise more than any memory holds
             raise ModelError(f"{name} is not a file of plain arrays ({error}).") from None
 
+    def tensors(self, name):
+        """Tensors by name from a safetensors file: numbers and nothing else, on the CPU."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        try:
+            return load(self.content(name))
+        except (SafetensorError, ValueError, KeyError, MemoryError) as error:
+            raise ModelError(f"{name} is not a file of plain tensors ({error}). Take an untouched copy of the folder.") from None
+
 
 def check_part_name(name):
     """Refuse anything but a plain file name of a known format: no folder, no parent, no hidden file.
@@ -132,7 +148,7 @@ def check_part_name(name):
     """
     if not isinstance(name, str) or not _PART_NAME.fullmatch(name):
         raise ModelError(
-            f"The model names a part {name!r}, which is not a plain file name of a known format (skops, ubj, npz, parquet). It was not read."
+            f"The model names a part {name!r}, which is not a plain file name of a known format (skops, ubj, npz, parquet, safetensors). It was not read."
         )
 
 

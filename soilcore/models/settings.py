@@ -61,9 +61,10 @@ class NetworkSettings:
         How SS-SoilNet weighs its vegetated and bare branches: by a sigmoid of the NDVI, or one of the two.
     pretrain : bool
         Whether image and climate branches of SoilNet first learn, without the target, which image and climate belong to one place.
-    target : {"auto", "log1p", "minmax"}
-        Scale SoilNet works on where no target transform is asked for: log1p without clipping (auto, where the target is nowhere negative), or the
-        range of the training samples, 0 to 1.
+    target : str
+        Scale a network works on where no target transform is asked for. "auto": log1p without clipping for the SoilNets, where no target is
+        negative, and the target as it is for spectra; "log1p"; "minmax": 0 to 1 over the range of the training samples; "minmax:87": from 0 to
+        87, in the target's unit, targets above clipped, as SoilNet's authors have it.
     loss : {"mse", "rmse", "rmsle", "huber"} or None
     validation : float
         Share of the training samples that decides when training ends, in whole groups or a region of its own.

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from soilcore.core.errors import NotAvailableError, SettingsError
+from soilcore.core.errors import SettingsError
 from soilcore.models.catalogue import learner_spec, learner_specs, make_learner
+from soilcore.models.neural_profiles import PROFILES
 from soilcore.models.settings import FitSettings
 
 NAMES = [
@@ -46,7 +47,7 @@ def test_every_row_says_what_it_is_and_where_it_comes_from():
         assert spec.label
         assert spec.citation
         assert spec.family in {"baseline", "linear", "kernel", "trees", "network", "ensemble", "geostatistics", "two-step"}
-        assert spec.parameters is None
+        assert (spec.parameters is not None) == (spec.name in PROFILES)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if learner_spec(name).available])
@@ -56,12 +57,6 @@ def test_available_learners_are_made_with_the_settings(name):
     assert given["target_transform"] == "log1p"
     expected = {"trials": 3, "budget": 7.0, "random_state": 5, "device": "cpu", "jobs": 1, "name": name, "candidates": ("SI", "CRSI")}
     assert all(given[key] == value for key, value in expected.items() if key in given)
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if not learner_spec(name).available])
-def test_listed_learners_of_later_versions_answer_not_available_yet(name):
-    with pytest.raises(NotAvailableError, match="not available yet"):
-        make_learner(name, FitSettings())
 
 
 def test_an_unknown_name_is_refused_with_the_choices():

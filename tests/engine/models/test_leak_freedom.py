@@ -9,10 +9,16 @@ import pytest
 from soilcore.evaluation.protocol import evaluate, fit_clone
 from soilcore.evaluation.splits import SplitSettings, make_splits
 from soilcore.models.catalogue import learner_specs, make_learner
+from soilcore.models.neural_profiles import PROFILES
 from soilcore.models.settings import FitSettings
 from soilcore.models.stacking import StackingModel
 
-ELSEWHERE = ("kriging", "regression-kriging", "dual-step")  # need places, or 30 samples in each class: their own files ask the same of them
+ELSEWHERE = (
+    "kriging",
+    "regression-kriging",
+    "dual-step",
+    *PROFILES,
+)  # need places, windows, spectra or 30 samples in each class: see their own files
 LEARNERS = [spec.name for spec in learner_specs() if spec.available and spec.name not in ELSEWHERE]
 SCALED = ("plsr", "ridge", "svr", "mlp", "stacking")
 SMALL = {"rf": {"n_estimators": 8}, "xgboost": {"rounds": 20, "learning_rate": 0.15}, "mlp": {"seeds": 1, "layers": "16", "alpha": 30.0}}
