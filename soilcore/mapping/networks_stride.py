@@ -178,7 +178,8 @@ class StrideError:
 
     def facts(self):
         """``n``, ``rmse``, ``p95`` and ``max`` of the absolute error in the unit of the target, ``share`` of the rmse in the spread of the computed
-        values; only ``n`` where none was interpolated."""
+        values; only ``n`` where none was interpolated.
+        """
         if not self._pairs:
             return {"n": 0, "rmse": None, "p95": None, "max": None, "share": None}
         computed, interpolated = np.concatenate(self._pairs, axis=1)

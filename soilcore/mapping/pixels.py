@@ -6,6 +6,7 @@ import numpy as np
 
 from soilcore.core.errors import ModelError, SettingsError
 from soilcore.mapping.layers import INSIDE, OUTSIDE, STEP_CLASS, threshold_key
+from soilcore.mapping.networks import reads_windows
 from soilcore.models.compiled import compile_learner
 from soilcore.trust.conformal import conformal_rank
 from soilcore.trust.interval_base import check_level, in_own_unit, transform_of
@@ -63,6 +64,8 @@ class PixelModel:
     places : Places or None
     coverage : float or None
         Part of the samples that the bounds held in cross-validation.
+    learned : callable or None
+        From rows of predictors to learned features, where the area of applicability is one of these; not for networks that read windows.
     """
 
     compiled: object
@@ -78,6 +81,7 @@ class PixelModel:
     with_area: bool = False
     places: Places | None = None
     coverage: float | None = None
+    learned: object = None
 
     @property
     def method(self):
@@ -91,7 +95,12 @@ class PixelModel:
         area = ("di", "aoa", *(("error",) if self.expected else ()), "lpd") if self.with_area else ()
         return (*bounds, *(key for key, _ in self.thresholds), *area, *(key for key, _ in self.from_learner))
 
-    def compute(self, X, rows, cols):
+    @property
+    def embeds(self):
+        """Whether learned features of a network are needed beside its prediction."""
+        return self.area is not None and self.area.learned
+
+    def compute(self, X, rows, cols, known=None):
         """Layers and edge probabilities of pixels.
 
         Parameters
@@ -100,6 +109,8 @@ class PixelModel:
             No NaN.
         rows, cols : ndarray of int, shape (n,)
             Where the pixels lie in the whole grid.
+        known : tuple of ndarray, optional
+            Prediction on the modelling scale, shape (n,), and learned features of shape (n, k) or None, where a network made them already.
 
         Returns
         -------
@@ -109,9 +120,9 @@ class PixelModel:
             Probability of more than each class limit.
         """
         places = self.places.of(rows, cols) if self.places else None
-        z, own = self._predicted(X, places)
+        z, own = self._predicted(X, places) if known is None else (known[0], {})
         values = {"value": np.asarray(self.compiled.way_back(z), float)}
-        outside = self._add_area(values, X)
+        outside = self._add_area(values, X if not self.embeds else known[1] if known is not None else self.learned(X))
         if self.level is not None:
             lower, upper = self.interval.bounds(X, z, self.level, coordinates=places, outside=outside)
             values["lower"], values["upper"] = (in_own_unit(self.transform, self.nonnegative, bound) for bound in (lower, upper))
@@ -190,6 +201,7 @@ def pixel_model(model, settings, grid, scheme=None):
         settings.aoa,
         _places(model, grid, compiled, interval),
         _observed_coverage(model, level),
+        _learned(area, learner),
     )
 
 
@@ -272,6 +284,16 @@ def _area(model, wanted, interval):
     return area
 
 
+def _learned(area, learner):
+    """From rows to learned features, for a network whose columns are all it reads."""
+    if area is None or not area.learned or reads_windows(learner):
+        return None
+    import pandas as pd
+
+    names = getattr(learner, "feature_names_in_", None)
+    return lambda X: area.features(learner, X.astype(float) if names is None else pd.DataFrame(X.astype(float), columns=list(names)))
+
+
 def _expected(model):
     from soilcore.trust.expected_error import expected_error_of
 
@@ -280,7 +302,8 @@ def _expected(model):
 
 def _places(model, grid, compiled, interval):
     """Pixel centres where the learner or its interval looks at places."""
-    if not (compiled.uses_coordinates or getattr(interval, "uses_coordinates", False)):
+    by_learner = compiled.uses_coordinates and not reads_windows(model.learner)
+    if not (by_learner or getattr(interval, "uses_coordinates", False)):
         return None
     if model.plane is None:
         asking = [one for one in (model.learner, interval) if getattr(one, "uses_coordinates", False)]

@@ -14,6 +14,7 @@ from soilcore.core.tiles import check_window, run_tiles, worker_threads
 from soilcore.features.recipe import FeatureRecipe, check_same_scaling
 from soilcore.mapping.classify import ClassAreas, classes_of
 from soilcore.mapping.layers import INSIDE, appearing_together, check_map_output
+from soilcore.mapping.networks import NetworkMap, reads_windows, refuse_stride
 from soilcore.mapping.pixels import error_variogram_of, pixel_model
 from soilcore.mapping.rasters import MapRasters
 from soilcore.mapping.uncertain_areas import UncertainAreas, block_side
@@ -45,6 +46,10 @@ class MapSettings:
     aoa : bool
         Whether dissimilarity, area of applicability (1 inside, 0 outside), expected error and local point density are written: ``OUT_di.tif``,
         ``OUT_aoa.tif``, ``OUT_error.tif`` (inside only), ``OUT_lpd.tif``.
+    stride : int
+        Only every so manieth pixel along each axis is computed and the others are interpolated, never across gaps; for networks that read windows.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where networks compute.
     cluster
         Not available yet; refused when given.
     """
@@ -57,6 +62,8 @@ class MapSettings:
     interval: float | None = None
     thresholds: tuple[float, ...] = ()
     aoa: bool = False
+    stride: int = 1
+    device: str = "auto"
     cluster: str | None = None
 
 
@@ -82,7 +89,7 @@ def predict_map(model, source, settings, region=None, report=silent):
         interval or a threshold its rows also hold ``area_ha_expected``, ``area_ha_low`` and ``area_ha_high`` (see `UncertainAreas`) and
         ``classes_assumption`` says on what they rest; ``aoa_share``, part of the valid pixels inside the area of applicability, or None;
         ``interval``, with ``level``, ``method``, ``coverage`` (observed in cross-validation) and ``unbounded`` (pixels with an infinite bound),
-        or None.
+        or None; of networks that read windows, also what `NetworkMap.facts` gives: ``pixels_per_second``, ``device``, ``stride_error``.
 
     Raises
     ------
@@ -90,18 +97,21 @@ def predict_map(model, source, settings, region=None, report=silent):
         If the predictors, their scaling or the sensor are not those of training, or the model was stored without intervals or area of
         applicability that are asked for.
     SettingsError
-        If the class scheme does not fit the target, level, threshold or window are impossible, or the file exists.
+        If the class scheme does not fit the target, level, threshold, window or stride are impossible, or the file exists.
     SceneError
         If not a single pixel can be predicted.
     """
     started = time.perf_counter()
     _refuse_unavailable(settings)
     check_window(settings.window)
+    refuse_stride(model.learner, settings.stride)
     scheme = _scheme(model, settings.classes)
     check_source(model, source)
     out = check_map_output(settings.out, settings.overwrite)
     pixel = pixel_model(model, settings, source.grid, scheme)
     drawn = _Map(source.grid, scheme, pixel)
+    if reads_windows(model.learner):
+        drawn.network = NetworkMap(model, source, settings.stride, pixel.embeds, settings.threads, settings.device)
     if pixel.edges:
         drawn.uncertain = UncertainAreas(scheme, source.grid, block_side(error_variogram_of(model)))
     keys = ("value", *(("class",) if scheme else ()), *pixel.layers)
@@ -122,6 +132,8 @@ def predict_map(model, source, settings, region=None, report=silent):
         "aoa_share": drawn.inside / drawn.valid if settings.aoa else None,
         "interval": _interval_facts(pixel, drawn),
     }
+    if drawn.network:
+        facts |= drawn.network.facts(drawn.valid)
     return facts | ({"classes_assumption": drawn.uncertain.assumption} if drawn.uncertain else {})
 
 
@@ -156,7 +168,7 @@ class _Map:
     def __init__(self, grid, scheme, pixel):
         self.grid, self.scheme, self.pixel = grid, scheme, pixel
         self.areas = ClassAreas(scheme, grid) if scheme else None
-        self.uncertain = None
+        self.uncertain = self.network = None
         self.valid = self.kept = self.inside = self.bounded = 0
 
     def add(self, window, result):
@@ -201,19 +213,57 @@ def _predict_windows(drawn, rasters, source, region, settings, folder, report):
         put(window, result.arrays)
         drawn.add(window, result)
 
+    if drawn.network:
+        _predict_by_network(drawn, rasters, region, settings, folder, report)
+        return
     with ExitStack() as stack:
         reader = stack.enter_context(source.reader())
         put = stack.enter_context(rasters.opened(folder))
         run_tiles(source.grid, settings.window, read, compute, write, worker_threads(settings.threads), report, "mapping")
 
 
-def _computed(drawn, rasters, window, features, keep):
-    """Every layer of one window; nodata where a predictor is missing or the region ends."""
-    valid = np.isfinite(features[0])
-    for layer in features[1:]:
-        valid &= np.isfinite(layer)
-    if keep is not None:
-        valid &= keep
+def _predict_by_network(drawn, rasters, region, settings, folder, report):
+    """As for other models; where windows are computed in this thread, progress is told inside of them too."""
+    grid, network, done = drawn.grid, drawn.network, 0
+
+    def compute(window, seen):
+        pixels = window.height * window.width
+
+        def inside(part, whole):
+            report(done + pixels * part / (whole + 1), grid.height * grid.width, "mapping")
+
+        predicted = network.compute(seen, inside if network.tile_threads == 1 else _unheard)
+        keep = None if seen.keep is None else seen.keep[seen.inside]
+        return predicted, _computed(drawn, rasters, window, seen.features[(slice(None), *seen.inside)], keep, predicted)
+
+    def write(window, results):
+        nonlocal done
+        predicted, result = results
+        put(window, result.arrays)
+        drawn.add(window, result)
+        network.add(predicted)
+        done += window.height * window.width
+
+    with ExitStack() as stack:
+        look = stack.enter_context(network.opened())
+        put = stack.enter_context(rasters.opened(folder))
+        run_tiles(grid, settings.window, lambda window: look(window, region), compute, write, network.tile_threads, report, "mapping")
+
+
+def _unheard(part, whole):
+    """Progress that nobody asked for."""
+
+
+def _computed(drawn, rasters, window, features, keep, predicted=None):
+    """Every layer of one window; nodata where a predictor is missing or the region ends, or a network made nothing."""
+    if predicted is None:
+        valid = np.isfinite(features[0])
+        for layer in features[1:]:
+            valid &= np.isfinite(layer)
+        if keep is not None:
+            valid &= keep
+    else:
+        valid = predicted.usable
     arrays, areas = rasters.empty(valid.shape), []
     strip = max(1, TREE_ROWS // valid.shape[1])  # as many pixels as go down a tree together; a second copy of all predictors is never held
     for top in range(0, valid.shape[0], strip):
@@ -225,8 +275,9 @@ def _computed(drawn, rasters, window, features, keep):
         for number, layer in enumerate(features):
             table[:, number] = layer[band][inside]
         rows, cols = np.nonzero(inside)
+        known = None if predicted is None else predicted.at(rows + top, cols)
         rows, cols = rows + (window.row + top), cols + window.col
-        values, above = drawn.pixel.compute(table, rows, cols)
+        values, above = drawn.pixel.compute(table, rows, cols, known)
         with np.errstate(over="ignore"):  # a bound may be farther off than float32 can say; it is infinite then
             for key, column in values.items():
                 arrays[key][band][inside] = column
