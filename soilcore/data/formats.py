@@ -14,8 +14,8 @@ MAXIMUM_MEMBERS = 2000
 _SHAPE_PARTS = frozenset([".shp", ".shx", ".dbf", ".prj", ".cpg"])
 
 
-def read_content(path):
-    """The bytes of a table file, unpacked when gzipped.
+def read_content(path, limit=MAXIMUM_BYTES):
+    """The bytes of a table file of at most `limit` bytes, unpacked when gzipped.
 
     Raises
     ------
@@ -25,22 +25,22 @@ def read_content(path):
     path = check_readable(path, "table")
     if path.stat().st_size == 0:
         raise UnreadableError(f"{path.name!r} is empty. Export the table again.")
-    if path.stat().st_size > MAXIMUM_BYTES:
+    if path.stat().st_size > limit:
         raise UnreadableError(
-            f"{path.name!r} holds {path.stat().st_size / 2**20:.0f} MiB; tables are read up to {MAXIMUM_BYTES // 2**20} MiB. Cut it into parts."
+            f"{path.name!r} holds {path.stat().st_size / 2**20:.0f} MiB; tables are read up to {limit // 2**20} MiB. Cut it into parts."
         )
     content = path.read_bytes()
-    return _gunzipped(path, content) if content[:2] == b"\x1f\x8b" else content
+    return _gunzipped(path, content, limit) if content[:2] == b"\x1f\x8b" else content
 
 
-def _gunzipped(path, content):
+def _gunzipped(path, content, limit):
     try:
         with gzip.open(io.BytesIO(content)) as stream:
-            unpacked = stream.read(MAXIMUM_BYTES + 1)
+            unpacked = stream.read(limit + 1)
     except (OSError, EOFError, zlib.error):
         raise UnreadableError(f"{path.name!r} is a damaged gzip file. Pack it again.") from None
-    if len(unpacked) > MAXIMUM_BYTES:
-        raise UnreadableError(f"{path.name!r} unpacks to more than {MAXIMUM_BYTES // 2**20} MiB, which is no table of samples.")
+    if len(unpacked) > limit:
+        raise UnreadableError(f"{path.name!r} unpacks to more than {limit // 2**20} MiB, which is no table of samples.")
     if not unpacked:
         raise UnreadableError(f"{path.name!r} is empty. Export the table again.")
     return unpacked
@@ -115,7 +115,7 @@ def _kind_of_zip(content, name):
     raise UnreadableError(f"{name!r} is a zip file with neither one table nor a shapefile in it ({len(names)} files). Unpack it and give one file.")
 
 
-def open_archive(content, name):
+def open_archive(content, name, most_members=MAXIMUM_MEMBERS, most_bytes=MAXIMUM_BYTES):
     """A zip file whose members are few enough, small enough, and stay inside it.
 
     Raises
@@ -128,10 +128,10 @@ def open_archive(content, name):
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         raise UnreadableError(f"{name!r} is a damaged zip file. Pack it again, or export the table again.") from None
     members = archive.infolist()
-    if len(members) > MAXIMUM_MEMBERS:
+    if len(members) > most_members:
         raise UnreadableError(f"{name!r} holds {len(members)} files, which is no table of samples.")
-    if sum(item.file_size for item in members) > MAXIMUM_BYTES:
-        raise UnreadableError(f"{name!r} unpacks to more than {MAXIMUM_BYTES // 2**20} MiB, which is no table of samples.")
+    if sum(item.file_size for item in members) > most_bytes:
+        raise UnreadableError(f"{name!r} unpacks to more than {most_bytes // 2**20} MiB, which is no table of samples.")
     for item in members:
         parts = PurePosixPath(item.filename.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts or ":" in item.filename:

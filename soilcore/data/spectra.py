@@ -11,15 +11,13 @@ from soilcore.core.progress import part, silent
 from soilcore.data.columns import role_columns
 from soilcore.data.remarks import remark, some
 from soilcore.data.samples import samples_from
-from soilcore.data.spectra_axis import canonical_order, check_axis, is_canonical, settle_unit
-from soilcore.data.spectra_quantity import settle_quantity
+from soilcore.data.spectra_axis import check_axis
+from soilcore.data.spectra_join import averaged, id_texts, replicate_rows
 from soilcore.data.spectra_rows import usable_rows
 from soilcore.data.spectra_set import SpectraSet, SpectraSettings
 from soilcore.data.spectra_sources import collect
 
 __all__ = ["SpectraSet", "SpectraSettings", "open_spectra"]
-
-_CHUNK_CELLS = 4_000_000
 
 
 def open_spectra(settings, report=silent):
@@ -46,77 +44,33 @@ def open_spectra(settings, report=silent):
     """
     if not settings.paths:
         raise SettingsError("No spectra were named. Name a table, OPUS or ASD files, or a folder or zip file of them.")
+    if settings.replicates not in ("keep", "mean"):
+        raise SettingsError(f"Replicates can be kept or averaged (keep, mean), not {settings.replicates!r}.")
     found = collect(settings, part(report, 0.0, 0.8))
-    findings, assumed = list(found.findings), list(found.assumed)
-    axis, unit = _settled_axis(found, settings, findings, assumed)
-    values, axis = _in_order(found.values, axis, unit, findings)
-    findings += check_axis(axis, unit)
-    quantity = settle_quantity(values, axis, unit, found.quantity, found.words, settings.quantity, findings, assumed)
-    report(0.9, 1, "finding target and places")
+    report(0.8, 1, "finding target and places")
     samples, below = _samples(found, settings)
-    ids = _ids(samples)
-    group_column, groups = _groups(samples, settings, assumed)
-    usable, said = usable_rows(values, axis, samples.table.index)
+    ids, assumed = _ids(samples), list(found.assumed)
+    group_column, groups = _groups(samples, settings, ids, assumed)
+    usable, said = usable_rows(found.values, found.axis, samples.table.index, found.labels)
     spectra = SpectraSet(
-        axis=axis,
-        unit=unit,
-        quantity=quantity,
-        values=values,
+        axis=found.axis,
+        unit=found.unit,
+        quantity=found.quantity,
+        values=found.values,
         ids=ids,
         samples=samples,
         groups=groups,
         group_column=group_column,
         usable=usable,
         source=found.source,
-        fingerprint=fingerprint.of_settings(found.sha256, replace(settings, paths=())),
-        findings=tuple([*findings, *said]),
+        fingerprint=fingerprint.of_settings(found.raw.sha256, replace(settings, paths=(), properties=None)),
+        findings=tuple([*found.findings, *check_axis(found.axis, found.unit), *said]),
         assumed=tuple(assumed),
     )
     spectra = _filtered(spectra, below, settings)
+    spectra = averaged(spectra) if settings.replicates == "mean" else spectra
     report(1, 1, "spectra read")
     return spectra
-
-
-def _settled_axis(found, settings, findings, assumed):
-    axis, unit, reason, sure = settle_unit(found.axis, settings.axis_unit or found.unit, found.words)
-    if settings.axis_unit is None:
-        assumed.append(f"unit of the axis: {unit} ({reason})")
-        if not sure:
-            findings.append(remark("spectra-unit-assumed", f"Nothing says whether the axis is in nm or cm-1; {unit} is taken: {reason}.", value=unit))
-    return axis, unit
-
-
-def _in_order(values, axis, unit, findings):
-    """Axis in canonical order without repeats; the array is changed in place where only the order differs."""
-    if is_canonical(axis, unit):
-        return values, axis
-    order = canonical_order(axis, unit)
-    chunk = max(1, _CHUNK_CELLS // max(1, axis.size))
-    for start in range(0, len(values), chunk):
-        values[start : start + chunk] = values[start : start + chunk][:, order]
-    axis = axis[order]
-    kept, first = np.unique(axis, return_index=True)
-    if kept.size == axis.size:
-        return values, axis
-    return _without_repeats(values, axis, np.sort(first), unit, findings)
-
-
-def _without_repeats(values, axis, first, unit, findings):
-    """One point per wavelength: the mean of those that share it."""
-    ends = np.append(first[1:], axis.size)
-    several = [(start, end) for start, end in zip(first, ends, strict=True) if end - start > 1]
-    largest = 0.0
-    for start, end in several:
-        same = values[:, start:end]
-        with np.errstate(invalid="ignore"):
-            spread = np.nanmax(same, axis=1) - np.nanmin(same, axis=1)
-        largest = max(largest, float(np.nanmax(spread)) if np.isfinite(spread).any() else 0.0)
-        values[:, start] = np.nanmean(same, axis=1)
-    places = some([f"{axis[start]:g}" for start, _ in several])
-    differ = f"they differ by up to {largest:.3g}, and their mean is used" if largest > 0 else "they are the same, and one is used"
-    message = f"{len(several)} points of the axis stand there more than once ({places} {unit}); {differ}."
-    findings.append(remark("spectra-axis-twice", message, value=places, severity="warning" if largest > 0 else "note"))
-    return np.ascontiguousarray(values[:, first]), axis[first]
 
 
 def _samples(found, settings):
@@ -149,25 +103,12 @@ def _ids(samples):
     return id_texts(samples.table[name], samples.table.index)
 
 
-def id_texts(column, rows):
-    """Ids as text: whole numbers without a decimal point; ``row 7`` where a cell is empty."""
-    texts = []
-    for cell, row in zip(column, rows, strict=True):
-        if cell is None or (isinstance(cell, float) and np.isnan(cell)):
-            texts.append(f"row {row}")
-        elif isinstance(cell, float) and cell == int(cell):
-            texts.append(str(int(cell)))
-        else:
-            texts.append(str(cell).strip())
-    return np.array(texts, dtype=str)
-
-
-def _groups(samples, settings, assumed):
+def _groups(samples, settings, ids, assumed):
     name = settings.group
     if name is None:
         known = [column for column in role_columns(list(samples.table.columns), "group")]
         if not known:
-            return None, None
+            return _scans(samples, ids, assumed)
         name = known[0]
         assumed.append(f"groups: the column {name}, by its name")
     elif name not in samples.table.columns:
@@ -175,6 +116,14 @@ def _groups(samples, settings, assumed):
     column = samples.table[name]
     numeric = pd.api.types.is_numeric_dtype(column.dtype)
     return name, np.array(["" if pd.isna(cell) else f"{cell:g}" if numeric else str(cell).strip() for cell in column], dtype=str)
+
+
+def _scans(samples, ids, assumed):
+    """Scans of one sample belong together where nothing else groups the samples."""
+    if "id" not in samples.columns or not replicate_rows(ids):
+        return None, None
+    assumed.append(f"groups: the column {samples.columns['id']}, because samples were scanned more than once")
+    return samples.columns["id"], ids
 
 
 def _filtered(spectra, below, settings):

@@ -99,7 +99,7 @@ def _only_counts(found):
 
 
 def known_axis_unit(text):
-    """ "cm-1", "nm" or "um" from what a user wrote.
+    """The unit of an axis ("cm-1", "nm" or "um") from what a user wrote.
 
     Raises
     ------

@@ -24,7 +24,7 @@ _SAMPLED = 500
 
 
 def known_quantity(text):
-    """ "absorbance", "reflectance" or "percent" from what a user wrote.
+    """The quantity ("absorbance", "reflectance" or "percent") from what a user wrote.
 
     Raises
     ------

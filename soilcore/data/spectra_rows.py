@@ -7,7 +7,7 @@ from soilcore.data.remarks import remark, some
 _CHUNK = 4096
 
 
-def usable_rows(values, axis, rows):
+def usable_rows(values, axis, rows, labels=None):
     """Which spectra are whole and not flat; and what was found about the others.
 
     Parameters
@@ -16,6 +16,8 @@ def usable_rows(values, axis, rows):
     axis : ndarray of float, shape (n_points,)
     rows : sequence of int, shape (n_samples,)
         Spreadsheet row of each.
+    labels : list of str, optional
+        How messages call each row; "row 5" without it.
 
     Returns
     -------
@@ -31,13 +33,12 @@ def usable_rows(values, axis, rows):
     findings = []
     empty, gappy = missing == values.shape[1], (missing > 0) & (missing < values.shape[1])
     flat = ~empty & (spread == 0)
+    names = labels if labels is not None else [f"row {row}" for row in rows]
     for k in np.flatnonzero(empty):
-        findings.append(remark("spectra-empty", f"Row {rows[k]} has no spectrum.", row=rows[k]))
+        findings.append(remark("spectra-empty", f"There is no spectrum in {names[k]}.", row=rows[k]))
     for k in np.flatnonzero(gappy):
         places = some([f"{axis[point]:g}" for point in np.flatnonzero(~np.isfinite(values[k]))], 3)
-        findings.append(remark("spectra-gaps", f"The spectrum in row {rows[k]} lacks {missing[k]} of {axis.size} points ({places}).", row=rows[k]))
+        findings.append(remark("spectra-gaps", f"The spectrum in {names[k]} lacks {missing[k]} of {axis.size} points ({places}).", row=rows[k]))
     for k in np.flatnonzero(flat):
-        findings.append(
-            remark("spectra-flat", f"The spectrum in row {rows[k]} is {values[k][0]:g} throughout.", row=rows[k], value=float(values[k][0]))
-        )
+        findings.append(remark("spectra-flat", f"The spectrum in {names[k]} is {values[k][0]:g} throughout.", row=rows[k], value=float(values[k][0])))
     return ~(empty | gappy | flat), findings

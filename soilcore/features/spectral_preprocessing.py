@@ -11,6 +11,7 @@ import numpy as np
 from soilcore.core.errors import FeatureError, SettingsError
 from soilcore.core.progress import silent
 from soilcore.data.spectra_axis import unit_of_order
+from soilcore.data.spectra_resampling import Resampling
 from soilcore.data.spectra_set import ABSORBANCE, PSEUDO_ABSORBANCE, REFLECTANCE, WAVENUMBER
 from soilcore.features import spectral_steps
 
@@ -279,7 +280,7 @@ def _keep(plan, inside):
 def _plan_resample(plan, step):
     low, high, width = step.arguments
     grid = low + width * np.arange(int(np.floor((high - low) / width + 1e-9)) + 1)
-    resampling = spectral_steps.Resampling.between(plan.axis, grid[::-1] if plan.unit == WAVENUMBER else grid, plan.unit)
+    resampling = Resampling.between(plan.axis, grid[::-1] if plan.unit == WAVENUMBER else grid, plan.unit)
     plan.actions.append(resampling)
     plan.axis = resampling.axis
 
