@@ -100,19 +100,22 @@ class Predicted:
         Learned features of the computed pixels.
     plan : Plan or None
         Where only some pixels were computed.
+    seen : Seen
     """
 
     usable: np.ndarray
     z: np.ndarray
     computed: int
+    seen: object
     compared: tuple = (np.empty(0), np.empty(0))
     place: np.ndarray | None = None
     embedded: np.ndarray | None = None
     plan: object = None
 
     def at(self, rows, cols):
-        """Prediction and learned features (None where they are not asked for) at pixels of the window."""
-        return self.z[rows, cols], None if self.embedded is None else self._embedded(rows, cols)
+        """What is known of pixels of the window (`KnownPixels`)."""
+        embedded = None if self.embedded is None else self._embedded(rows, cols)
+        return KnownPixels(self.z[rows, cols], embedded, self.seen, rows + self.seen.inside[0].start, cols + self.seen.inside[1].start)
 
     def _embedded(self, rows, cols):
         def known(r, c):
@@ -127,6 +130,56 @@ class Predicted:
         if between.any():
             found[between] = self.plan.interpolated(known, rows[between], cols[between])
         return found
+
+
+@dataclass(frozen=True)
+class KnownPixels:
+    """What a network has made of some pixels before their layers are computed.
+
+    Parameters
+    ----------
+    z : ndarray of float, shape (n,)
+        Prediction on the modelling scale.
+    embedded : ndarray of float32, shape (n, k), or None
+        Learned features.
+    seen : Seen
+    rows, cols : ndarray of int, shape (n,)
+        Of the pixels in ``seen.around``.
+    """
+
+    z: np.ndarray
+    embedded: np.ndarray | None
+    seen: object
+    rows: np.ndarray
+    cols: np.ndarray
+
+    def surroundings(self, needs, places):
+        """The pixels' surroundings as other networks (those of folds, in intervals) read them; patches are copied a batch at a time.
+
+        Parameters
+        ----------
+        needs : NetworkNeeds
+        places : ndarray of float, shape (n, 2)
+            Metres.
+        """
+        from soilcore.features.surroundings import Surroundings
+
+        def patches(surface):
+            return _Lazy(lambda some: surface.at(self.rows[some], self.cols[some]))
+
+        months = self.seen.months
+        series = None if months is None else _Lazy(lambda some: months.values[months.site[self.rows[some], self.cols[some]]])
+        return Surroundings(needs, places, {name: patches(surface) for name, surface in self.seen.surfaces.items()}, series)
+
+
+@dataclass(frozen=True)
+class _Lazy:
+    """Rows that are made when they are asked for."""
+
+    make: object
+
+    def __getitem__(self, rows):
+        return self.make(rows)
 
 
 class NetworkMap:
@@ -213,10 +266,10 @@ class NetworkMap:
             place = np.full(usable.shape, -1, np.int32)
             place[rows, cols] = np.arange(len(rows))
         if plan is None:
-            return Predicted(usable, z, len(rows), place=place, embedded=embedded)
-        return self._between(plan, usable, z, len(rows), place, embedded)
+            return Predicted(usable, z, len(rows), seen, place=place, embedded=embedded)
+        return self._between(seen, plan, usable, z, len(rows), place, embedded)
 
-    def _between(self, plan, usable, z, computed, place, embedded):
+    def _between(self, seen, plan, usable, z, computed, place, embedded):
         own = z[plan.inside].copy()
         rows, cols = np.nonzero(plan.between)
         made = plan.interpolated(lambda r, c: z[r, c], rows, cols)
@@ -224,7 +277,7 @@ class NetworkMap:
         way_back = self.learner.way_back_
         compared = tuple(np.asarray(way_back(each), float) for each in (own[rows[both], cols[both]], made[both]))
         own[rows, cols] = made
-        return Predicted(usable[plan.inside], own, computed, compared, place, embedded, plan)
+        return Predicted(usable[plan.inside], own, computed, seen, compared, place, embedded, plan)
 
     def add(self, predicted):
         """Count one window that is written."""

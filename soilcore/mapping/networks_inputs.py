@@ -41,6 +41,7 @@ class SoilNetPixels:
         self.climate = None if inputs.climate is None else inputs.climate(seen.months.values)
         self._site = None if inputs.climate is None else seen.months.site
 
+    embed = "embed_image"  # the network's method that makes something of patches
     centred = None  # no layer depends on the window that it is seen in
 
     def of_pixels(self, rows, cols):
@@ -63,6 +64,7 @@ class SSSoilNetPixels:
     centred : CentredLayer or None
     """
 
+    embed = "embed_window"
     climate = None
 
     def __init__(self, inputs, seen):

@@ -117,7 +117,7 @@ class PixelNetworks:
         """What each member makes of patches; None where memory ran out, and fewer are taken from then on."""
         try:
             windows = views.take(numbers)
-            return [member.embed_window(windows) for member in self.members]
+            return [getattr(member, views.embed)(windows) for member in self.members]
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -164,7 +164,7 @@ class _Views:
     """Batches of patches, copied out of the scaled layers of a window only when their turn comes."""
 
     def __init__(self, pixels, networks):
-        self._surface, self._centred = pixels.surface, pixels.centred
+        self._surface, self._centred, self.embed = pixels.surface, pixels.centred, pixels.embed
         self._device, self._shape = networks.device, pixels.surface.shape
         self._patches = self._on_device(pixels.layers)
         self._raw = None if pixels.centred is None else pixels.surface.patches(pixels.centred.values)[0]

@@ -49,6 +49,10 @@ class Surface:
         values = self.values if values is None else values
         return np.lib.stride_tricks.sliding_window_view(values, (self.size, self.size), axis=(1, 2))
 
+    def at(self, rows, cols):
+        """Patches of pixels of the window, copied, shape (n, layers, size, size)."""
+        return self.patches()[:, self.rows[rows], self.cols[cols]].swapaxes(0, 1)
+
     def number(self, rows, cols):
         """Which patch, counted row by row, belongs to pixels of the window."""
         return self.rows[rows] * self.shape[1] + self.cols[cols]

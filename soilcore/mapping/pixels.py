@@ -66,6 +66,8 @@ class PixelModel:
         Part of the samples that the bounds held in cross-validation.
     learned : callable or None
         From rows of predictors to learned features, where the area of applicability is one of these; not for networks that read windows.
+    needs : NetworkNeeds or None
+        Of a network that reads windows.
     """
 
     compiled: object
@@ -82,6 +84,7 @@ class PixelModel:
     places: Places | None = None
     coverage: float | None = None
     learned: object = None
+    needs: object = None
 
     @property
     def method(self):
@@ -109,8 +112,8 @@ class PixelModel:
             No NaN.
         rows, cols : ndarray of int, shape (n,)
             Where the pixels lie in the whole grid.
-        known : tuple of ndarray, optional
-            Prediction on the modelling scale, shape (n,), and learned features of shape (n, k) or None, where a network made them already.
+        known : KnownPixels, optional
+            Prediction and learned features, where a network made them already.
 
         Returns
         -------
@@ -120,9 +123,11 @@ class PixelModel:
             Probability of more than each class limit.
         """
         places = self.places.of(rows, cols) if self.places else None
-        z, own = self._predicted(X, places) if known is None else (known[0], {})
+        z, own = self._predicted(X, places) if known is None else (known.z, {})
+        if known is not None and getattr(self.interval, "uses_surroundings", False):
+            places = known.surroundings(self.needs, places)
         values = {"value": np.asarray(self.compiled.way_back(z), float)}
-        outside = self._add_area(values, X if not self.embeds else known[1] if known is not None else self.learned(X))
+        outside = self._add_area(values, X if not self.embeds else self.learned(X) if known is None else known.embedded)
         if self.level is not None:
             lower, upper = self.interval.bounds(X, z, self.level, coordinates=places, outside=outside)
             values["lower"], values["upper"] = (in_own_unit(self.transform, self.nonnegative, bound) for bound in (lower, upper))
@@ -202,6 +207,7 @@ def pixel_model(model, settings, grid, scheme=None):
         _places(model, grid, compiled, interval),
         _observed_coverage(model, level),
         _learned(area, learner),
+        getattr(learner, "needs_", None),
     )
 
 
