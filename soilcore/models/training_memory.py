@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from soilcore.models.torch_device import is_out_of_memory
 from soilcore.models.training_batches import on_device
 
 _SHARE = 0.6  # of the free memory; the rest is for what is not counted and for others
@@ -31,8 +32,18 @@ def rows_that_fit(network, data, rows, device, training):
     int
         At least 1.
     """
-    needed = _UNCOUNTED * (2 if training else 1) * _bytes_of_one_row(network, on_device(data.batch(rows[:1]), device))
+    needed = _UNCOUNTED * (2 if training else 1) * _bytes_or_all(network, data, rows, device)
     return max(1, int(_SHARE * free_bytes(device) / max(needed, 1)))
+
+
+def _bytes_or_all(network, data, rows, device):
+    """Bytes of one row; without bounds if even one is too much, which the work itself will find out and say."""
+    try:
+        return _bytes_of_one_row(network, on_device(data.batch(rows[:1]), device))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    return float("inf")
 
 
 def _bytes_of_one_row(network, inputs):

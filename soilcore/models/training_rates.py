@@ -16,7 +16,8 @@ from soilcore.models.training_step import optimise
 _FEWEST_STEPS = 50
 _ASTRAY = 4.0  # times the lowest smoothed loss: higher rates can only be worse
 _WARM_UP = 0.1  # of the steps, in which the smoothed loss is mostly chance
-_FALL = 0.99  # of the first smoothed loss: less of a decrease is none
+_BEGINNING = 0.25  # of the steps: at these rates hardly anything is learnt yet
+_CHANCE = 4.0  # standard deviations of the smoothed loss: less of a decrease is none
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class RateRange:
     rows : tuple of dict
         Per step: ``step`` (from 1), ``learning_rate``, ``loss``, ``smoothed``.
     suggestion : float or None
-        Rate at which the smoothed loss fell fastest on the logarithmic axis; None if it did not fall.
+        Rate at which the smoothed loss had fallen half way to its lowest; None if it did not fall by more than chance.
     lowest : float or None
         Rate of the lowest smoothed loss: a bound from above.
     sentence : str
@@ -64,7 +65,8 @@ def learning_rate_range(
 
     References
     ----------
-    Smith (2017), doi 10.1109/WACV.2017.58. The loss is smoothed exponentially over about 4 % of the steps.
+    Smith (2017), doi 10.1109/WACV.2017.58. The loss is smoothed exponentially over about 4 % of the steps. Departs from the common choice of the
+    steepest place: among few steps that place is found by chance.
     """
     check_training(settings)
     if not 0 < first < last or epochs < 1:
@@ -93,7 +95,7 @@ def learning_rate_range(
             if step > _WARM_UP * steps and row["smoothed"] > _ASTRAY * course.lowest:
                 break
     report(steps, steps, "Tried the learning rates")
-    return _outcome(course.rows, steps, tuple(notes))
+    return _outcome(course, steps, tuple(notes))
 
 
 class _Course:
@@ -110,17 +112,17 @@ class _Course:
         return self.rows[-1]
 
 
-def _outcome(rows, steps, notes):
+def _outcome(course, steps, notes):
     """What the course of the losses says."""
-    skipped = int(_WARM_UP * steps)
-    rates, smoothed = (np.array([row[key] for row in rows]) for key in ("learning_rate", "smoothed"))
-    bottom = skipped + int(np.argmin(smoothed[skipped:])) if len(rows) > skipped else 0
-    if bottom < skipped + 2 or smoothed[bottom] > _FALL * smoothed[skipped]:
-        tried = f"{rows[0]['learning_rate']:.1g} to {rows[-1]['learning_rate']:.1g}" if rows else "the first"
-        return RateRange(tuple(rows), None, None, f"The loss fell at none of the rates ({tried}). See whether inputs and target are scaled.", notes)
-    slope = np.gradient(smoothed[skipped : bottom + 1], np.log10(rates[skipped : bottom + 1]))
-    best = skipped + int(np.argmin(slope))
-    text = (
-        f"The loss fell fastest at a rate of {rates[best]:.1g} and was lowest at {rates[bottom]:.1g}; take the first, or a little more with a cycle."
-    )
-    return RateRange(tuple(rows), float(rates[best]), float(rates[bottom]), text, notes)
+    rates, losses, smoothed = (np.array([row[key] for row in course.rows]) for key in ("learning_rate", "loss", "smoothed"))
+    beginning = int(_BEGINNING * steps)
+    if len(rates) > beginning:
+        start, bottom = float(np.median(smoothed[:beginning])), beginning + int(np.argmin(smoothed[beginning:]))
+        chance = float(np.std(losses - smoothed)) * ((1 - course.smoothing) / (1 + course.smoothing)) ** 0.5
+        if start - smoothed[bottom] > _CHANCE * chance:
+            half = int(np.flatnonzero(smoothed[: bottom + 1] >= (start + smoothed[bottom]) / 2)[-1])
+            text = f"The loss had fallen half way at a rate of {rates[half]:.1g} and was lowest at {rates[bottom]:.1g}; take the first."
+            return RateRange(tuple(course.rows), float(rates[half]), float(rates[bottom]), text, notes)
+    tried = f"{rates[0]:.1g} to {rates[-1]:.1g}" if len(rates) else "the first"
+    text = f"The loss fell at none of the rates ({tried}). See whether inputs and target are scaled."
+    return RateRange(tuple(course.rows), None, None, text, notes)
