@@ -8,7 +8,7 @@ import pandas as pd
 from soilcore.core import fingerprint
 from soilcore.core.errors import SampleError, SettingsError
 from soilcore.core.progress import part, silent
-from soilcore.data.columns import role_columns
+from soilcore.data.columns import property_of, role_columns
 from soilcore.data.remarks import remark, some
 from soilcore.data.samples import samples_from
 from soilcore.data.spectra_axis import check_axis
@@ -48,8 +48,9 @@ def open_spectra(settings, report=silent):
         raise SettingsError(f"Replicates can be kept or averaged (keep, mean), not {settings.replicates!r}.")
     found = collect(settings, part(report, 0.0, 0.8))
     report(0.8, 1, "finding target and places")
-    samples, below = _samples(found, settings)
-    ids, assumed = _ids(samples), list(found.assumed)
+    assumed = list(found.assumed)
+    samples, below = _samples(found, settings, assumed)
+    ids = _ids(samples)
     group_column, groups = _groups(samples, settings, ids, assumed)
     usable, said = usable_rows(found.values, found.axis, samples.table.index, found.labels)
     spectra = SpectraSet(
@@ -73,7 +74,7 @@ def open_spectra(settings, report=silent):
     return spectra
 
 
-def _samples(found, settings):
+def _samples(found, settings, assumed):
     """The columns beside the spectra as samples; and which of them lie below the limit of detection."""
     table = settings.table
     limit = table.detection_limit
@@ -83,7 +84,7 @@ def _samples(found, settings):
         raise SettingsError(f"--detection-limit must be above 0, not {limit!r}.")
     said = table if settings.below_limit == "half" else replace(table, detection_limit=None)
     raw = found.raw
-    samples = samples_from(raw, said, found.source)
+    samples = samples_from(raw, _with_only_property(raw.frame, said, assumed), found.source)
     below = np.zeros(len(samples), dtype=bool)
     if limit is not None and settings.below_limit == "drop":
         if samples.target is None:
@@ -93,6 +94,21 @@ def _samples(found, settings):
             below = measured.values < limit
         below |= samples.table.index.isin(list(raw.limits.get(measured.column, {})))
     return samples, below
+
+
+def _with_only_property(frame, table, assumed):
+    """Beside spectra, a single column of a laboratory property can only be the target."""
+    if table.target is not None:
+        return table
+    known = [
+        name
+        for name in frame.columns
+        if pd.api.types.is_numeric_dtype(frame[name].dtype) and (property_of(name) or name.casefold().endswith("_target"))
+    ]
+    if len(known) != 1:
+        return table
+    assumed.append(f"target: {known[0]}, the only property beside the spectra")
+    return replace(table, target=known[0])
 
 
 def _ids(samples):

@@ -11,7 +11,7 @@ from soilcore.data.spectra_set import WAVELENGTH, WAVENUMBER
 
 FEWEST_POINTS = 20  # fewer columns named by numbers are bands of a satellite, not a spectrum
 LONGEST_NM = 2700.0  # diffuse reflectance in nm ends at 2500; what goes further is counted in cm-1
-_NAME = re.compile(r"^(?P<before>.*?[^\d.,]|)(?P<number>\d{1,5}(?:[.,]\d+)?)(?P<after>(?:[^\d].*)?)$")
+_NAME = re.compile(r"^(?P<before>|.*?\D)(?P<number>\d{1,5}(?:[.,]\d+)?)(?P<after>(?:[^\d].*)?)$")
 _UNITS = {
     "cm-1": WAVENUMBER,
     "cm^-1": WAVENUMBER,
@@ -90,6 +90,16 @@ def axis_columns(names, begins=None):
     found = families[key]
     others = tuple((before, len(rest)) for (before, after), rest in families.items() if (before, after) != key)
     return AxisColumns([place for place, _ in found], np.array([number for _, number in found]), *key, others)
+
+
+def numbered_columns(names):
+    """How columns that only count begin (V1, V2, ... V200), and how many there are; None where there are none."""
+    families = {}
+    for name in names:
+        if match := _NAME.match(str(name).strip()):
+            families.setdefault((match["before"], match["after"]), []).append((0, float(match["number"].replace(",", "."))))
+    counted = {before: len(found) for (before, _), found in families.items() if len(found) >= FEWEST_POINTS and _only_counts(found)}
+    return max(counted.items(), key=lambda item: item[1], default=None)
 
 
 def _only_counts(found):
@@ -219,7 +229,8 @@ def check_axis(axis, unit):
     if steps.size == 0:
         return
     low, high = min(axis[0], axis[-1]), max(axis[0], axis[-1])
-    local = np.array([np.median(steps[max(0, k - 5) : k + 6]) for k in range(steps.size)])
+    padded = np.pad(steps, 5, mode="edge")
+    local = np.median(np.lib.stride_tricks.sliding_window_view(padded, 11), axis=1)
     for k in np.flatnonzero(steps > 2.6 * local)[:20]:
         message = f"The axis jumps from {axis[k]:g} to {axis[k + 1]:g} {unit}, where its neighbours are {local[k]:.3g} apart."
         yield remark("spectra-axis-gap", message, value=f"{axis[k]:g}-{axis[k + 1]:g}")

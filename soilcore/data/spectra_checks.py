@@ -17,6 +17,7 @@ _PLATEAU = 5  # points in a row at exactly the largest value
 _CHUNK = 2048
 _JOINTS_NM = (1000.0, 1800.0)  # where the detectors of field spectroradiometers meet
 _JOINT_SPREADS = 12.0
+_OF_TABLES = ("duplicate-row", "measured-with-target", "copy-of-target", "spectra-table")  # only the spectra predict, and they are compared here
 
 
 def check_spectra(spectra):
@@ -37,7 +38,8 @@ def check_spectra(spectra):
     findings += _twice(spectra)
     findings += _replicates(spectra)
     findings += _joints(spectra)
-    return capped([*findings, *check_samples(spectra.samples)])
+    findings += [finding for finding in check_samples(spectra.samples) if finding.code not in _OF_TABLES]
+    return capped(findings)
 
 
 def row_labels(spectra):
@@ -95,13 +97,26 @@ def _extremes(values):
         highest[here] = np.fmax.reduce(part, axis=1)
         at_top = part == highest[here, None]
         for k in np.flatnonzero(at_top.sum(axis=1) >= _PLATEAU):
-            plateau[start + k] = _longest_run(at_top[k])
+            plateau[start + k] = _cut_off(part[k].astype(float), at_top[k])
     return negative, highest, plateau
 
 
-def _longest_run(flags):
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return int((edges[1::2] - edges[::2]).max()) if edges.size else 0
+def _cut_off(spectrum, at_top):
+    """Points of the longest run at the largest value where a spectrum looks cut off; 0 where it is a smooth top of rounded numbers.
+
+    Beside a smooth top the values fall by the unit they were rounded to, beside a cut they fall at once.
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], at_top.astype(np.int8), [0]])))
+    lengths = edges[1::2] - edges[::2]
+    longest = int(lengths.argmax())
+    first, end = int(edges[2 * longest]), int(edges[2 * longest + 1])
+    if end - first < _PLATEAU:
+        return 0
+    sides = [spectrum[place] for place in (first - 3, end + 2) if 0 <= place < spectrum.size]
+    steps = np.abs(np.diff(spectrum))
+    unit = np.quantile(steps[steps > 0], 0.05) if (steps > 0).any() else 0.0
+    fall = max((spectrum[first] - side for side in sides), default=0.0)
+    return end - first if fall > 8 * unit else 0
 
 
 def distances_from_median(values, usable):

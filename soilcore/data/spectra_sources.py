@@ -13,6 +13,7 @@ from soilcore.core.progress import silent
 from soilcore.data.columns import role_columns
 from soilcore.data.remarks import remark, some
 from soilcore.data.spectra_asd import read_asd
+from soilcore.data.spectra_axis import numbered_columns
 from soilcore.data.spectra_files import find_sources
 from soilcore.data.spectra_join import join_properties
 from soilcore.data.spectra_opus import read_opus
@@ -77,8 +78,7 @@ def collect(settings, report=silent):
         raise SampleError(f"{len(properties)} tables hold no spectra ({some([name for name, _ in properties])}). Name the one with the properties.")
     parts, raw, labels = _stacked(tables, instruments)
     if not parts:
-        listed = some([source.name for source in sources])
-        raise SampleError(f"There are no spectra in {listed}: no 20 columns are named by a wavelength or wavenumber. Check the column names.")
+        _refuse_without(sources, properties)
     for part in parts:
         settle(part, settings)
     assumed = []
@@ -88,6 +88,15 @@ def collect(settings, report=silent):
     label = sources[0].name if len(sources) == 1 else f"{sources[0].name} and {len(sources) - 1} more files"
     report(1, 1, "spectra on one axis")
     return Collected(axis, unit, quantity, values, raw, label, labels, findings, assumed)
+
+
+def _refuse_without(sources, properties):
+    listed = some([source.name for source in sources])
+    for name, raw in properties:
+        if counted := numbered_columns(raw.frame.columns):
+            what = f"{counted[1]} columns of {name!r} are only numbered ({counted[0]}1, {counted[0]}2, ...)"
+            raise SampleError(f"{what}, so their wavelengths are not known. Name them by wavelength (nm) or wavenumber (cm-1).")
+    raise SampleError(f"There are no spectra in {listed}: no 20 columns are named by a wavelength or wavenumber. Check the column names.")
 
 
 def _sources(settings):

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from soilcore.data.tabular import RawTable
 from soilcore.data.text_tables import decode, read_text
 
 _HEAD_BYTES = 4 * 2**20
-_HEAD_ROWS = 40
+_HEAD_ROWS = 15
 _BLOCK_BYTES = 8 * 2**20
 _SLOW_CELLS = 20_000_000
 _NULLS = sorted({spelled for text in MISSING if text for spelled in (text, text.upper(), text.capitalize())} | {""})
@@ -150,44 +151,50 @@ def _codec(head, assumed):
 
 
 def _from_text(content, name, layout, report):
-    """Stream the table into its array, block by block."""
+    """Stream the table into its array, block by block: as numbers, or where a cell is none, as text cell by cell."""
     import pyarrow as pa
 
-    skipped = {}
-    for attempt in ("utf-8", None):
+    reasons = []
+    for strict, recoded in ((True, False), (False, False), (True, True), (False, True)):
+        if recoded and layout.encoding == "utf-8":
+            layout = _recoded(content, name, layout)
+        skipped = {}
         try:
-            batches = _open_stream(content, layout, skipped, threads=attempt == "utf-8")
-            return _filled(batches, content, name, layout, skipped, report)
+            return _filled(_open_stream(content, layout, skipped, strict), content, name, layout, skipped, report)
         except pa.ArrowInvalid as error:
-            reason = str(error)
-            if "UTF8" in reason.upper() and layout.encoding == "utf-8" and attempt:
-                _, findings, assumed = decode(content, name)
-                layout = replace(
-                    layout, encoding=_codec(content[:4], assumed), findings=(*layout.findings, *findings), assumed=(*layout.assumed, *assumed)
-                )
-                continue
-            raise UnreadableError(f"{name!r} cannot be cut into cells: {reason.splitlines()[0][:160]}. Export the table again.") from None
-    raise UnreadableError(f"{name!r} mixes text encodings. Export the table again as UTF-8.")
+            reasons.append(str(error).splitlines()[0][:160])
+    raise UnreadableError(f"{name!r} cannot be cut into cells: {reasons[-1]}. Export the table again.")
 
 
-def _open_stream(content, layout, skipped, threads):
+def _recoded(content, name, layout):
+    """The layout with the encoding of the whole table, whose head alone looked like UTF-8."""
+    _, findings, assumed = decode(content, name)
+    encoding = _codec(content[:4], assumed)
+    return replace(layout, encoding=encoding, findings=(*layout.findings, *findings), assumed=(*layout.assumed, *assumed))
+
+
+def _open_stream(content, layout, skipped, strict):
     import pyarrow as pa
     from pyarrow import csv
 
     def skip(row):
-        skipped[row.number if row.number is not None else len(skipped)] = (row.actual_columns, row.expected_columns)
+        skipped[row.number] = (row.actual_columns, row.expected_columns)
         return "skip"
 
+    points = set(layout.spectrum.columns) if strict else set()
     reading = csv.ReadOptions(
         column_names=[str(k) for k in range(len(layout.names))],
         skip_rows=layout.skipped,
         encoding="utf8" if layout.encoding == "utf-8" else layout.encoding,
         block_size=_BLOCK_BYTES,
-        use_threads=False,
+        use_threads=False,  # so that rows that do not fit have their number
     )
-    parsing = csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=False, ignore_empty_lines=False, invalid_row_handler=skip)
+    parsing = csv.ParseOptions(delimiter=layout.delimiter, ignore_empty_lines=False, invalid_row_handler=skip)
     converting = csv.ConvertOptions(
-        column_types={str(k): pa.string() for k in range(len(layout.names))}, strings_can_be_null=True, null_values=_NULLS
+        column_types={str(k): pa.float32() if k in points else pa.string() for k in range(len(layout.names))},
+        strings_can_be_null=True,
+        null_values=_NULLS,
+        decimal_point=layout.decimal,
     )
     return csv.open_csv(pa.BufferReader(content), read_options=reading, parse_options=parsing, convert_options=converting)
 
@@ -195,7 +202,8 @@ def _open_stream(content, layout, skipped, threads):
 def _filled(batches, content, name, layout, skipped, report):
     places = layout.spectrum.columns
     values = np.empty((content.count(b"\n") + 1, len(places)), dtype=np.float32)
-    others = [k for k in range(len(layout.names)) if k not in set(places)]
+    taken = set(places)
+    others = [k for k in range(len(layout.names)) if k not in taken]
     cells, rows, odd, done = {k: [] for k in others}, 0, [], 0
     for batch in batches:
         if rows == 0 and batch.num_rows == 0:
@@ -207,8 +215,8 @@ def _filled(batches, content, name, layout, skipped, report):
         report(min(done, len(content)), len(content), "reading spectra")
     if rows == 0:
         raise UnreadableError(f"{name!r} has a header but no rows below it.")
-    lost = sorted(number for number in skipped if isinstance(number, int))
-    numbers = _row_numbers(rows, layout.first_row, lost)
+    numbers = _row_numbers(rows, layout.first_row, skipped)
+    values = _without_blank_lines(values[:rows], cells, numbers)
     raw = RawTable(pd.DataFrame(index=pd.Index(numbers, name="row")), hashlib.sha256(content).hexdigest())
     raw.findings += layout.findings
     raw.assumed += layout.assumed
@@ -216,23 +224,27 @@ def _filled(batches, content, name, layout, skipped, report):
         message = f"Row {number} has {actual} cells but the header {expected}. The row is not used."
         raw.findings.append(remark("row-too-long" if actual > expected else "row-too-short", message, row=number))
     _add_columns(raw, {layout.names[k]: cells[k] for k in others}, numbers, layout.decimal)
-    wide = WideTable(raw, layout.spectrum.axis, values[:rows], f"{layout.spectrum.before} {layout.spectrum.after}", layout.spectrum.others)
+    wide = WideTable(raw, layout.spectrum.axis, values, f"{layout.spectrum.before} {layout.spectrum.after}", layout.spectrum.others)
     _say_odd(raw, odd, numbers, layout)
     _blank_codes(wide, [layout.names[k] for k in places])
     return wide
 
 
+def _without_blank_lines(values, cells, numbers):
+    """Lines without any cell are no samples: taken out of the columns and row numbers in place, and of the array where there are any."""
+    empty = np.isnan(values[:, 0]) & np.isnan(values[:, -1])
+    blank = {k for k in np.flatnonzero(empty) if np.isnan(values[k]).all() and all(column[k] is None for column in cells.values())}
+    if not blank or not cells:
+        return values
+    for column in (*cells.values(), numbers):
+        column[:] = [cell for k, cell in enumerate(column) if k not in blank]
+    return values[[k for k in range(len(values)) if k not in blank]]
+
+
 def _row_numbers(rows, first, lost):
     """Spreadsheet rows of what was kept."""
-    if not lost:
-        return list(range(first + 1, first + 1 + rows))
-    gone = set(lost)
-    numbers, number = [], first
-    while len(numbers) < rows:
-        number += 1
-        if number not in gone:
-            numbers.append(number)
-    return numbers
+    numbers = (number for number in itertools.count(first + 1) if number not in lost)
+    return list(itertools.islice(numbers, rows))
 
 
 def _numbers(batch, places, layout, into, start, odd):
@@ -242,6 +254,9 @@ def _numbers(batch, places, layout, into, start, odd):
 
     for k, place in enumerate(places):
         column = batch.column(place)
+        if pa.types.is_floating(column.type):
+            into[:, k] = column.to_numpy(zero_copy_only=False)
+            continue
         if layout.decimal == ",":
             column = pc.replace_substring(column, ",", ".")
         try:
