@@ -7,12 +7,10 @@ from soilcore.core.errors import SettingsError
 from soilcore.core.progress import silent
 from soilcore.models.inputs import LearnerInputError, checked_new
 from soilcore.models.learner import Learner
-from soilcore.models.neural_fitting import fit_members
+from soilcore.models.neural_fitting import PREDICTED_ROWS, fit_members, threads_of
 from soilcore.models.neural_inputs import FAMILIES, RowsOf
 from soilcore.models.neural_profiles import IMAGE_NETWORKS, network_profile
 from soilcore.models.settings import NetworkSettings
-
-PREDICTED_ROWS = 64  # at once: fixed, so that a stored model gives the same numbers to the last bit
 
 
 class NetworkBase(Learner):
@@ -69,7 +67,7 @@ class NetworkBase(Learner):
         """Which modules it consists of and how its paper trains it (`Profile`)."""
         return network_profile(self.name)
 
-    def fit(self, X, y, groups=None, report=silent, coordinates=None, curve_groups=None):
+    def fit(self, X, y, groups=None, report=silent, coordinates=None, curve_groups=None, validation=None):
         """Fit to samples; see `Learner.fit`.
 
         Parameters
@@ -80,14 +78,18 @@ class NetworkBase(Learner):
             Windows and months of the samples, for networks that read them.
         curve_groups : array-like of shape (n_samples,), optional
             Labels by which the validation loss is kept apart, epoch by epoch; they decide nothing.
+        validation : array-like of int, optional
+            Rows that decide when training ends and are not trained on; None: they are drawn.
         """
+        count = np.shape(y)[0] if np.ndim(y) else 0
         if curve_groups is not None and np.shape(curve_groups) != np.shape(y):
-            raise LearnerInputError(f"Groups of shape {np.shape(curve_groups)} do not belong to {np.shape(y)[0]} samples. Give one label per sample.")
+            raise LearnerInputError(f"Groups of shape {np.shape(curve_groups)} do not belong to {count} samples. Give one label per sample.")
         self._curve_groups = curve_groups
+        self._validation = None if validation is None else checked_validation(validation, count)
         try:
             return super().fit(X, y, groups, report, coordinates)
         finally:
-            del self._curve_groups
+            del self._curve_groups, self._validation
 
     def _fit(self, X, z, y, groups, report, surroundings=None):
         self.needs_ = None if surroundings is None else surroundings.needs
@@ -137,7 +139,8 @@ class NetworkBase(Learner):
         dict
             ``network``, ``parameters`` (trainable, of one member), ``members``, ``epochs`` and ``best_epochs`` (per member), ``stopped``,
             ``device``, ``device_note``, ``precision``, ``batch``, ``seconds``, ``samples``, ``target`` (sentence: scale it was trained on),
-            ``notes`` (list of sentences), ``too_few`` (sentence, empty where there are enough samples); of networks with attention
+            ``notes`` (list of sentences), ``too_few`` (sentence, empty where there are enough samples), ``measured`` (the errors it rests on, see
+            `soilcore.models.neural_gate.Measured`, or None); of networks with attention
             ``attention`` (``rows``, ``columns``, ``values``: mean over training samples and members, rows sum to 1) and of those with a window
             ``covariate_weights`` (layer to number), else None; ``vegetated``, mean share of the branch for vegetated ground, or None.
         """
@@ -233,9 +236,20 @@ def network_learner(name, settings):
     return kind(name, settings.transform, settings.seed, settings.device, settings.jobs, settings.network)
 
 
-def threads_of(learner):
-    """CPU threads of a network: at most 2, more gain little and take from others."""
-    return int(min(max(int(learner.jobs), 1), 2))
+def checked_validation(validation, rows):
+    """Positions of samples that somebody named for validation, ascending.
+
+    Raises
+    ------
+    LearnerInputError
+        If they are none of the rows, or leave fewer than two to train on.
+    """
+    positions = np.unique(np.asarray(validation, dtype=int))
+    if positions.size and (positions[0] < 0 or positions[-1] >= rows):
+        raise LearnerInputError(f"Rows for validation reach from {positions[0]} to {positions[-1]}, but there are {rows} samples, numbered from 0.")
+    if rows - positions.size < 2:
+        raise LearnerInputError(f"{positions.size} of {rows} samples are named for validation, which leaves none to train on. Name fewer.")
+    return positions
 
 
 def checked_surroundings(learner, surroundings, rows):

@@ -1,5 +1,7 @@
 """What a fitted network says of itself, as JSON values."""
 
+from dataclasses import asdict
+
 import numpy as np
 
 from soilcore.models.neural_gate import too_few_samples
@@ -8,7 +10,7 @@ _ROWS = 64
 _BRANCHES = ("vegetated", "bare")
 
 
-def facts_of(learner, data, notes, seconds):
+def facts_of(learner, data, measured, notes, seconds):
     """Facts of a network that was just fitted.
 
     Parameters
@@ -17,6 +19,8 @@ def facts_of(learner, data, notes, seconds):
         With ``members_``, ``history_``, ``inputs_`` and ``scale_``.
     data : RowsOf
         Its training samples.
+    measured : Measured or None
+        How it did beside a simpler learner.
     notes : tuple of str
         What was decided and what went otherwise than asked.
     seconds : float
@@ -28,11 +32,10 @@ def facts_of(learner, data, notes, seconds):
     """
     from soilcore.models.networks import count_parameters
 
-    parameters = count_parameters(learner.members_[0])
     first = learner.history_[0]
     return {
         "network": learner.name,
-        "parameters": parameters,
+        "parameters": count_parameters(learner.members_[0]),
         "members": len(learner.members_),
         "epochs": [len(history.rows) for history in learner.history_],
         "best_epochs": [history.best_epoch for history in learner.history_],
@@ -43,7 +46,8 @@ def facts_of(learner, data, notes, seconds):
         "samples": len(data),
         "target": target_sentence(learner),
         "notes": list(notes),
-        "too_few": too_few_samples(learner.name, len(data), parameters),
+        "too_few": too_few_samples(learner.name, measured),
+        "measured": None if measured is None else asdict(measured),
         **_explained(learner, data),
     }
 
@@ -83,8 +87,8 @@ def _attended(member, data, learner):
     from soilcore.models.torch_device import torch_threads
     from soilcore.models.training_batches import on_device
 
-    totals = [0.0, 0.0, 0.0]
-    with torch_threads(min(int(learner.jobs), 2)), torch.inference_mode():
+    totals, threads = [0.0, 0.0, 0.0], min(int(learner.jobs), 2)
+    with torch_threads(threads), torch.inference_mode():
         for start in range(0, len(data), _ROWS):
             rows = np.arange(start, min(start + _ROWS, len(data)))
             _, *found = member.attend(**on_device(data.batch(rows), "cpu"))

@@ -11,11 +11,13 @@ from soilcore.core.progress import part
 from soilcore.models.learner import seeds_of
 from soilcore.models.neural_augment import FlipsAndTurns
 from soilcore.models.neural_facts import facts_of
+from soilcore.models.neural_gate import measure
 from soilcore.models.neural_profiles import own_scale, training_settings
 from soilcore.models.neural_scaling import target_scale
-from soilcore.models.neural_validation import divide
+from soilcore.models.neural_validation import divide, named_division
 
 MOST_MEMBERS = 100
+PREDICTED_ROWS = 64  # at once: fixed, so that a stored model gives the same numbers to the last bit
 _TRAINING_SHARE = 0.95
 _SMEARED_FROM, _LARGEST_SMEARING = 20, 2.0  # held-out samples; fewer tell no factor
 _MOST_GROUPS = 40  # curves that can still be told apart
@@ -44,7 +46,7 @@ def fit_members(learner, data, z, groups, report):
     own, highest = own_scale(learner.profile, learner.settings, learner.target_transform, z)
     positive = learner.profile.family == "sssoilnet" and own == "log1p"
     learner.scale_ = target_scale(z, own, positive=positive, least=None if highest is None else 0.0, highest=highest)
-    members, histories, notes, held_out = [], [], [], []
+    members, histories, notes, held_out, measured = [], [], [], [], None
     seeds = seeds_of(learner.random_state, learner.settings.members)
     for number, seed in enumerate(seeds):
         share = _TRAINING_SHARE / len(seeds)
@@ -53,13 +55,21 @@ def fit_members(learner, data, z, groups, report):
         members.append(network)
         histories.append(history)
         notes += [division.note, *history.notes]
-        held_out.append(_residuals(learner, data, network, z, division.validation))
+        given = _held_out(learner, data, network, division.validation)
+        held_out.append(_residuals(learner.scale_, z[division.validation], given))
+        if number == 0:
+            measured = measure(learner, data.X, learner.scale_.forward(z), given, division, seed)
     learner.members_, learner.history_ = tuple(members), tuple(histories)
     learner.scale_ = replace(learner.scale_, smearing=_smearing(learner.scale_, np.concatenate(held_out)))
     report(_TRAINING_SHARE, 1, f"what {learner.label} learned")
     learner.embedding_mean_ = learner._outputs(data, "features", learner.members_[:1])[0].mean(axis=0)
-    learner.facts_ = facts_of(learner, data, tuple(dict.fromkeys(notes)), time.perf_counter() - started)
+    learner.facts_ = facts_of(learner, data, measured, tuple(dict.fromkeys(notes)), time.perf_counter() - started)
     report(1, 1, f"{learner.label} is fitted")
+
+
+def threads_of(learner):
+    """CPU threads of a network: at most 2, more gain little and take from others."""
+    return int(min(max(int(learner.jobs), 1), 2))
 
 
 def check_torch():
@@ -98,7 +108,8 @@ def _fit_member(learner, data, z, groups, seed, number, positive, report):
     settings = learner.settings
     places = None if data.surroundings is None else data.surroundings.coordinates
     side = 0.0 if data.surroundings is None else data.surroundings.reach_m
-    division = divide(len(z), groups, places, side, settings.validation, seed)
+    held = learner._validation
+    division = divide(len(z), groups, places, side, settings.validation, seed) if held is None else named_division(len(z), held)
     target = learner.scale_.forward(z)
     with own_randomness("cpu"):
         import torch
@@ -107,7 +118,7 @@ def _fit_member(learner, data, z, groups, seed, number, positive, report):
         network = build_network(learner.profile.kind, network_options(learner, positive))
     start_at_mean(network, float(target[division.train].mean()), getattr(network, "output", "linear"))
     key = fit_key(learner, data, z, groups, seed)
-    how = training_settings(learner.profile, settings, seed=seed, device=learner.device_, threads=min(int(learner.jobs), 2))
+    how = training_settings(learner.profile, settings, seed=seed, device=learner.device_, threads=threads_of(learner))
     if settings.pretrain:
         _pretrain(network, data, division.train, how, checkpoint_for(f"{key}-pretrain"), report)
     turned = FlipsAndTurns("image") if settings.augment and "image" in network.inputs_needed else None
@@ -174,21 +185,23 @@ def fit_key(learner, data, z, groups, seed):
     digest.update(repr(sorted(facts.items())).encode())
     around = data.surroundings
     places = None if around is None else around.coordinates
-    for values in (data.X, z, groups, places, *(arrays[name] for name in sorted(arrays))):
+    for values in (data.X, z, groups, places, learner._validation, *(arrays[name] for name in sorted(arrays))):
         digest.update(b"none" if values is None else np.ascontiguousarray(values).tobytes())
     needs = None if around is None else around.needs
     digest.update(repr((learner._names(), needs, seed)).encode())
     return digest.hexdigest()
 
 
-def _residuals(learner, data, network, z, rows):
-    """Observed less predicted of held-out samples on the logarithm a network took for itself; empty without one."""
-    if learner.scale_.name != "log1p":
-        return np.empty(0)
+def _held_out(learner, data, network, rows):
+    """What one member gives for the samples that were held out of its training."""
     from soilcore.models.training_predict import predict_network
 
-    given = predict_network(network, data, rows, learner.device, threads=min(int(learner.jobs), 2))
-    return np.log1p(z[rows]) - learner.scale_.logarithm(given)
+    return predict_network(network, data, rows, learner.device, PREDICTED_ROWS, threads=threads_of(learner)).astype(float)
+
+
+def _residuals(scale, z, given):
+    """Observed less predicted of held-out samples on the logarithm a network took for itself; empty without one."""
+    return np.log1p(z) - scale.logarithm(given) if scale.name == "log1p" else np.empty(0)
 
 
 def _smearing(scale, residuals):

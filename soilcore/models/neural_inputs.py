@@ -50,6 +50,7 @@ class SoilNetInputs:
     Parameters
     ----------
     layers : tuple of str
+        Of the window.
     variables : tuple of str
         Of the climate; empty for a network without.
     image, climate : Scaled
@@ -71,6 +72,11 @@ class SoilNetInputs:
         """Learn the scaling from training samples."""
         layers = _layers(surroundings, IMAGE, profile)
         sequence = surroundings.needs.sequence if profile.options.get("climate", True) else None
+        if sequence is None and profile.needs_climate:
+            raise LearnerInputError(
+                f"{profile.label} reads months of climate around the samples, but there are none. Give them with --climate, or choose "
+                "soilnet-image-glam, which reads images only."
+            )
         images, months = Moments(), Moments()
         for rows in in_parts(len(surroundings)):
             batch = surroundings.batch(rows)
@@ -152,6 +158,10 @@ class SSSoilNetInputs:
         salinity, vegetation, water = _indices_among(names, profile)
         parts = profile.options.get("parts", "full")
         layers = _layers(surroundings, WINDOW, profile) if parts in ("full", "stack") else ()
+        if profile.kind == "sssoilnet-dense" and ELEVATION in layers:
+            raise LearnerInputError(
+                f"{profile.label} shares its work between windows, so none can lose its mean elevation. Leave elevation out of them."
+            )
         bands = _layers(surroundings, CENTRE, profile) if parts != "index" else ()
         windows, spectra, indices = Moments(), Moments(), Moments()
         for rows in in_parts(len(surroundings)) if layers or bands else ():
@@ -343,7 +353,7 @@ def _ndvi_of(spectrum, bands):
 def _image_scaling(layers, images):
     from soilcore.core.tables import load_table
 
-    roles = set(load_table("sensors").get("roles", ())) | {"CA", *load_table("indices")["bands"]}
+    roles = {"CA", *load_table("sensors")["roles"]}
     by_range = images.range()
     shift, spread = by_range.shift.copy(), by_range.spread.copy()
     for number, layer in enumerate(layers):

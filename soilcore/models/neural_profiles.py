@@ -26,8 +26,8 @@ class Profile:
         Fields of `TrainingSettings` that differ from those of a paper that says nothing.
     scale : {"log1p", "linear"}
         Scale it works on where no target transform is asked for.
-    enough : int
-        Training samples below which simpler learners were better in what was measured or published; see `soilcore.models.neural_gate`.
+    needs_climate : bool
+        Whether it cannot do without months of climate.
     """
 
     kind: str
@@ -36,7 +36,7 @@ class Profile:
     options: dict = field(default_factory=dict)
     training: dict = field(default_factory=dict)
     scale: str = "log1p"
-    enough: int = 0
+    needs_climate: bool = False
 
 
 _STEPS = {"schedule": "step", "step_epochs": 10, "step_factor": 0.2}
@@ -46,21 +46,19 @@ _SS_SOILNET = {"loss": "huber", "optimizer": "adamw", "weight_decay": 1e-4, "lea
 _SPECTRA = {"loss": "mse", "optimizer": "adam", "schedule": "cyclic", "lowest_rate": 3e-5, "learning_rate": 1e-3, "half_cycle": 5, "batch": 32}
 
 PROFILES = {
-    "soilnet": Profile("soilnet", "soilnet", "SoilNet", {"depth": 101, "glam": True}, {**_SOILNET, "epochs": 30}, enough=5000),
-    "soilnet-image": Profile(
-        "soilnet", "soilnet", "SoilNet on images", {"depth": 101, "glam": False, "climate": 0}, {**_SOILNET, "epochs": 50}, enough=5000
-    ),
+    "soilnet": Profile("soilnet", "soilnet", "SoilNet", {"depth": 101, "glam": True}, {**_SOILNET, "epochs": 30}, needs_climate=True),
+    "soilnet-image": Profile("soilnet", "soilnet", "SoilNet on images", {"depth": 101, "glam": False, "climate": 0}, {**_SOILNET, "epochs": 50}),
     "soilnet-image-glam": Profile(
-        "soilnet", "soilnet", "SoilNet on images with attention", {"depth": 101, "glam": True, "climate": 0}, {**_SOILNET, "epochs": 50}, enough=5000
+        "soilnet", "soilnet", "SoilNet on images with attention", {"depth": 101, "glam": True, "climate": 0}, {**_SOILNET, "epochs": 50}
     ),
-    "soilnet-small": Profile("soilnet-small", "soilnet", "the small SoilNet", {}, {**_SMALL, "epochs": 40, "patience": 15}, enough=1000),
-    "sssoilnet": Profile("sssoilnet", "sssoilnet", "SS-SoilNet", {"parts": "full"}, {**_SS_SOILNET, "patience": 20}, enough=800),
-    "sssoilnet-index": Profile("sssoilnet", "sssoilnet", "SS-SoilNet on indices", {"parts": "index"}, {**_SS_SOILNET, "patience": 20}, enough=200),
+    "soilnet-small": Profile("soilnet-small", "soilnet", "the small SoilNet", {}, {**_SMALL, "epochs": 40, "patience": 15}),
+    "sssoilnet": Profile("sssoilnet", "sssoilnet", "SS-SoilNet", {"parts": "full"}, {**_SS_SOILNET, "patience": 20}),
+    "sssoilnet-index": Profile("sssoilnet", "sssoilnet", "SS-SoilNet on indices", {"parts": "index"}, {**_SS_SOILNET, "patience": 20}),
     "sssoilnet-spec-index": Profile(
-        "sssoilnet", "sssoilnet", "SS-SoilNet on spectra and indices", {"parts": "spec_index"}, {**_SS_SOILNET, "patience": 20}, enough=300
+        "sssoilnet", "sssoilnet", "SS-SoilNet on spectra and indices", {"parts": "spec_index"}, {**_SS_SOILNET, "patience": 20}
     ),
-    "sssoilnet-stack": Profile("sssoilnet", "sssoilnet", "SS-SoilNet, stacked", {"parts": "stack"}, {**_SS_SOILNET, "patience": 20}, enough=800),
-    "sssoilnet-dense": Profile("sssoilnet-dense", "sssoilnet", "SS-SoilNet for maps", {}, {**_SS_SOILNET, "patience": 20}, enough=800),
+    "sssoilnet-stack": Profile("sssoilnet", "sssoilnet", "SS-SoilNet, stacked", {"parts": "stack"}, {**_SS_SOILNET, "patience": 20}),
+    "sssoilnet-dense": Profile("sssoilnet-dense", "sssoilnet", "SS-SoilNet for maps", {}, {**_SS_SOILNET, "patience": 20}),
     "spectra-cnn": Profile(
         "spectra-cnn",
         "spectra",
@@ -68,7 +66,6 @@ PROFILES = {
         {},
         {**_SPECTRA, "epochs": 201, "patience": 3, "monitor": "cycle_end", "min_delta": 1e-4},
         "linear",
-        enough=1000,
     ),
 }
 IMAGE_NETWORKS = tuple(name for name, profile in PROFILES.items() if profile.family != "spectra")

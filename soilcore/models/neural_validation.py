@@ -82,6 +82,23 @@ def divide(rows, groups, places, side, share, seed):
     return _division(validation, near, lost, what, side)
 
 
+def named_division(rows, validation):
+    """The division in which somebody named the samples that validate.
+
+    Parameters
+    ----------
+    rows : int
+    validation : ndarray of int
+        Positions, ascending.
+
+    Returns
+    -------
+    Division
+    """
+    train = np.setdiff1d(np.arange(rows), validation)
+    return Division(train, validation, f"{validation.size} of {rows} training samples, as told, decided when training ended.")
+
+
 def _division(validation, near, lost, what, side):
     """The division in positions and words; samples whose windows overlap stay where too few would be left."""
     note = f"{int(validation.sum())} of {validation.size} training samples ({what}) decided when training ended"
