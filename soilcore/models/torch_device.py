@@ -102,9 +102,13 @@ def torch_threads(most=2):
 @contextmanager
 def own_randomness(device):
     """Leave PyTorch's own random states as they were before the block."""
-    devices = [torch.cuda.current_device()] if device == "cuda" else [0] if device == "mps" else []
-    with torch.random.fork_rng(devices=devices, device_type=device if devices else "cuda"):
-        yield
+    on_mps = torch.mps.get_rng_state() if device == "mps" else None
+    try:
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device == "cuda" else [], device_type="cuda"):
+            yield
+    finally:
+        if on_mps is not None:
+            torch.mps.set_rng_state(on_mps)
 
 
 @contextmanager
@@ -124,7 +128,7 @@ def repeatable(wanted, notes):
     before, warn_only = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", _REPEATABLE_CUBLAS)  # read when the first matrix is multiplied on the GPU
     try:
-        with warnings.catch_warnings(record=True) as heard, torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=True):
+        with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
             torch.use_deterministic_algorithms(True, warn_only=True)
             yield

@@ -93,7 +93,7 @@ def train_network(
                 report(state.epoch + share, settings.epochs, _message(state, settings))
                 if checkpoint and checkpoint.is_due():
                     write_state(checkpoint, identity, state, stepper)
-            of_rows = _validate(stepper, data, target, validation)
+            of_rows = _validate(stepper, data, target, validation, lambda: report(state.epoch + 1, settings.epochs, _message(state, settings)))
             row = _row(state, stepper.loss, of_rows, len(train), rate, time.monotonic() - began)
             if groups is not None and len(validation):
                 row["group_losses"] = _group_losses(stepper.loss, of_rows, np.asarray(groups)[validation])
@@ -198,16 +198,18 @@ def _epoch(stepper, data, target, train, settings, state, augment):
         yield optimise(stepper, inputs, target[batches[step]]), (step + 1) / len(batches)
 
 
-def _validate(stepper, data, target, validation):
-    """Losses of the validation rows in float32, shape (n,)."""
+def _validate(stepper, data, target, validation, between):
+    """Losses of the validation rows, computed in float32, shape (n,); `between` is called between two batches."""
     stepper.network.eval()
     losses = []
     with torch.no_grad():
         for part in pieces(len(validation), stepper.size) if len(validation) else ():
+            if part.start:
+                between()
             rows = validation[part]
             inputs = on_device(data.batch(rows), stepper.device, stepper.channels_last)
             wanted = on_device({"target": target[rows]}, stepper.device)["target"]
-            losses.append(stepper.loss.of_rows(stepper.network(**inputs), wanted).double().cpu().numpy())
+            losses.append(stepper.loss.of_rows(stepper.network(**inputs), wanted).cpu().double().numpy())
     return np.concatenate(losses) if losses else np.empty(0)
 
 

@@ -54,7 +54,7 @@ def on_device(batch, device, channels_last=False):
 
 
 def _tensor(values, device, channels_last):
-    tensor = torch.as_tensor(np.ascontiguousarray(values, dtype=np.float32))
+    tensor = torch.from_numpy(np.array(values, dtype=np.float32, order="C"))  # a copy: a network may work in place
     if device == "cuda":
         tensor = tensor.pin_memory()  # copied while the GPU computes
     tensor = tensor.to(device, non_blocking=device == "cuda")

@@ -118,7 +118,7 @@ def _outcome(course, steps, notes):
     beginning = int(_BEGINNING * steps)
     if len(rates) > beginning:
         start, bottom = float(np.median(smoothed[:beginning])), beginning + int(np.argmin(smoothed[beginning:]))
-        chance = float(np.std(losses - smoothed)) * ((1 - course.smoothing) / (1 + course.smoothing)) ** 0.5
+        chance = float(np.std((losses - smoothed)[: bottom + 1])) * ((1 - course.smoothing) / (1 + course.smoothing)) ** 0.5
         if start - smoothed[bottom] > _CHANCE * chance:
             half = int(np.flatnonzero(smoothed[: bottom + 1] >= (start + smoothed[bottom]) / 2)[-1])
             text = f"The loss had fallen half way at a rate of {rates[half]:.1g} and was lowest at {rates[bottom]:.1g}; take the first."

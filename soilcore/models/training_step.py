@@ -110,7 +110,7 @@ def _gradients(stepper, inputs, target, part):
         outputs = stepper.network(**tensors)
     of_rows = stepper.loss.of_rows(outputs, wanted)
     stepper.scaler.scale(of_rows.sum() / len(target)).backward()
-    return float(of_rows.detach().double().sum())
+    return float(of_rows.detach().cpu().double().sum())
 
 
 def _step(stepper, mean):
@@ -118,7 +118,8 @@ def _step(stepper, mean):
     slope = stepper.loss.slope(mean)
     weights = [weight for weight in stepper.network.parameters() if weight.grad is not None]
     if slope != 1.0:
-        torch._foreach_mul_([weight.grad for weight in weights], slope)
+        for weight in weights:
+            weight.grad.mul_(slope)
     if stepper.clip:
         torch.nn.utils.clip_grad_norm_(weights, stepper.clip)
     stepper.scaler.step(stepper.optimizer)
