@@ -1,6 +1,7 @@
 """Whether anything of the test samples reaches a learner: it is fitted again with their rows altered, and must come out the same."""
 
 import time
+from contextvars import Context
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,9 @@ _WORDS = {  # what a part fits, by the name of its class
     "OrdinaryKriging": "variogram",
     "TwoStepModel": "classifier and threshold",
     "AutoModel": "choice and weights of the members",
+    "Scaled": "scaling of the inputs",
+    "TargetScale": "scaling of the target",
+    "History": "end of the training",
 }
 _LARGEST_WALK = 20_000  # objects looked at; a forest has more inside than there is to say
 
@@ -117,8 +121,9 @@ def what_is_fitted(learner):
 
 
 def _fit(learner, X, y, splits, train):
+    """A fresh fit: outside the context in which finished fits are kept, for one that is taken from there would show nothing."""
     groups = None if splits.groups is None else splits.groups[train]
-    return fit_clone(learner, take(X, train), y[train], groups, coordinates=splits.places_of(learner, train))
+    return Context().run(fit_clone, learner, take(X, train), y[train], groups, coordinates=splits.places_of(learner, train))
 
 
 def _predictions(fitted, X, splits, rows):

@@ -105,7 +105,7 @@ def test_a_hard_gate_has_no_slope_and_no_row():
 
 
 def test_a_sample_without_ndvi_stands_where_the_gate_is_half_open(sssoilnet):
-    learner, (X, y, around) = sssoilnet
+    learner, (X, _, around) = sssoilnet
     some = X.iloc[:6].copy()
     some.loc[some.index[2], "NDVI"] = np.nan
     few = around.take(np.arange(6))

@@ -69,7 +69,9 @@ def test_reliability_is_the_correlation_with_a_profile_of_new_samples_and_draws(
     """Spearman-Brown brings halves to the whole: the same as correlating two independent wholes."""
     shapes = {"a": bump(0.3)}
     told = np.mean([group_profiles(seeds_of(shapes, count=24, seeds=1, between=1.0, seed=2 * n)).reliability[1] for n in range(12)])
-    pairs = [[group_profiles(seeds_of(shapes, count=24, seeds=1, between=1.0, seed=100 + 2 * n + k)).profiles[1] for k in range(2)] for n in range(12)]
+    pairs = [
+        [group_profiles(seeds_of(shapes, count=24, seeds=1, between=1.0, seed=100 + 2 * n + k)).profiles[1] for k in range(2)] for n in range(12)
+    ]
     assert told == pytest.approx(np.mean([np.corrcoef(pair)[0, 1] for pair in pairs]), abs=0.05)
 
 
