@@ -147,7 +147,7 @@ def _word(value):
     return str(value).strip().lower()
 
 
-def group_scores(observed, predicted, labels, scores, fewest=3):
+def group_scores(observed, predicted, labels, scores, fewest=10, errors=("rmse", "mae", "me")):
     """Scores of each group by itself.
 
     Parameters
@@ -158,18 +158,20 @@ def group_scores(observed, predicted, labels, scores, fewest=3):
     scores : callable
         ``(observed, predicted) -> dict``.
     fewest : int
-        Groups with fewer samples get their number only.
+        Groups with fewer samples get their errors only: a ratio to so few values' variance says nothing.
+    errors : tuple of str
+        Those scores.
 
     Returns
     -------
     list of dict
-        ``group``, ``n``, and the scores (None for small groups), largest group first.
+        ``group``, ``n``, and the scores (None where left out), largest group first.
     """
-    labels = np.asarray(labels, dtype=object)
-    keys = scores(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
+    labels = np.asarray(labels, dtype=object).astype(str)
     rows = []
-    for group in sorted({str(label) for label in labels if str(label)}):
-        here = labels.astype(str) == group
-        found = scores(observed[here], predicted[here]) if here.sum() >= fewest else dict.fromkeys(keys)
-        rows.append({"group": group, **found, "n": int(here.sum())})
+    for group in np.unique(labels[labels != ""]):
+        here = labels == group
+        found = scores(observed[here], predicted[here])
+        enough = here.sum() >= fewest
+        rows.append({"group": str(group), **{key: value if enough or key in errors else None for key, value in found.items()}, "n": int(here.sum())})
     return sorted(rows, key=lambda row: -row["n"])

@@ -142,13 +142,16 @@ def _attribute(actions):
     parser.add_argument("--out", metavar="DIR", help="folder for the profiles as tables")
     parser.add_argument("--draws", type=int, default=50, help="baselines drawn per spectrum (default 50)")
     parser.add_argument("--baselines", type=int, default=100, help="training spectra they are drawn from (default 100)")
+    parser.add_argument(
+        "--seeds", type=int, default=0, metavar="N", help="fit the model anew on N divisions of the library and explain their test spectra"
+    )
 
 
 def _run_attribute(args):
     from soilcore.project.spectra_settings import SpectraAttributeTask
 
     model, spectra = _model_and_spectra(args)
-    task = SpectraAttributeTask(model, spectra, args.out, args.draws, args.baselines, args.seed, args.device, args.overwrite)
+    task = SpectraAttributeTask(model, spectra, args.out, args.draws, args.baselines, args.seeds, args.seed, args.device, args.overwrite)
     return do("spectra-attribute", task, args)
 
 

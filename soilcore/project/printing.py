@@ -22,6 +22,10 @@ _MARKS = {True: "ok", False: "FOUND", None: "not known"}
 
 def as_text(kind, facts):
     """The facts of a task as lines of text."""
+    if kind.startswith("spectra-"):
+        from soilcore.project.printing_spectra import writers
+
+        return writers()[kind](facts)
     writer = {
         "check": _check,
         "indices": lambda f: f"{f['out']}\n{table(f['bands'], ('id', 'valid', 'invalid'))}",

@@ -12,7 +12,6 @@ from soilcore.evaluation.metrics import regression_scores
 from soilcore.evaluation.protocol import predict_checked, take
 
 SCORES = ("r2", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_log10")
-_FEWEST_PER_GROUP = 3
 
 
 @dataclass(frozen=True)
@@ -127,42 +126,33 @@ def scores_of(observed, predicted):
 
 def groups_told(observed, predicted, labels):
     """Scores by group, or an empty list without groups."""
-    return [] if labels is None else group_scores(observed, predicted, labels, scores_of, _FEWEST_PER_GROUP)
+    return [] if labels is None else group_scores(observed, predicted, labels, scores_of)
 
 
-def groups_over_seeds(of_seeds):
-    """Mean and sd over seeds of the scores by group.
+def groups_over_seeds(y, labels, tested):
+    """Scores by group, of the tests of all seeds together, and how R2 differs from seed to seed.
 
     Parameters
     ----------
-    of_seeds : list of list of dict
-        From `groups_told`, one per seed.
+    y : ndarray of float, shape (n_samples,)
+    labels : ndarray of str, shape (n_samples,), or None
+    tested : list of Tested
 
     Returns
     -------
     list of dict
-        ``group``, ``n`` (test samples per seed, mean), the scores, ``r2_sd``; seeds in which a score has no value do not count.
+        As `groups_told`; ``n`` counts different spectra, ``r2_sd`` is None for groups too small in a single test.
     """
-    found = {}
-    for rows in of_seeds:
-        for row in rows:
-            found.setdefault(row["group"], []).append(row)
-    made = []
-    for group, rows in found.items():
-        means = {key: _mean([row[key] for row in rows]) for key in SCORES}
-        r2 = _known([row["r2"] for row in rows])
-        sd = float(np.std(r2, ddof=1)) if len(r2) > 1 else np.nan
-        made.append({"group": group, **means, "r2_sd": sd, "n": float(np.mean([row["n"] for row in rows]))})
-    return sorted(made, key=lambda row: -row["n"])
-
-
-def _known(values):
-    return [value for value in values if value is not None and np.isfinite(value)]
-
-
-def _mean(values):
-    known = _known(values)
-    return float(np.mean(known)) if known else np.nan
+    if labels is None:
+        return []
+    rows = np.concatenate([one.test for one in tested])
+    made = groups_told(y[rows], np.concatenate([one.predicted for one in tested]), labels[rows])
+    of_seeds = [{row["group"]: row["r2"] for row in groups_told(y[one.test], one.predicted, labels[one.test])} for one in tested]
+    different = np.unique(rows)
+    for row in made:
+        r2 = [value for value in (of_seed.get(row["group"]) for of_seed in of_seeds) if value is not None and np.isfinite(value)]
+        row |= {"r2_sd": float(np.std(r2, ddof=1)) if len(r2) > 1 else None, "n": int((labels[different] == row["group"]).sum())}
+    return made
 
 
 def with_share(fit, holdout):

@@ -204,7 +204,7 @@ def _check_quantity(recipe, quantity):
 
 def _on_axis(recipe, spectra):
     """Values at the points of the model's axis, and what was done."""
-    from soilcore.features.spectral_steps import Resampling
+    from soilcore.data.spectra_resampling import Resampling
 
     wanted, own, said = np.asarray(recipe["axis"], float), spectra.axis, []
     if spectra.unit != recipe["unit"]:

@@ -16,6 +16,7 @@ from soilcore.project.spectra_tables import check_table_name, write_table
 from soilcore.project.steps import run_file
 
 _FEW_INSIDE = 0.5
+_SAME = 1e-6  # dissimilarity of a spectrum to itself
 
 
 def predict(task, report=silent):
@@ -108,6 +109,8 @@ def _facts(model, spectra, made, level, assumed):
             f"Only {share:.0%} of the {len(spectra)} spectra resemble those of training: the model was trained on other soils or another instrument."
         )
     scores, more = _scored(model, spectra, made, level)
+    if scores and made["di"] is not None and (seen := int((made["di"] <= _SAME).sum())):
+        warnings.append(f"{seen} of the {len(spectra)} spectra were in training: the model has seen them, so these scores flatter it.")
     known = {name: values for name, values in made.items() if values is not None}
     places = {} if spectra.x is None else {"x": spectra.x, "y": spectra.y}
     return {

@@ -9,7 +9,7 @@ from soilcore.evaluation.holdout import Holdout, draw_holdouts
 from soilcore.evaluation.metrics import interval_scores
 from soilcore.evaluation.spectral_curves import curve_sizes, distribution, spectral_curves
 from soilcore.models.learner import seeds_of
-from soilcore.project.spectra_fitting import SCORES, fit_and_test, groups_over_seeds, groups_told, scores_of
+from soilcore.project.spectra_fitting import SCORES, fit_and_test, groups_over_seeds, scores_of
 from soilcore.trust.applicability import outlier_limit
 from soilcore.trust.interval_base import Common, floor_of, in_own_unit, on_modelling_scale, transform_of
 from soilcore.trust.interval_residuals import ConformalInterval
@@ -43,8 +43,6 @@ def score_by_seeds(candidate, table, holdouts, seed=0, report=silent):
         mine(0, 1, f"{candidate.name}: split {number + 1} of {len(holdouts)}")
         tested.append(fit_and_test(candidate, table, holdout, mine, seed=own, dissimilar=True))
     reached = [scores_of(table.y[one.test], one.predicted) for one in tested]
-    labels = table.labels
-    by_group = [] if labels is None else [groups_told(table.y[one.test], one.predicted, labels[one.test]) for one in tested]
     observed, predicted = np.concatenate([table.y[one.test] for one in tested]), np.concatenate([one.predicted for one in tested])
     row = {
         "name": candidate.name,
@@ -56,7 +54,7 @@ def score_by_seeds(candidate, table, holdouts, seed=0, report=silent):
         **_trust_of(candidate, table, tested),
         "seconds": float(sum(one.seconds for one in tested)),
         "r2_random": None,
-        "groups": groups_over_seeds(by_group),
+        "groups": groups_over_seeds(table.y, table.labels, tested),
         "distribution": distribution(observed, predicted),
         "told": [one.told for one in tested],
         "training": [{"seed": holdout.seed, "rows": list(one.history)} for holdout, one in zip(holdouts, tested, strict=True) if one.history],

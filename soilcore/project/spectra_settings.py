@@ -118,6 +118,8 @@ class SpectraAttributeTask:
         Baselines drawn per spectrum.
     baselines : int
         Training spectra the baselines are drawn from.
+    seeds : int
+        0 explains the saved model; else it is fitted anew on so many divisions of the library, each explained on its test spectra.
     seed : int
     """
 
@@ -126,6 +128,7 @@ class SpectraAttributeTask:
     out: str | None = None
     draws: int = 50
     baselines: int = 100
+    seeds: int = 0
     seed: int = 0
     device: str = "auto"
     overwrite: bool = False

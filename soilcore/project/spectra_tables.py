@@ -1,5 +1,6 @@
 """Tables of spectra and of what was predicted from them, as files."""
 
+import re
 from pathlib import Path
 
 from soilcore.core.errors import SettingsError
@@ -48,7 +49,7 @@ def write_table(path, frame, x=None, y=None, crs=None):
         layer = gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(x, y), crs=crs)
         layer = layer if suffix == ".gpkg" else layer.to_crs("EPSG:4326")
         with written_whole(path) as temporary:
-            layer.to_file(temporary, driver="GPKG" if suffix == ".gpkg" else "GeoJSON", index=False)
+            layer.to_file(temporary, layer=re.sub(r"\W+", "_", path.stem), driver="GPKG" if suffix == ".gpkg" else "GeoJSON", index=False)
         return
     with written_whole(path) as temporary:
         if suffix == ".parquet":
