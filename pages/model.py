@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import dual_step, forms, jobs, learning, messages, modelling, scores, steps, theme, trained
+from pages.ui import dual_step, forms, jobs, learning, messages, modelling, networks, scores, steps, theme, trained
 
 theme.header(
     "Model", "Learners under the same folds. The score for places nobody sampled comes first; the random one stands beside it to show the gap."
@@ -23,6 +23,8 @@ kind = "train" if kind == "external" else kind
 first = next(
     (name for name, (_, own) in TASKS.items() if own == kind), "Train and keep one" if steps.is_done("model", trained.current_work()) else None
 )
+networks.live()
+networks.unfinished()
 with messages.shown():
     asked = modelling.settings(samples, expanded=first is None)
     chosen = st.segmented_control(

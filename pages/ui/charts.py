@@ -66,6 +66,22 @@ def _powers(exponents):
     return {"tickvals": ticks, "ticktext": [f"{10**tick:.3g}" for tick in ticks]}
 
 
+def losses(frame):
+    """Training and validation loss by epoch; the best epoch is marked."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for column, name, color, dash in (("loss", "training samples", BLUE, "dot"), ("validation_loss", "held back", ORANGE, "solid")):
+        if column in frame and frame[column].notna().any():
+            line = {"color": color, "dash": dash, "width": 2.5}
+            figure.add_trace(go.Scatter(x=frame["epoch"], y=frame[column], name=name, mode="lines", line=line))
+    if "validation_loss" in frame and frame["validation_loss"].notna().any():
+        best = frame.loc[frame["validation_loss"].idxmin()]
+        marker = {"color": ORANGE, "size": 10, "symbol": "circle-open", "line": {"width": 2}}
+        figure.add_trace(go.Scatter(x=[best["epoch"]], y=[best["validation_loss"]], name="best so far", mode="markers", marker=marker))
+    return layout(figure, "epoch", "loss (scale of the network)", 320)
+
+
 def spectra(table, view, view_title, unit):
     """Mean spectra by level of the target, over wavelength where it is known."""
     import plotly.graph_objects as go

@@ -36,7 +36,7 @@ def panel():
 def terrain():
     """Slope, curvatures and wetness from the project's elevation model."""
     with st.expander("Terrain from an elevation model", icon=":material/terrain:"), messages.shown():
-        models = _elevation_models()
+        models = elevation_models()
         if not models:
             st.info("Upload an elevation model above first: a raster of heights in metres, any projection.", icon=":material/terrain:")
             return
@@ -71,7 +71,7 @@ def terrain():
         )
 
 
-def _elevation_models():
+def elevation_models():
     """Static rasters with one band, those that sound like heights first."""
     found = []
     for name in current_work().covariates:
@@ -143,7 +143,7 @@ def seasons():
             LIMIT_MB["series"],
             "a stack of dates or NetCDF of a vegetation index, or a table with dates and values",
         )
-        sources = _series_sources()
+        sources = series_sources()
         if not sources:
             st.info(
                 "A series can also be the dated images of this project, or a predictor by date. There are neither yet.",
@@ -154,7 +154,7 @@ def seasons():
     _season_tables()
 
 
-def _series_sources():
+def series_sources():
     """Series as paths relative to the project, by what they are called."""
     work = current_work()
     found = {f"{name} (uploaded)": f"series/{name}" for name in work.data("series") if not name.startswith("seasons-")}

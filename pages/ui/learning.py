@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui import evidence, jobs, messages, theme, trust_charts
+from pages.ui import evidence, jobs, messages, networks, theme, trust_charts
 from pages.ui.modelling import label, learner_names
 from pages.ui.scores import out_of_date
 from pages.ui.words import in_page
@@ -25,7 +25,7 @@ def panel(samples, asked):
         one = st.selectbox(
             "Learner", names, index=names.index(_DEFAULT), format_func=label, key="model.curve.one", persist_state="session", width=460
         )
-        task = LearningCurveTask(asked.inputs, one, asked.splits, asked.fit)
+        task = LearningCurveTask(networks.inputs_for(asked, (one,)), one, asked.splits, networks.fit_for(asked, (one,)))
         st.button(
             "Draw the learning curve",
             icon=":material/show_chart:",

@@ -1,10 +1,11 @@
 """What the model page asks for every task: predictors, target, tuning, folds, intervals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import streamlit as st
 
-from pages.ui import cached, covariates, folds, messages, steps, table_bands
+from pages.ui import cached, covariates, folds, messages, networks, steps, table_bands
+from pages.ui.networks import AskedNetworks
 from pages.ui.session import current_work
 from soilcore.evaluation.splits import SplitSettings
 from soilcore.features.recipe import FeatureSettings
@@ -61,6 +62,8 @@ class Asked:
         How often the target is shuffled; None: where it is quick.
     ready : bool
         Whether there is anything to predict from.
+    networks : AskedNetworks
+        What only networks are given; see `pages.ui.networks.inputs_for` and `fit_for`.
     """
 
     inputs: InputSettings
@@ -70,6 +73,7 @@ class Asked:
     intervals: str
     permutations: int | None
     ready: bool
+    networks: AskedNetworks = field(default_factory=AskedNetworks)
 
 
 def settings(samples, expanded):
@@ -92,13 +96,14 @@ def settings(samples, expanded):
             splits = folds.form(samples)
         with left:
             fit, intervals, permutations = _fit(samples)
+            for_networks = networks.form() if current_work().scene_files else AskedNetworks()
     ready = bool(features.bands or features.index_sets or features.covariates or features.columns or features.climate)
     inputs = current_work().inputs(features=features)
     if ready:
         folds.warn(samples, inputs, splits)
     else:
         st.info("Choose at least one kind of predictor.", icon=":material/input:")
-    return Asked(inputs, features, splits, fit, intervals, permutations, ready)
+    return Asked(inputs, features, splits, fit, intervals, permutations, ready, for_networks)
 
 
 def _features(samples):

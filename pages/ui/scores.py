@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from pages.ui import charts, details, evidence, jobs, messages, trained, trust_cards
+from pages.ui import charts, details, evidence, jobs, messages, networks, trained, trust_cards
 from pages.ui.modelling import label, learner_names
 from pages.ui.scored import from_comparison
 from pages.ui.session import current_work
@@ -44,7 +44,8 @@ def panel(samples, asked):
             wrap=True,
         )
     )
-    task = CompareTask(asked.inputs, models, asked.splits, asked.fit, predictions=True, intervals=asked.intervals, permutations=asked.permutations)
+    inputs, fit = networks.inputs_for(asked, models), networks.fit_for(asked, models)
+    task = CompareTask(inputs, models, asked.splits, fit, predictions=True, intervals=asked.intervals, permutations=asked.permutations)
     st.button(
         f"Compare {len(models)}" if models else "Compare",
         icon=":material/leaderboard:",

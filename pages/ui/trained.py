@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.ui import auto_model, cached, charts, details, evidence, external, jobs, messages, trust_cards
+from pages.ui import auto_model, cached, charts, details, evidence, external, jobs, messages, networks, trust_cards
 from pages.ui.modelling import label, learner_names
 from pages.ui.scored import from_model
 from pages.ui.session import current_work
@@ -49,7 +49,8 @@ def start(asked, name):
     """Train a learner with the settings of the page; for a button."""
     work = current_work()
     identifier = work.project.new_id("models", name)
-    task = TrainTask(asked.inputs, name, f"models/{identifier}", asked.splits, asked.fit, intervals=asked.intervals, permutations=asked.permutations)
+    inputs, fit = networks.inputs_for(asked, (name,)), networks.fit_for(asked, (name,))
+    task = TrainTask(inputs, name, f"models/{identifier}", asked.splits, fit, intervals=asked.intervals, permutations=asked.permutations)
     jobs.start("train", task, f"Training: {label(name)}")
 
 
