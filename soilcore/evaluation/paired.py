@@ -133,7 +133,8 @@ def paired_tests(evaluations, against, *, level=0.9):
     -------
     list of dict
         As `paired_test` of `against` and each other one (positive where `against` is better), with ``name``, ``against`` and ``p_family``: adjusted by Holm,
-        so that among learners that do not differ, one below 0.05 comes up in 5 % of comparisons at most.
+        so that among learners that do not differ, one below 0.05 comes up in 5 % of comparisons at most. Where `against` was chosen because it scored
+        best, the choice flatters it still.
     """
     if against not in evaluations:
         raise ModelError(f"There is no score of {against!r} to compare with. Scored were {', '.join(evaluations)}.")

@@ -179,6 +179,7 @@ def score_learners(names, task, prepared, report=silent):
 def _facts(task, prepared, rows, assessed):
     target, splits = prepared.opened.samples.target, prepared.splits
     places = _places_facts(prepared)
+    compared = _compared(rows, assessed)
     return {
         "target": target.column,
         "unit": target.unit,
@@ -193,13 +194,28 @@ def _facts(task, prepared, rows, assessed):
         "seed": task.fit.seed,
         "device": _device(task),
         "assumed": (*prepared.assumed, *(finding.message for finding in splits.findings if finding.severity == "note")),
-        "warnings": [f"{finding.message} {finding.fix}" for finding in splits.findings if finding.severity != "note"],
+        "warnings": [
+            *(f"{finding.message} {finding.fix}" for finding in splits.findings if finding.severity != "note"),
+            *(row["sentence"] for row in compared["gate"] if row["verdict"] in ("behind", "no-skill")),
+        ],
         "leakage": _leakage(assessed),
+        **compared,
         "spatial_first": _which_to_trust(splits, rows, places["design"]),
         **places,
         "trust": {name: one.facts for name, one in assessed.items()},
         "models": tuple(rows),
     }
+
+
+def _compared(rows, assessed):
+    """``paired``: the best learner against each other one over the folds; ``gate``: each network against the best simpler learner."""
+    from soilcore.evaluation.paired import paired_tests
+    from soilcore.trust.gate import network_gate
+
+    evaluations = {name: one.evaluation for name, one in assessed.items()}
+    networks = {name for name in evaluations if name != "mlp" and learner_spec(name).family == "network"}
+    best = max(rows, key=lambda row: row["r2"])["name"]
+    return {"paired": paired_tests(evaluations, best), "gate": network_gate(evaluations, networks)}
 
 
 def _leakage(assessed):
