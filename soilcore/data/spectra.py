@@ -12,7 +12,7 @@ from soilcore.data.columns import property_of, role_columns
 from soilcore.data.remarks import remark, some
 from soilcore.data.samples import samples_from
 from soilcore.data.spectra_axis import check_axis
-from soilcore.data.spectra_join import averaged, id_texts, replicate_rows
+from soilcore.data.spectra_join import averaged, id_texts, keep_ids_whole, replicate_rows
 from soilcore.data.spectra_rows import usable_rows
 from soilcore.data.spectra_set import SpectraSet, SpectraSettings
 from soilcore.data.spectra_sources import collect
@@ -84,6 +84,7 @@ def _samples(found, settings, assumed):
         raise SettingsError(f"--detection-limit must be above 0, not {limit!r}.")
     said = table if settings.below_limit == "half" else replace(table, detection_limit=None)
     raw = found.raw
+    keep_ids_whole(raw, table.id)
     samples = samples_from(raw, _with_only_property(raw.frame, said, assumed), found.source)
     below = np.zeros(len(samples), dtype=bool)
     if limit is not None and settings.below_limit == "drop":

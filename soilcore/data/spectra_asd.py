@@ -61,6 +61,8 @@ def read_asd(content, name):
     values, quantity, notes = _reflectance(spectrum, reference, kind, name)
     if detectors := [label for bit, label in _DETECTORS.items() if content[422] & bit]:
         notes.append(("spectra-saturated", f"The header of {name!r} says that the detector {' and '.join(detectors)} was saturated."))
+    if not (np.isfinite(values).sum() >= 3 and np.nanmax(np.abs(values)) < 1e6):
+        raise UnreadableError(f"{name!r} is damaged: its values are no reflectance. Copy it again.")
     axis = first + step * np.arange(channels, dtype=float)
     instrument = f"{_INSTRUMENTS.get(content[431], 'ASD')} {struct.unpack_from('<H', content, 400)[0]}"
     comment = content[3:160].split(b"\x00")[0].decode("latin-1").strip() or None

@@ -137,7 +137,7 @@ def find_sources(path):
         content = read_content(path, MOST_BYTES)
         if not _is_workbook(content, path.name):
             return _in_zip(content, path.name)
-    return [Source(path.name, check_kind(path.name, head), lambda: read_content(path, MOST_BYTES))], []
+    return [Source(path.name, check_kind(path.name, head), _loader(path))], []
 
 
 def check_kind(name, head):
@@ -180,7 +180,8 @@ def _in_folder(folder):
 
 
 def _loader(path):
-    return lambda: read_content(path, MOST_BYTES)
+    packed = path.suffix.casefold() == ".gz"  # unpacks to an unknown size
+    return lambda: read_content(path, MOST_UPLOAD_BYTES if packed else MOST_BYTES)
 
 
 def _in_zip(content, name):

@@ -16,6 +16,19 @@ _SCAN_LETTERS = re.compile(r"(?<=\d)[A-Za-z]{1,3}\d{1,2}$")  # 235157XS01: the f
 _SCAN_NUMBER = re.compile(r"[-_. ]?(?:rep|scan|r|s)?[-_. ]?\d{1,3}$", re.IGNORECASE)
 
 
+def keep_ids_whole(raw, told=None):
+    """Ids such as "icr056141" among ids that are numbers: the column becomes text again, in place."""
+    column = told if told in raw.frame.columns else next(iter(role_columns(list(raw.frame.columns), "id")), None)
+    lost = [finding for finding in raw.findings if finding.code == "text-in-number-column" and finding.column == column]
+    if column is None or not lost:
+        return
+    texts = id_texts(raw.frame[column], raw.frame.index).astype(object)
+    for finding in lost:
+        texts[raw.frame.index.get_loc(finding.row)] = finding.value
+    raw.frame[column] = texts
+    raw.findings = [finding for finding in raw.findings if finding not in lost]
+
+
 def id_texts(column, rows):
     """Ids as text: whole numbers without a decimal point; ``row 7`` where a cell is empty."""
     texts = []
@@ -27,6 +40,12 @@ def id_texts(column, rows):
         else:
             texts.append(str(cell).strip())
     return np.array(texts, dtype=str)
+
+
+def _key(text):
+    """What ids are compared by: no case, no zeros in front of a number, which spreadsheets take off."""
+    text = str(text).strip().casefold()
+    return text.lstrip("0") or text if text.isdigit() else text
 
 
 def join_properties(raw, properties, name, told=None):
@@ -55,8 +74,9 @@ def join_properties(raw, properties, name, told=None):
     SettingsError
         If the id column named does not exist.
     """
+    keep_ids_whole(properties, told)
     column = _id_column(properties.frame, told, name)
-    wanted = [text.casefold() for text in id_texts(properties.frame[column], properties.frame.index)]
+    wanted = [_key(text) for text in id_texts(properties.frame[column], properties.frame.index)]
     first = {}
     for place, text in enumerate(wanted):
         first.setdefault(text, place)
@@ -94,7 +114,7 @@ def _id_column(frame, told, name):
 
 
 def _best_keys(frame, known, told):
-    """The reading of the spectra's names that finds most samples: as they are, without the number of the scan, by the name in the header."""
+    """What each spectrum is looked up by: its name as it is, else the reading of names that finds most samples."""
     column = told if told in frame.columns else next(iter(role_columns(list(frame.columns), "id")), None)
     if column is None:
         raise SampleError("The table of spectra has no column of ids to join properties by. Name it with --id.")
@@ -108,10 +128,15 @@ def _best_keys(frame, known, told):
         names = ["" if cell is None else str(cell) for cell in frame["sample_name"]]
         readings["the sample name in the file"] = names
         parts = [re.split(r"[;,|\s]+", text) for text in names]
-        readings["a part of the sample name in the file"] = [next((part for part in found if part.casefold() in known), "") for found in parts]
-    counted = {how: sum(text.strip().casefold() in known for text in texts) for how, texts in readings.items()}
-    how = max(counted, key=counted.get)
-    return how, [text.strip().casefold() for text in readings[how]]
+        readings["a part of the sample name in the file"] = [next((part for part in found if _key(part) in known), "") for found in parts]
+    keys, ways = [_key(text) for text in stems], []
+    for how, texts in sorted(readings.items(), key=lambda item: -sum(_key(text) in known for text in item[1])):
+        found = [k for k, text in enumerate(texts) if keys[k] not in known and _key(text) in known]
+        if found or (how.startswith(column) and any(key in known for key in keys)):
+            ways.append(how)
+        for k in found:
+            keys[k] = _key(texts[k])
+    return ", else ".join(ways), keys
 
 
 def _beside(frame, properties, matched, id_column):

@@ -12,7 +12,7 @@ from soilcore.data.spectra_resampling import Resampling
 from soilcore.data.spectra_set import ABSORBANCE, REFLECTANCE, WAVELENGTH
 
 _CHUNK_CELLS = 4_000_000
-LEAST_SHARED = 0.5  # of the commonest axis: a file that shares less is of another kind
+LEAST_SHARED = 0.5, 0.3  # of the shortest and of the longest range: files that share less are of different kinds
 
 
 @dataclass
@@ -167,15 +167,17 @@ def _common_axis(parts):
         key = (part.axis.size, round(part.axis[0], 6), round(part.axis[-1], 6))
         votes.setdefault(key, [0, part.axis])
         votes[key][0] += len(part.rows)
-    axis = max(votes.values(), key=lambda vote: vote[0])[1]
+    axis = max(votes.values(), key=lambda vote: (vote[0], np.ptp(vote[1]) / vote[1].size))[1]  # of equal ones the coarser, which all can fill
     low, high = (max(part.axis.min() for part in parts), min(part.axis.max() for part in parts))
     touch = 1e-6 * np.ptp(axis) / axis.size
     shared = axis[(axis >= low - touch) & (axis <= high + touch)]
-    if shared.size < max(3, LEAST_SHARED * axis.size):
-        worst = min(parts, key=lambda part: min(part.axis.max(), axis.max()) - max(part.axis.min(), axis.min()))
+    ranges = [np.ptp(part.axis) for part in parts]
+    if shared.size < 3 or high - low < max(LEAST_SHARED[0] * min(ranges), LEAST_SHARED[1] * max(ranges)):
+        first, last = (part for part in (min(parts, key=lambda part: part.axis.max()), max(parts, key=lambda part: part.axis.min())))
+        other = last if last is not first else max(parts, key=lambda part: np.ptp(part.axis))
         raise SampleError(
-            f"{worst.name!r} goes from {worst.axis.min():g} to {worst.axis.max():g} {worst.unit}, most others from {axis.min():g} to {axis.max():g}: "
-            f"all share only {shared.size} of {axis.size} points. Leave it out, or read the kinds of spectra apart."
+            f"{first.name!r} goes from {first.axis.min():g} to {first.axis.max():g} {first.unit}, {other.name!r} from {other.axis.min():g} to "
+            f"{other.axis.max():g}: too little is shared. Leave one out, or read the kinds of spectra apart."
         )
     return shared
 

@@ -208,6 +208,7 @@ class _Plan:
     quantity: str | None
     actions: list
     notes: list
+    scales: bool = False
 
 
 def _plan(steps, axis, unit, quantity):
@@ -224,6 +225,7 @@ def _plan(steps, axis, unit, quantity):
 
 def _plan_snv(plan, step):
     plan.actions.append(spectral_steps.standard_normal_variate)
+    plan.scales = True
     plan.quantity = "scaled"
 
 
@@ -370,6 +372,8 @@ def _through(block, plan):
     """The steps on some rows; rows with a missing point are missing throughout, so that no filter smears them."""
     work = block.astype(float)
     known = np.isfinite(work).all(axis=1)
+    flat = (np.ptp(work, axis=1) == 0) & known if plan.scales else np.zeros(len(work), dtype=bool)
+    known &= ~flat  # rounding would be scaled up to a spectrum
     work = work if known.all() else work[known]
     for action in plan.actions:
         work = action(work)
@@ -380,4 +384,4 @@ def _through(block, plan):
         return work, int(bad.sum())
     whole = np.full((len(block), plan.axis.size), np.nan)
     whole[known] = work
-    return whole, int(bad.sum())
+    return whole, int(bad.sum() + flat.sum())
