@@ -12,7 +12,7 @@ from soilcore.data.spectra_set import REFLECTANCE, WAVELENGTH
 FEW_SPECTRA = 30
 ABSORBANCE_LIMIT = 3.0  # a thousandth of the light is left: detectors do not follow further
 REFLECTANCE_LIMIT = 1.2
-UNLIKE_SPREADS = 10.0  # robust spreads from the median spectrum
+UNLIKE = 3.0, 3.0  # times the usual distance from the median spectrum, and robust spreads of its logarithm
 _PLATEAU = 5  # points in a row at exactly the largest value
 _CHUNK = 2048
 _JOINTS_NM = (1000.0, 1800.0)  # where the detectors of field spectroradiometers meet
@@ -80,9 +80,9 @@ def _rows(spectra):
         )
         yield remark("spectra-saturated", message, row=rows[k], value=float(highest[k]))
     distance = distances_from_median(values, spectra.usable)
-    for k in np.flatnonzero(distance > UNLIKE_SPREADS):
+    for k in np.flatnonzero((distance > UNLIKE[0]) & (_spreads(distance) > UNLIKE[1])):
         message = (
-            f"The spectrum of {names[k]} has another shape than the others: {distance[k]:.0f} times the usual distance from the median spectrum."
+            f"The spectrum of {names[k]} has another shape than the others: {distance[k]:.1f} times the usual distance from the median spectrum."
         )
         yield remark("spectra-unlike", message, row=rows[k], value=round(float(distance[k]), 1))
 
@@ -146,6 +146,14 @@ def distances_from_median(values, usable):
         out[here] = np.sqrt(np.mean((_shapes(values[here, ::step]) - centre) ** 2, axis=1))
     middle = np.median(out[places])
     return out / middle if middle > 0 else np.where(usable, 0.0, np.nan)
+
+
+def _spreads(distance):
+    """Logarithm of the distances in robust standard deviations; distances are lopsided, and libraries are wide or narrow."""
+    logs = np.log(np.where(distance > 0, distance, np.nan))
+    known = logs[np.isfinite(logs)]
+    spread = 1.4826 * np.median(np.abs(known - np.median(known))) if known.size else 0.0
+    return np.nan_to_num(logs / spread, nan=0.0) if spread > 0 else np.zeros(len(distance))
 
 
 def _shapes(values):
