@@ -249,7 +249,7 @@ def _map(commands):
     parser.add_argument("--classes", choices=("usda", "fao", "fao2006", "cn-coastal"))
     parser.add_argument("--aoa", action="store_true")
     parser.add_argument("--window", type=int, default=512)
-    parser.add_argument("--stride", type=int, default=1)
+    parser.add_argument("--stride", type=int, default=1, metavar="K", help="networks: compute every K-th pixel, interpolate and state the error")
     parser.add_argument("--cluster", metavar="ADDRESS")
 
 
@@ -269,6 +269,7 @@ def _run_map(args):
         stride=args.stride,
         cluster=args.cluster,
         overwrite=args.overwrite,
+        device=args.device,
     )
     return do("map", task, args)
 

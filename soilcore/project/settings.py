@@ -168,7 +168,15 @@ class ExternalTask:
 
 @dataclass(frozen=True)
 class MapTask:
-    """Map a saved model."""
+    """Map a saved model.
+
+    Parameters
+    ----------
+    stride : int
+        Of networks that read windows: only every so many pixels are computed, and what lies between is interpolated.
+    device : str
+        Where networks run.
+    """
 
     model_dir: str
     out: str
@@ -182,6 +190,7 @@ class MapTask:
     stride: int = 1
     cluster: str | None = None
     overwrite: bool = False
+    device: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -199,6 +199,8 @@ def map_model(task, report=silent):
         interval=task.interval,
         thresholds=task.thresholds,
         aoa=task.aoa,
+        stride=task.stride,
+        device=task.device,
     )
     facts = predict_map(model, source, settings, region=region, report=part(report, 0.1, 0.9))
     facts = {**facts, "date": str(source.date) if source.date else None}
@@ -318,13 +320,8 @@ def _score_keys(scores):
 
 
 def _refuse_unavailable(task):
-    later = {
-        "--cluster": task.cluster is not None,
-        "--stride": task.stride != 1,
-    }
-    for option, wanted in later.items():
-        if wanted:
-            raise NotAvailableError(f"{option} is not available yet. Leave it out to get the prediction and its classes.")
+    if task.cluster is not None:
+        raise NotAvailableError("--cluster is not available yet. Leave it out: the map is computed on this machine.")
 
 
 def _crs_name(crs):
