@@ -20,7 +20,8 @@ class CrossAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm_query, self.norm_token, self.norm_forward = nn.LayerNorm(width), nn.LayerNorm(width), nn.LayerNorm(width)
-        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+        self.query, self.value, self.out = (nn.Linear(width, width) for _ in range(3))
+        self.key = nn.Linear(width, width, bias=False)  # a bias of keys adds the same to a whole row, which the softmax takes away again
         self.forward_part = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width))
         self.dropout = nn.Dropout(dropout)
 

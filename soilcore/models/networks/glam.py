@@ -78,7 +78,10 @@ class GlobalChannelAttention(nn.Module):
 
 
 class GlobalSpatialAttention(nn.Module):
-    """Every place as a mean of all places, weighted by their likeness."""
+    """Every place as a mean of all places, weighted by their likeness.
+
+    With a softmax per row the bias of the keys, which the published count holds, has no effect and stays where it started.
+    """
 
     def __init__(self, channels, reduced, form):
         super().__init__()

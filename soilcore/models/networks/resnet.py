@@ -6,7 +6,6 @@ from soilcore.models.networks.blocks import channels_last
 from soilcore.models.networks.glam import GLAM
 
 DEPTHS = {14: (1, 1, 1, 1), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # bottlenecks per stage
-_WIDTHS = (64, 128, 256, 512)
 _EXPANSION = 4
 _SMALL_WIDTHS = (16, 32, 64, 128)
 GLAM_KERNEL = 5
@@ -47,22 +46,27 @@ class ResNet(nn.Module):
         Whether attention follows the second stage, where an image of 64 x 64 has become 512 x 8 x 8; then the last activation leaks.
     form : {"row", "flat"}
         Of the attention's softmax.
+    width : int
+        Filters of the stem; the stages have 4, 8, 16 and 32 times as many channels.
 
     References
     ----------
     He et al. (2016), doi 10.1109/CVPR.2016.90; stride in the 3x3 convolution of a bottleneck. Weights start at random.
     """
 
-    def __init__(self, channels=14, out=1024, depth=101, glam=True, form="row"):
+    def __init__(self, channels=14, out=1024, depth=101, glam=True, form="row", width=64):
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(channels, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1))
-        given, stages = 64, []
-        for stage, (width, blocks) in enumerate(zip(_WIDTHS, DEPTHS[depth], strict=True)):
+        self.stem = nn.Sequential(
+            nn.Conv2d(channels, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)
+        )
+        given, stages = width, []
+        for stage, blocks in enumerate(DEPTHS[depth]):
+            inner = width * 2**stage
             strides = [1 if stage == 0 else 2] + [1] * (blocks - 1)
-            stages.append(nn.Sequential(*(Bottleneck(given if first == 0 else _EXPANSION * width, width, s) for first, s in enumerate(strides))))
-            given = _EXPANSION * width
+            stages.append(nn.Sequential(*(Bottleneck(given if first == 0 else _EXPANSION * inner, inner, s) for first, s in enumerate(strides))))
+            given = _EXPANSION * inner
         self.stages = nn.ModuleList(stages)
-        self.glam = GLAM(_EXPANSION * _WIDTHS[1], 32, GLAM_KERNEL, form) if glam else nn.Identity()
+        self.glam = GLAM(8 * width, max(width // 2, 1), GLAM_KERNEL, form) if glam else nn.Identity()
         self.last = nn.Linear(given, out)
         self.activation = nn.LeakyReLU() if glam else nn.ReLU()
         _start(self, glam)

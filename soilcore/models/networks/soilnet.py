@@ -53,6 +53,8 @@ class SoilNet(Network):
         Lengths of the image embedding, of the climate memory and of the regressor's layers: 1024, 128, 128, small 128, 32, 64.
     glam_attention : {"row", "flat"}
         Where the attention's softmax sums to 1: in every row, or over the whole matrix as in the authors' code.
+    width : int
+        Filters that the residual network starts with; 64 is the published number. The small encoder has its own.
 
     Notes
     -----
@@ -64,7 +66,9 @@ class SoilNet(Network):
     Kakhani et al., SoilNet: a spatio-temporal deep learning framework for digital soil mapping, poster and public code. Departs from them: softmax per row, keys used.
     """
 
-    def __init__(self, channels=14, climate=14, depth=101, glam=True, size=64, embedding=None, memory=None, hidden=None, glam_attention="row"):
+    def __init__(
+        self, channels=14, climate=14, depth=101, glam=True, size=64, embedding=None, memory=None, hidden=None, glam_attention="row", width=64
+    ):
         super().__init__(
             channels=channels,
             climate=climate,
@@ -75,20 +79,22 @@ class SoilNet(Network):
             memory=memory,
             hidden=hidden,
             glam_attention=glam_attention,
+            width=width,
         )
         small = depth == SMALL
         check_choice("depth", depth, (*DEPTHS, SMALL))
         check_choice("glam_attention", glam_attention, FORMS)
         check_whole("channels", channels, 1)
         check_whole("climate", climate, 0)
+        check_whole("width", width, 1)
         self.least_size = _LEAST_SIZE[SMALL if small else "resnet"]
         check_whole("size", size, self.least_size)
         embedding, memory, hidden = _lengths(small, embedding, memory, hidden)
         self.kind = "soilnet-small" if small else "soilnet"
         self.inputs_needed = ("image", "climate") if climate else ("image",)
         self.embedding, self.memory = embedding, memory
-        encoder = SmallEncoder(channels, embedding, glam, glam_attention) if small else ResNet(channels, embedding, depth, glam, glam_attention)
-        self.image_encoder = encoder
+        usual = channels, embedding
+        self.image_encoder = SmallEncoder(*usual, glam, glam_attention) if small else ResNet(*usual, depth, glam, glam_attention, width)
         self.climate_encoder = ClimateEncoder(climate, memory) if climate else None
         self.image_branch = nn.Linear(embedding, hidden)
         self.climate_branch = nn.Linear(memory, hidden) if climate else None

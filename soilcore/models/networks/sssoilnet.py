@@ -38,7 +38,7 @@ class MODC(nn.Module):
 
     def __init__(self, bands, width, activation=nn.GELU):
         super().__init__()
-        self.scales = nn.ModuleList(nn.Conv1d(1, width // len(KERNELS), kernel, padding=kernel // 2) for kernel in KERNELS)
+        self.scales = nn.ModuleList(nn.Conv1d(1, width // len(KERNELS), kernel, padding=kernel // 2, bias=False) for kernel in KERNELS)
         self.norm = nn.BatchNorm1d(width)
         self.activation = activation()
         self.mix = nn.Conv1d(width, width, 1)
@@ -263,6 +263,8 @@ class SSSoilNet(Network):
             tokens += 1
         if "window" in self.inputs_needed:
             check_whole("layers", layers, 1)
+            if strange := [layer for layer in centred if layer not in range(layers)]:
+                raise ModelError(f"Layer {strange[0]!r} cannot be centred: there are {layers}, counted from 0.")
             self.spatial = SpatialEncoder(layers, d)
             tokens += 1
         if parts == "full":

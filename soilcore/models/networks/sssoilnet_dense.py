@@ -186,6 +186,7 @@ class SSSoilNetDense(Network):
         about, _ = self.index(indices, missing, ndvi)
         return self.head(torch.cat([around, self.spectrum.mean_token(spectrum), about.flatten(1)], dim=1))
 
+    @torch.no_grad()
     def dense(self, window=None, **pixels):
         """Predictions at every pixel; parameters as of `dense_features`.
 
@@ -196,7 +197,7 @@ class SSSoilNetDense(Network):
         features = self.dense_features(window=window, **pixels)
         return self.finish(features.permute(0, 2, 3, 1))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def dense_features(self, window=None, spectrum=None, indices=None, missing=None, ndvi=None):
         """Vectors before the last layer at every pixel, equal to `features` of the windows cut one by one.
 
