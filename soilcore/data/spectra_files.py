@@ -16,8 +16,8 @@ MOST_BYTES = 3 * 2**30  # a library of 50,000 spectra of 1764 points is about 0.
 MOST_FILES = 100_000
 MOST_UPLOAD_BYTES = 600 * 2**20
 _MOST_FILE_BYTES = 64 * 2**20  # one instrument file
-TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".tab", ".xlsx", ".parquet", ".gz", ".geojson", ".gpkg")
-UPLOAD_SUFFIXES = ("csv", "tsv", "txt", "xlsx", "parquet", "gz", "zip", "asd", *(str(k) for k in range(10)))
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".tab", ".dpt", ".xlsx", ".parquet", ".gz", ".geojson", ".gpkg")
+UPLOAD_SUFFIXES = ("csv", "tsv", "txt", "dpt", "xlsx", "parquet", "gz", "zip", "asd", *(str(k) for k in range(10)))
 _REFUSED = {
     ".spc": "a Galactic SPC file",
     ".jdx": "a JCAMP-DX file",

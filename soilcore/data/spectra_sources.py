@@ -157,6 +157,7 @@ def _stacked(tables, instruments):
         parts.append(_table_part(name, wide, rows))
         frames.append(_moved(wide.raw, name, start, raw))
         start += len(rows)
+    parts = _merged(parts)
     if instruments:
         frame, said = _instrument_frame(instruments)
         own = next(iter(role_columns(list(frames[0].columns), "id")), None) if frames else None
@@ -168,6 +169,18 @@ def _stacked(tables, instruments):
         raw.frame.index = pd.Index(range(2, len(raw.frame) + 2), name="row")
     labels = [f"{file!r}" for file in raw.frame["file"]] if instruments and not tables else None
     return parts, raw, labels
+
+
+def _merged(parts):
+    """Tables with one axis as one part, so that what they hold is judged once for all."""
+    kinds = {}
+    for part in parts:
+        kinds.setdefault((part.words, part.axis.tobytes()), []).append(part)
+    merged = []
+    for same in kinds.values():
+        values = same[0].values if len(same) == 1 else np.concatenate([part.values for part in same])
+        merged.append(replace(same[0], values=values, rows=np.concatenate([part.rows for part in same])))
+    return merged
 
 
 def _table_part(name, wide, rows):

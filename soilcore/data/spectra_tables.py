@@ -14,6 +14,7 @@ from soilcore.data.cells import MISSING, comma_evidence, read_column
 from soilcore.data.formats import kind_of
 from soilcore.data.remarks import remark, some
 from soilcore.data.spectra_axis import axis_columns
+from soilcore.data.spectra_columns import spectra_in_columns, with_header
 from soilcore.data.tabular import RawTable
 from soilcore.data.text_tables import decode, read_text
 
@@ -79,6 +80,7 @@ def read_wide(content, name, table, begins=None, report=silent):
     if kind == "parquet":
         return _from_parquet(content, name, begins, report)
     if kind == "text":
+        content = with_header(content, name)
         layout = _layout(content, name, table, begins)
         if layout is not None:
             return _from_text(content, name, layout, report)
@@ -357,7 +359,8 @@ def _from_cells(content, name, kind, table, begins):
     names = list(raw.frame.columns)
     spectrum = axis_columns([twice.get(column, column) for column in names], begins)
     if spectrum is None:
-        return WideTable(raw)
+        upright = spectra_in_columns(raw)
+        return WideTable(raw) if upright is None else WideTable(upright[2], upright[0], upright[1], upright[3])
     chosen = [names[k] for k in spectrum.columns]
     values = np.empty((len(raw.frame), len(chosen)), dtype=np.float32)
     for k, column in enumerate(chosen):
