@@ -81,8 +81,8 @@ class NetworkBase(Learner):
         validation : array-like of int, optional
             Rows that decide when training ends and are not trained on; None: they are drawn.
         """
-        count = np.shape(y)[0] if np.ndim(y) else 0
-        if curve_groups is not None and np.shape(curve_groups) != np.shape(y):
+        count = len(y) if hasattr(y, "__len__") else 0
+        if curve_groups is not None and np.shape(curve_groups) != (count,):
             raise LearnerInputError(f"Groups of shape {np.shape(curve_groups)} do not belong to {count} samples. Give one label per sample.")
         self._curve_groups = curve_groups
         self._validation = None if validation is None else checked_validation(validation, count)

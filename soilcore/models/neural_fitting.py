@@ -18,7 +18,7 @@ from soilcore.models.neural_validation import divide, named_division
 
 MOST_MEMBERS = 100
 PREDICTED_ROWS = 64  # at once: fixed, so that a stored model gives the same numbers to the last bit
-_TRAINING_SHARE = 0.95
+_TRAINING_SHARE, _PRETRAINING_SHARE = 0.95, 0.5
 _SMEARED_FROM, _LARGEST_SMEARING = 20, 2.0  # held-out samples; fewer tell no factor
 _MOST_GROUPS = 40  # curves that can still be told apart
 
@@ -102,6 +102,7 @@ def _fit_member(learner, data, z, groups, seed, number, positive, report):
     from soilcore.models.checkpoints import checkpoint_for
     from soilcore.models.networks import build_network
     from soilcore.models.neural_profiles import network_options
+    from soilcore.models.pretraining import pretrain_contrastive
     from soilcore.models.torch_device import own_randomness
     from soilcore.models.training import train_network
 
@@ -120,7 +121,11 @@ def _fit_member(learner, data, z, groups, seed, number, positive, report):
     key = fit_key(learner, data, z, groups, seed)
     how = training_settings(learner.profile, settings, seed=seed, device=learner.device_, threads=threads_of(learner))
     if settings.pretrain:
-        _pretrain(network, data, division.train, how, checkpoint_for(f"{key}-pretrain"), report)
+        pretrain_contrastive(
+            network, data, division.train, how, checkpoint=checkpoint_for(f"{key}-pretrain"), report=part(report, 0, _PRETRAINING_SHARE)
+        )
+        division = replace(division, note=f"{division.note} Its branches were pre-trained on the {division.train.size} others without their targets.")
+        report = part(report, _PRETRAINING_SHARE, 1 - _PRETRAINING_SHARE)
     turned = FlipsAndTurns("image") if settings.augment and "image" in network.inputs_needed else None
     history = train_network(
         network,
@@ -136,12 +141,6 @@ def _fit_member(learner, data, z, groups, seed, number, positive, report):
         name=learner.name if number == 0 else f"{learner.name} {number + 1}",
     )
     return network.eval(), history, division
-
-
-def _pretrain(network, data, rows, how, checkpoint, report):
-    from soilcore.models.pretraining import pretrain_contrastive
-
-    pretrain_contrastive(network, data, rows, settings=how, checkpoint=checkpoint, report=part(report, 0, 0.0))
 
 
 def _curve_groups(learner, groups):

@@ -3,7 +3,8 @@
 A rule of so many samples per adjusted number would be wrong for networks: how many they need depends on what there is to learn. So every fit asks
 on its own samples: those that were held out to end the training are predicted by a random forest (spectra: PLSR) of the same table as well,
 fitted to the same others. The network has the advantage that its training ended where these very samples were predicted best. Where it still
-loses by more than luck, there are too few samples for it, or nothing in the windows that the table does not say already.
+loses by more than luck, there are too few samples for it, or nothing in the windows that the table does not say already. What a comparison under
+the same folds says is in `soilcore.trust.gate`.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ SIMPLER = "stacking"
 _MARGIN = 1.05  # times the error of the simpler learner; below, samples of luck
 _FEWEST = 8  # held-out samples
 _MOST_ROWS = 3000  # the simpler learner is fitted to at most so many; it needs few
-_CLEAR = 0.02  # R2 between learners under the same folds; less is luck of the folds
 _REFERENCES = {"spectra": ("plsr", "PLSR", {}), "other": ("rf", "a random forest", {"n_estimators": 100})}
 
 
@@ -100,32 +100,6 @@ def too_few_samples(name, measured):
         f"Too few samples for {name}, or nothing to learn beyond the table: trained on {measured.train} samples, it misses the {measured.held_out} held "
         f"out by {measured.network_rmse:.3g}, {measured.words} by {measured.reference_rmse:.3g}. Simpler learners such as {SIMPLER} are better here."
     )
-
-
-def better_here(rows, networks):
-    """A sentence for each network that a simpler learner beat under the same folds.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Of a comparison: ``name`` and ``r2``.
-    networks : collection of str
-        Which of the names are networks.
-
-    Returns
-    -------
-    dict of str to str
-        Network to sentence; networks that were not beaten clearly are absent.
-    """
-    simpler = [row for row in rows if row["name"] not in networks and np.isfinite(row["r2"])]
-    if not simpler:
-        return {}
-    best = max(simpler, key=lambda row: row["r2"])
-    return {
-        row["name"]: f"{best['name']} is better here: R2 {best['r2']:.2f} against {row['r2']:.2f} of {row['name']} under the same folds."
-        for row in rows
-        if row["name"] in networks and np.isfinite(row["r2"]) and best["r2"] - row["r2"] > _CLEAR
-    }
 
 
 def _rmse(predicted, observed):
