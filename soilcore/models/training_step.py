@@ -1,5 +1,6 @@
 """One optimisation step, in as many pieces as the memory asks for."""
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -79,7 +80,7 @@ def optimise(stepper, inputs, target):
         if total is not None:
             break
         _halve(stepper, len(target))
-    if total - total == 0:  # finite
+    if math.isfinite(total):
         _step(stepper, total / len(target))
     stepper.optimizer.zero_grad(set_to_none=True)
     return total

@@ -28,22 +28,24 @@ def trained(network, table=None, **given):
 
 def test_a_network_learns_and_predicts():
     data, target = spectra()
-    network, history = trained(Dense(dropout=0), epochs=40, learning_rate=2e-2)
+    network, history = trained(Dense(dropout=0), epochs=25, learning_rate=3e-2)
     predicted = predict_network(network, data, np.arange(80), "cpu")
     assert np.corrcoef(predicted[64:], target[64:])[0, 1] > 0.95
     assert history.rows[-1]["loss"] < 0.2 * history.rows[0]["loss"]
-    assert [row["epoch"] for row in history.rows] == list(range(1, 41))
-    assert history.stopped == "all 40 epochs were done"
+    assert [row["epoch"] for row in history.rows] == list(range(1, 26))
+    assert history.stopped == "all 25 epochs were done"
     assert (history.device, history.precision, history.batch, history.notes) == ("cpu", "float32", 16, ())
 
 
 def test_eight_samples_are_learnt_by_heart():
     data, target = spectra(8)
     network = Dense(norm=False, dropout=0)
-    history = train_network(network, data, target, np.arange(8), [], settings(epochs=300, learning_rate=2e-2, loss="rmse", batch=8))
+    history = train_network(
+        network, data, target, np.arange(8), [], settings(epochs=150, learning_rate=3e-2, loss="rmse", batch=8, schedule="cosine")
+    )
     assert history.rows[-1]["loss"] < 0.05 < history.rows[0]["loss"] / 20
     assert history.rows[-1]["validation_loss"] is None
-    assert history.best_epoch == 300
+    assert history.best_epoch == 150
 
 
 def test_a_step_is_that_of_the_library():
@@ -184,7 +186,7 @@ def test_channels_last_gives_the_same_network_and_leaves_it_in_the_usual_layout(
 
 
 def test_a_loss_per_row_may_be_given():
-    network, history = trained(Dense(), row_loss=lambda outputs, target: (outputs - 7.0).abs(), epochs=60, learning_rate=5e-2, validation=[])
+    network, history = trained(Dense(), row_loss=lambda outputs, target: (outputs - 7.0).abs(), epochs=25, learning_rate=0.1, validation=[])
     assert history.rows[-1]["loss"] < 2
     assert predict_network(network, spectra()[0], np.arange(80), "cpu").mean() == pytest.approx(7, abs=1.5)
 
