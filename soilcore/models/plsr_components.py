@@ -12,6 +12,7 @@ from soilcore.models.tuning import inner_folds
 GAIN = 0.01  # of validation R2: less is no gain
 PATIENCE = 3  # gains in a row that are none before the search ends
 _MOST = 120
+_LIMITS = (30, 60, _MOST)
 _STEPS = ((250, 1), (1000, 2), (None, 5))  # training samples below which the numbers tried lie so far apart
 _NOTHING_LEFT = 1e-12  # of the first direction's covariance: rounding
 
@@ -235,18 +236,25 @@ class SpectralPlsr(Learner):
             folds = inner_folds(len(z), groups, seeds_of(self.random_state, 1)[0])
             parts = [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
         grid = component_grid(min(train.size for train, _ in parts), X.shape[1])
+        for most in _LIMITS:  # the rule mostly ends the search early, and what lies beyond need not be computed
+            within = grid[: np.searchsorted(grid, most, side="right")]
+            r2 = self._validation_r2(X, z, parts, within, report)
+            self.components_, tried = choose_components(within, r2)
+            if tried < len(within) or len(within) == len(grid):
+                break
+        self.curve_ = tuple({"components": int(count), "r2": float(value)} for count, value in zip(within[:tried], r2[:tried], strict=True))
+
+    def _validation_r2(self, X, z, parts, grid, report):
+        """R2 on the modelling scale of the predictions of all parts together, for each number of components."""
         observed, predicted = [], []
         for number, (train, test) in enumerate(parts):
-            report(0.8 * number / len(parts), 1, "PLSR: choosing the number of components")
+            report(0.8 * number / len(parts), 1, f"PLSR: trying up to {grid[-1]} components")
             path = pls_path(X[train], z[train], grid[-1], scale=self.scale)
-            made = path.predictions(X[test])
-            predicted.append(made[:, np.minimum(grid, path.components) - 1])
+            predicted.append(path.predictions(X[test])[:, np.minimum(grid, path.components) - 1])
             observed.append(z[test])
         observed, predicted = np.concatenate(observed), np.concatenate(predicted)
         about = float(((observed - observed.mean()) ** 2).sum())
-        r2 = 1 - ((predicted - observed[:, None]) ** 2).sum(axis=0) / (about if about > 0 else np.inf)
-        self.components_, tried = choose_components(grid, r2)
-        self.curve_ = tuple({"components": int(count), "r2": float(value)} for count, value in zip(grid[:tried], r2[:tried], strict=True))
+        return 1 - ((predicted - observed[:, None]) ** 2).sum(axis=0) / (about if about > 0 else np.inf)
 
     def _predict(self, X):
         return self.path_.predictions(X)[:, -1]

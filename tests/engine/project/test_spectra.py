@@ -27,7 +27,7 @@ def ask(capsys):
     return run
 
 
-def library(n=140, step=9, seed=4):
+def library(n=140, step=8, seed=4):
     """A library with places, a training flag and replicates."""
     made = synthetic_spectra(n, seed)
     table = made.table()
@@ -192,7 +192,7 @@ def test_predict_gives_interval_and_flag_and_samples_for_the_map(ask, model, tmp
 
 
 def test_other_spacing_is_brought_to_the_axis_of_training_and_said(ask, model, tmp_path):
-    fine = library(20, step=3, seed=9)
+    fine = library(20, step=4, seed=9)
     fine.drop(columns=["kex_cmol_kg"]).to_csv(tmp_path / "fine.csv", index=False)
     library(20, seed=9).to_csv(tmp_path / "same.csv", index=False)
     code, facts, _ = ask("spectra", "predict", model, tmp_path / "fine.csv")
