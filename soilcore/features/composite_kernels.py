@@ -3,7 +3,8 @@
 from functools import cache
 
 import numpy as np
-from numba import njit
+
+from soilcore.core.compiling import njit
 
 _PIXELS = 64  # sorted together: a hundred dates of them stay in the processor's cache
 _MISSING = np.int32(0x7FFFFFFF)  # sorts after every number

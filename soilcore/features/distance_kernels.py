@@ -3,7 +3,8 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from soilcore.core.compiling import njit
 
 _BIG, _MIDDLE, _SMALL = 128, 32, 8  # sides of the blocks in which segments are ruled out, coarse to fine
 _SLACK = 1e-9  # relative room for rounding: a segment as near as the nearest is never ruled out

@@ -6,8 +6,8 @@ and no result depends on how a raster was cut.
 """
 
 import numpy as np
-from numba import njit
 
+from soilcore.core.compiling import njit
 from soilcore.features.phenology_numpy import NEWTON_STEPS
 from soilcore.features.phenology_settings import FEW_DATES, GOOD, PEAK_AT_END, RISE_NOT_SEEN, SMALL_AMPLITUDE
 

@@ -3,7 +3,8 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from soilcore.core.compiling import njit
 
 UNSEEN, OUTLET, MISSING = 255, 254, 253  # what stands for the direction of a cell; else 0-7, the neighbour it was flooded from
 _ROWS = np.array([-1, -1, -1, 0, 0, 1, 1, 1])

@@ -8,7 +8,8 @@ Cells are signed: `cell_x` is positive where columns run east, `cell_y` where ro
 import math
 
 import numpy as np
-from numba import njit
+
+from soilcore.core.compiling import njit
 
 FLAT = 1e-12  # squared gradient below which the ground has no direction
 _DEGREES = 180.0 / math.pi

@@ -6,7 +6,8 @@ that has arrived stays there while the others walk on.
 """
 
 import numpy as np
-from numba import njit
+
+from soilcore.core.compiling import njit
 
 _CHILD = np.uint32(0xFFFFFF)
 _FEATURE_SHIFT = np.uint32(24)
