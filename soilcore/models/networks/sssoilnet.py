@@ -211,8 +211,6 @@ class SSSoilNet(Network):
     dropout : float
     output : {"softplus", "linear"}
         "softplus" for a target modelled as log1p, which is never negative; "linear" for any other scale.
-    centred : sequence of int
-        Layers of the window that lose their mean over the window first (elevation), where this was not done before.
 
     References
     ----------
@@ -234,7 +232,6 @@ class SSSoilNet(Network):
         heads=4,
         dropout=0.1,
         output="softplus",
-        centred=(),
     ):
         super().__init__(
             parts=parts,
@@ -248,7 +245,6 @@ class SSSoilNet(Network):
             heads=heads,
             dropout=dropout,
             output=output,
-            centred=list(centred),
         )
         check_choice("parts", parts, tuple(PARTS))
         check_choice("output", output, OUTPUTS)
@@ -263,8 +259,6 @@ class SSSoilNet(Network):
             tokens += 1
         if "window" in self.inputs_needed:
             check_whole("layers", layers, 1)
-            if strange := [layer for layer in centred if layer not in range(layers)]:
-                raise ModelError(f"Layer {strange[0]!r} cannot be centred: there are {layers}, counted from 0.")
             self.spatial = SpatialEncoder(layers, d)
             tokens += 1
         if parts == "full":
@@ -290,7 +284,7 @@ class SSSoilNet(Network):
             Standardised and 0 where missing; 1 where missing.
         ndvi : Tensor of shape (n,)
         window : Tensor of shape (n, layers, h, w)
-            Scaled, 0 where missing.
+            Scaled, 0 where missing; elevation less its mean over the window.
 
         Returns
         -------
@@ -307,7 +301,7 @@ class SSSoilNet(Network):
 
     def embed_window(self, window):
         """Tokens of the window's layers before they attend to anything, (n, layers, d) of (n, layers, h, w)."""
-        return self.spatial(self._centred(window))[0]
+        return self.spatial(self._checked(window))[0]
 
     def join(self, around=None, **pixels):
         """As `features`, with what `embed_window` made of the window already (None for parts without window)."""
@@ -321,7 +315,7 @@ class SSSoilNet(Network):
             bands = self.spectrum(check_shape("spectrum", spectrum, self.settings["bands"]))  # (n, bands, d)
             seen.insert(0, bands.mean(1))
         if "window" in self.inputs_needed:
-            around, weights = self.spatial(self._centred(window)) if around is None else (around, None)  # (n, layers, d)
+            around, weights = self.spatial(self._checked(window)) if around is None else (around, None)  # (n, layers, d)
             if self.parts == "full":
                 around, attention = self._cross(around, torch.cat([bands, about], dim=1))
             seen.insert(0, around.mean(1))
@@ -334,16 +328,11 @@ class SSSoilNet(Network):
             maps.append(weights)
         return queries, torch.stack(maps).mean(0)
 
-    def _centred(self, window):
+    def _checked(self, window):
         check_shape("window", window, self.settings["layers"], None, None)
         if min(window.shape[2:]) < LEAST_WINDOW:
             raise ModelError(f"Windows of {min(window.shape[2:])} cells per side are too small for this network; it needs {LEAST_WINDOW}.")
-        if not self.settings["centred"]:
-            return window
-        means = window.mean((2, 3), keepdim=True)
-        chosen = torch.zeros(window.shape[1], dtype=window.dtype, device=window.device)
-        chosen[self.settings["centred"]] = 1
-        return window - means * chosen.view(-1, 1, 1)
+        return window
 
 
 def head(given, dropout, activation=nn.GELU, widths=_HEAD):

@@ -60,6 +60,21 @@ def test_at_rest_a_sample_is_predicted_the_same_whatever_its_company(name):
     assert torch.allclose(alone, together[2:3], atol=1e-6)
 
 
+@pytest.mark.parametrize("name", [name for name in NETWORKS if "spectra" not in name])
+def test_windows_and_months_embedded_before_join_to_the_same_features(name):
+    network = small(name).eval()
+    inputs = inputs_of(network)
+    with torch.no_grad():
+        expected = network.features(**inputs)
+        if network.kind.startswith("soilnet"):
+            climate = network.embed_climate(inputs["climate"]) if "climate" in inputs else None
+            joined = network.join(network.embed_image(inputs["image"]), climate)
+        else:
+            around = network.embed_window(inputs.pop("window")) if "window" in inputs else None
+            joined = network.join(around, **inputs)
+    assert torch.equal(joined, expected)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_settings_and_tensors_give_the_same_network_again(name):
     network = small(name)
@@ -123,7 +138,6 @@ def test_unknown_kinds_and_settings_are_refused_with_the_known_ones():
         ("sssoilnet", {"d": 30}),
         ("sssoilnet", {"vegetation": 1}),
         ("sssoilnet", {"output": "exp"}),
-        ("sssoilnet", {"centred": [9]}),
         ("sssoilnet-dense", {"size": 20}),
         ("spectra-cnn", {"init": "zeros"}),
         ("spectra-cnn", {"length": 0}),

@@ -156,17 +156,6 @@ def test_the_mean_of_the_band_tokens_needs_no_tokens(training):
     assert torch.allclose(module.mean_token(spectrum), module(spectrum).mean(1), atol=1e-6)
 
 
-def test_a_centred_layer_forgets_its_mean_and_others_do_not():
-    torch.manual_seed(0)
-    network = SSSoilNet(layers=3, bands=5, vegetation=5, bare=6, d=16, centred=(1,)).eval()
-    inputs = inputs_of(network)
-    before = network(**inputs)
-    for layer, same in ((1, True), (0, False)):
-        raised = inputs["window"].clone()
-        raised[:, layer] += 5.0
-        assert torch.allclose(network(**{**inputs, "window": raised}), before, atol=1e-5) == same
-
-
 def test_softplus_is_never_negative_and_a_linear_output_can_be():
     network = small("sssoilnet index")
     inputs = inputs_of(network)
