@@ -1,13 +1,63 @@
 """Fixtures shared by every test."""
 
+import gc
 import json
 import os
+import shutil
+import tempfile
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ORACLES = Path(__file__).resolve().parent / "oracles"
+FIRST = (  # files that take longest, so that no worker is left alone with one at the end; the first makes the demo that later ones copy
+    "tests/app/test_demo_project.py",
+    "tests/engine/models/test_leak_freedom.py",
+    "tests/browser/test_journey.py",
+    "tests/engine/models/test_two_step.py",
+    "tests/engine/models/test_auto.py",
+    "tests/browser/test_own_data.py",
+    "tests/engine/models/test_compiled.py",
+    "tests/engine/project/test_cli.py",
+    "tests/browser/test_imagery.py",
+    "tests/engine/project/test_imagery_commands.py",
+    "tests/engine/features/test_terrain.py",
+    "tests/engine/data/test_fetch.py",
+    "tests/engine/trust/test_coverage.py",
+    "tests/engine/models/test_kriging_learners.py",
+    "tests/app/test_imagery_products.py",
+    "tests/app/test_model_page.py",
+    "tests/app/test_jobs.py",
+    "tests/app/test_indices_page.py",
+    "tests/app/test_imagery_predictors.py",
+)
+
+
+def pytest_configure(config):
+    """Kernels are compiled once per run: workers, and the processes that tests start, find the machine code of the others."""
+    if "NUMBA_CACHE_DIR" not in os.environ:
+        os.environ["NUMBA_CACHE_DIR"] = config.kernels_of_the_run = tempfile.mkdtemp(prefix="soilcore-kernels-")
+
+
+def pytest_unconfigure(config):
+    if made := getattr(config, "kernels_of_the_run", None):
+        shutil.rmtree(made, ignore_errors=True)
+        del os.environ["NUMBA_CACHE_DIR"]
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest; order within a file stays."""
+    place = {name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(place)))
+
+
+def pytest_collection_finish():
+    """What the imported modules and the collected tests hold stays until the end: the collector of garbage need not look through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _shared_folder():
@@ -51,3 +101,38 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "coast"
     make_coast(folder, size=96, cell=20.0, samples=60, dates=2, seed=3)
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo_template(tmp_path_factory):
+    """The demo project, made once by the engine's own script for all workers of a run, or the one named in SOILCORE_DEMO; copy it, never change it."""
+    from soilcore.project.demo import ensure_template
+
+    if named := os.environ.get("SOILCORE_DEMO"):
+        return Path(named)
+    folder = _folder_of_the_run(tmp_path_factory)
+    with _alone(folder / "demo.lock"):
+        return ensure_template(folder / "demo-template")
+
+
+def _folder_of_the_run(tmp_path_factory):
+    """A temporary folder that all workers of one run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@contextmanager
+def _alone(lock, seconds=600):
+    """Hold a file that only one process can make; wait for the one that has it."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            lock.touch(exist_ok=False)
+            break
+        except FileExistsError:
+            assert time.monotonic() < end, f"{lock} was not given back within {seconds} s"
+            time.sleep(0.1)
+    try:
+        yield
+    finally:
+        lock.unlink()

@@ -6,15 +6,14 @@ import pytest
 
 from soilcore.project.demo import new_demo
 from tests.app.field import field, open_section, shown
-from tests.app.helpers import demo_template
 
 _LARGEST = 40e6  # bytes on disk; every visitor of a workshop gets a copy
 
 
 @pytest.fixture
-def demo(workspace):
+def demo(workspace, demo_template):
     """A demo project of one's own."""
-    shutil.copytree(demo_template(), workspace / ".demo-template")
+    shutil.copytree(demo_template, workspace / ".demo-template")
     return new_demo(workspace)
 
 

@@ -10,13 +10,13 @@ from pages.ui import map_layers, mapping, maps, session
 from soilcore.project import jobs
 from soilcore.project.demo import new_demo
 from soilcore.project.folder import Project
-from tests.app.helpers import button, demo_template, until_over
+from tests.app.helpers import button, until_over
 
 
 @pytest.fixture
-def demo(workspace):
+def demo(workspace, demo_template):
     """A demo project of one's own."""
-    shutil.copytree(demo_template(), workspace / ".demo-template")
+    shutil.copytree(demo_template, workspace / ".demo-template")
     return new_demo(workspace)
 
 

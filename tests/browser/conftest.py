@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.helpers import demo_template
-
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
 FLAGS = [
@@ -75,7 +73,7 @@ class Server:
 
 
 @pytest.fixture
-def fresh_server(tmp_path):
+def fresh_server(request, tmp_path):
     """Make a server that nobody has visited: ``fresh_server(prefix="/soil")``."""
     made = []
 
@@ -83,7 +81,7 @@ def fresh_server(tmp_path):
         workspace = tmp_path / f"workspace{len(made)}"
         workspace.mkdir()
         if with_demo:
-            shutil.copytree(demo_template(), workspace / ".demo-template")
+            shutil.copytree(request.getfixturevalue("demo_template"), workspace / ".demo-template")
         made.append(Server(workspace, tmp_path / f"server{len(made)}.log", prefix).start())
         return made[-1]
 
@@ -93,12 +91,12 @@ def fresh_server(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
+def server(tmp_path_factory, demo_template):
     """One server for the tests that do not need a fresh one; the demo is made already."""
     folder = tmp_path_factory.mktemp("server")
     workspace = folder / "workspace"
     workspace.mkdir()
-    shutil.copytree(demo_template(), workspace / ".demo-template")
+    shutil.copytree(demo_template, workspace / ".demo-template")
     server = Server(workspace, folder / "server.log").start()
     yield server
     server.stop()
