@@ -184,8 +184,8 @@ class FoldwiseArea:
             return
         from soilcore.evaluation.protocol import take
 
-        known, new = (learned_features(learner, take(self.X, rows), self.splits.places_of(learner, rows)) for rows in (train, test))
         try:
+            known, new = (learned_features(learner, take(self.X, rows), self.splits.places_of(learner, rows)) for rows in (train, test))
             self._di[test], mean = dissimilarity_between(known, new)
         except ModelError as error:  # a network that answers the same to everything has an error, but no space
             self._reason = f"Fold {fold + 1}: {error.message}"

@@ -38,7 +38,7 @@ def fits():
     for seed in range(2):
         order = np.random.default_rng(seed).permutation(len(y))
         train, test = order[:140], order[140:]
-        learner = SpectraNetwork(device="cpu", random_state=seed, network=NetworkSettings(epochs=20, batch=16, learning_rate=3e-3)).fit(
+        learner = SpectraNetwork(device="cpu", random_state=seed, network=NetworkSettings(epochs=10, batch=16, learning_rate=6e-3)).fit(
             X[train], y[train]
         )
         made.append(SpectralFit(learner, X[test], X[train], group[test]))

@@ -229,6 +229,31 @@ def test_a_network_is_assessed_with_intervals_and_examined_on_new_samples(method
     assert far.row["aoa_share"] < new.row["aoa_share"]
 
 
+def test_a_network_for_spectra_is_saved_with_its_area_and_knows_its_own_spectra(tmp_path):
+    from soilcore.models.neural import SpectraNetwork
+    from soilcore.models.settings import NetworkSettings
+
+    rng = np.random.default_rng(0)
+    heights = rng.uniform(0, 1, (60, 2))
+    points = np.linspace(0, 1, 80)
+    X = heights @ np.exp(-0.5 * ((points - np.array([[0.3], [0.7]])) / 0.05) ** 2) + 0.01 * rng.normal(size=(60, 80))
+    X = pd.DataFrame(X, columns=[f"{wavenumber:.0f}" for wavenumber in np.linspace(4000, 600, 80)])
+    y = 1 + heights[:, 0]
+    learner = SpectraNetwork(device="cpu", network=NetworkSettings(epochs=3, batch=16))
+    splits = make_splits(SplitSettings("random", folds=2), 60)
+    one = assess("spectra-cnn", learner, X, y, splits, permutations=0)
+    assert isinstance(one.area, LearnedArea)
+    learner.fit(X, y)
+    facts, arrays, learners = one.stored(learner, X)
+    model = FittedModel(learner, "spectra-cnn", {}, {}, {}, {}, {}, trust=facts, trust_arrays=arrays, trust_learners=learners)
+    loaded = load_model(save_model(model, tmp_path / "model"))
+    area = applicability_of(loaded)
+    assert area.dissimilarity(area.features(loaded.learner, X)).max() < 1e-5
+    upside_down = examine(loaded, 5 - 4 * X, y)
+    assert upside_down.row["aoa_share"] < 0.5
+    assert (upside_down.facts["di"] > 0.1).all()
+
+
 def test_columns_are_not_permuted_against_a_network(judged):
     X, y, _, splits, evaluation, _ = judged
     weights = permutation_weights(evaluation.learners, X, y, splits)
