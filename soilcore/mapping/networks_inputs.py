@@ -1,5 +1,7 @@
 """What networks read at the pixels of a window: scaled once for the whole window, handed out a batch at a time."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from soilcore.models.network_needs import CENTRE, IMAGE, WINDOW
@@ -68,27 +70,34 @@ class SSSoilNetPixels:
     climate = None
 
     def __init__(self, inputs, seen):
-        self._inputs, self._features = inputs, seen.features
+        read, count = [*inputs.columns, *([] if inputs.ndvi is None else [inputs.ndvi])], len(inputs.columns)
+        self._features, self._width = seen.features[read].reshape(len(read), -1), seen.features.shape[2]
+        self._inputs = replace(inputs, columns=tuple(range(count)), ndvi=None if inputs.ndvi is None else count)  # as they stand in `_table`
         self.surface = seen.surfaces[WINDOW] if inputs.layers else None
         self.layers = self.centred = None
         if inputs.layers:
             self.layers = inputs.window(self.surface.values, axis=0)
             if ELEVATION in inputs.layers:
                 self.centred = CentredLayer.of(inputs, self.surface.values)
-        centre = seen.surfaces.get(CENTRE)
-        self._spectrum = None if centre is None else mean_of_squares(centre.values, centre.size)
-        self._columns = centre
+        self._centre = seen.surfaces.get(CENTRE)
+        self._spectrum = None if self._centre is None else mean_of_squares(self._centre.values, self._centre.size)
 
     def of_pixels(self, rows, cols):
         """``indices``, ``missing``, ``ndvi`` and, where it is read, ``spectrum`` of pixels, scaled."""
         mean = None
         if self._spectrum is not None:
-            mean = self._spectrum[:, self._columns.rows[rows], self._columns.cols[cols]].T
-        table = self._features[:, rows, cols].T
-        found = self._inputs.of_table(table, None if mean is None else mean[:, :, None, None])
+            mean = self._spectrum[:, self._centre.rows[rows], self._centre.cols[cols]].T
+        found = self._inputs.of_table(self._table(rows, cols), None if mean is None else mean[:, :, None, None])
         if self._inputs.bands:
             found["spectrum"] = self._inputs.spectrum(mean)
         return found
+
+    def _table(self, rows, cols):
+        """The predictors that are read, shape (n, n_read); neighbours in one row of the window are taken together."""
+        place = rows * self._width + cols
+        first, last = place[0], place[-1]
+        in_order = last - first + 1 == len(place) and (np.diff(place) == 1).all()
+        return self._features[:, slice(first, last + 1) if in_order else place].T
 
 
 class CentredLayer:
