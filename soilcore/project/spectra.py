@@ -198,7 +198,7 @@ def _facts(task, table, division, chosen, outcomes):
         "seeds": len(division.holdouts) if division.holdouts and not division.published else None,
         "device": told_device(outcomes, task.fit),
         "assumed": tuple(dict.fromkeys((*table.assumed, *division.assumed, *said))),
-        "warnings": [*table.warnings, *division.warnings],
+        "warnings": [*table.warnings, *division.warnings, *_too_few(outcomes)],
         "leakage": _leakage(outcomes),
         "spatial_first": _meaning(task, division),
         "design": None,
@@ -222,6 +222,12 @@ def _leakage(outcomes):
         for row in outcome.leakage:
             rows.setdefault((row["check"], row["ok"], row["detail"]), {**row, "models": []})["models"].append(name)
     return list(rows.values())
+
+
+def _too_few(outcomes):
+    """What networks say of a library that is too small for them: once each."""
+    said = {name: [told["too_few"] for told in outcome.row.get("told") or () if told and told.get("too_few")] for name, outcome in outcomes.items()}
+    return [sentences[0] for sentences in said.values() if sentences]
 
 
 def _meaning(task, division):

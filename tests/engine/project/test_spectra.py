@@ -28,16 +28,11 @@ def ask(capsys):
 
 
 def library(n=140, step=8, seed=4):
-    """A library with places, a training flag and replicates."""
+    """A library with a training flag and replicates."""
     made = synthetic_spectra(n, seed)
     table = made.table()
     known, points = table.iloc[:, :3], table.iloc[:, 3::step]
-    extra = {
-        "lon": np.linspace(10, 10.5, n),
-        "lat": np.linspace(50, 50.4, n),
-        "train": (np.arange(n) % 4 > 0).astype(int),
-        "profile": np.arange(n) // 2,
-    }
+    extra = {"train": (np.arange(n) % 4 > 0).astype(int), "profile": np.arange(n) // 2}
     return pd.concat([known, pd.DataFrame(extra), points], axis=1)
 
 
@@ -174,7 +169,9 @@ def test_predict_gives_interval_and_flag_and_samples_for_the_map(ask, model, tmp
     import geopandas as gpd
 
     new = library(30, seed=9).drop(columns=["train", "profile", "order"])
-    new.iloc[0, 5:] = np.linspace(0.2, 3, new.shape[1] - 5) + np.sin(np.arange(new.shape[1] - 5))
+    new.insert(1, "lon", np.linspace(10, 10.5, 30))
+    new.insert(2, "lat", np.linspace(50, 50.4, 30))
+    new.iloc[0, 4:] = np.linspace(0.2, 3, new.shape[1] - 4) + np.sin(np.arange(new.shape[1] - 4))
     new.to_csv(tmp_path / "new.csv", index=False)
     code, facts, _ = ask("spectra", "predict", model, tmp_path / "new.csv", "--out", tmp_path / "made.gpkg", "--crs", "EPSG:4326")
     assert code == 0, facts
@@ -207,7 +204,7 @@ def test_other_spacing_is_brought_to_the_axis_of_training_and_said(ask, model, t
 
 def test_spectra_of_another_range_or_quantity_are_refused(ask, model, tmp_path):
     short = library(20, seed=9)
-    short.drop(columns=[name for name in short.columns[7:] if float(name) > 2500]).to_csv(tmp_path / "short.csv", index=False)
+    short.drop(columns=[name for name in short.columns[5:] if float(name) > 2500]).to_csv(tmp_path / "short.csv", index=False)
     code, facts, _ = ask("spectra", "predict", model, tmp_path / "short.csv")
     assert code == 1
     assert "3999" in facts["error"]
@@ -259,7 +256,7 @@ def test_attributions_of_a_linear_model_are_told_by_group_and_band(ask, model, f
 
 def test_a_network_is_trained_resumed_and_explained(ask, table, tmp_path):
     pytest.importorskip("torch")
-    points = table.columns[7:]
+    points = table.columns[5:]
     table[["id", "order", "kex_cmol_kg", *points]].iloc[:60].to_csv(tmp_path / "few.csv", index=False)
     common = ("--target", "kex_cmol_kg", "--group", "order", "--model", "spectra-cnn", "--epochs", 2, "--jobs", 1, "--device", "cpu", *QUICK)
     code, facts, _ = ask("spectra", "train", tmp_path / "few.csv", *common, "--cv", "holdout", "--seeds", 1, "--out", tmp_path / "m", "--resume")
@@ -291,7 +288,7 @@ def test_progress_tells_the_epochs_of_a_network(table, tmp_path):
         def row(self, row):
             self.rows.append(row)
 
-    table[["id", "kex_cmol_kg", *table.columns[7:]]].iloc[:40].to_csv(tmp_path / "few.csv", index=False)
+    table[["id", "kex_cmol_kg", *table.columns[5:]]].iloc[:40].to_csv(tmp_path / "few.csv", index=False)
     settings = {
         "spectra": {"paths": [str(tmp_path / "few.csv")], "table": {"target": "kex_cmol_kg"}},
         "models": ["spectra-cnn"],
