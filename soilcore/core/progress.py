@@ -37,6 +37,31 @@ def part(report, start, share):
     return report_part
 
 
+def labelled(report, label):
+    """Say before every message which of many fits it is about.
+
+    Parameters
+    ----------
+    report : Report
+    label : str
+        As ``"rf: fold 2 of 5"``; rows carry it as ``fit``.
+
+    Returns
+    -------
+    Report
+    """
+    if report is silent:
+        return report
+
+    def report_labelled(done, total, message):
+        known = not message or message.startswith(label)
+        report(done, total, (message or label) if known else f"{label}: {message[0].lower()}{message[1:]}")
+
+    if hasattr(report, "row"):
+        report_labelled.row = lambda row: report.row({**row, "fit": label})
+    return report_labelled
+
+
 def tell(report, row):
     """Give a listener one row of a table that grows, if it listens to such.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from soilcore.core.errors import ModelError
-from soilcore.core.progress import part, silent
+from soilcore.core.progress import labelled, part, silent
 from soilcore.evaluation.metrics import bootstrap_interval, regression_scores
 from soilcore.evaluation.splits import FEW_SAMPLES, Splits, random_contrast
 
@@ -110,10 +110,11 @@ def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=Fal
     folds, learners, started = [], [], time.perf_counter()
     steps = [(repeat, fold, *rows) for repeat in range(splits.n_repeats) for fold, rows in enumerate(splits.folds(repeat))]
     for step, (repeat, fold, train, test) in enumerate(steps):
-        report(step, len(steps), f"{name}: {_place(repeat, fold, splits)}")
+        label = f"{name}: {_place(repeat, fold, splits)}"
+        report(step, len(steps), label)
         groups = None if splits.groups is None else splits.groups[train]
         here, there = splits.places_of(learner, train), splits.places_of(learner, test)
-        fitted = fit_clone(learner, take(X, train), y[train], groups, part(report, step / len(steps), 1 / len(steps)), here)
+        fitted = fit_clone(learner, take(X, train), y[train], groups, labelled(part(report, step / len(steps), 1 / len(steps)), label), here)
         predicted[repeat, test] = predict_checked(fitted, take(X, test), name, there)
         if watch is not None:
             watch(repeat, fold, fitted, train, test)

@@ -9,7 +9,7 @@ import numpy as np
 
 from soilcore.core.errors import SampleError, SettingsError
 from soilcore.core.files import check_output, write_json
-from soilcore.core.progress import part, silent
+from soilcore.core.progress import labelled, part, silent
 from soilcore.core.settings import to_plain
 from soilcore.models.catalogue import learner_spec
 from soilcore.project.chain import feature_table, places_to_map, projected_places, versions
@@ -74,7 +74,8 @@ def train(task, report=silent):
         facts, assessed = score_learners((task.model,), task, prepared, part(report, 0.03, 0.77))
         learner = learner_of(task.model, task.fit, table)
         places = splits.places_of(learner, np.arange(len(table)))
-        learner.fit(table.X, table.y, groups=splits.groups, report=part(report, 0.8, 0.12), coordinates=places)
+        last = labelled(part(report, 0.8, 0.12), f"{task.model}: all samples")
+        learner.fit(table.X, table.y, groups=splits.groups, report=last, coordinates=places)
         model = _fitted_model(task, prepared, learner, facts, assessed[task.model], part(report, 0.92, 0.07))
     save_model(model, out, overwrite=task.overwrite)
     write_json(Path(out) / "run.json", run_file("train", replace(task, resume=False)))

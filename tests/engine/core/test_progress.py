@@ -2,7 +2,7 @@
 
 import pytest
 
-from soilcore.core.progress import part, silent, tell
+from soilcore.core.progress import labelled, part, silent, tell
 
 
 class Listener:
@@ -35,3 +35,20 @@ def test_a_listener_without_rows_hears_none():
     heard = []
     tell(part(lambda *told: heard.append(told), 0, 1), {"kind": "epoch"})
     assert heard == []
+
+
+def test_a_label_tells_fits_apart_in_messages_and_rows():
+    heard = []
+
+    class Named(Listener):
+        def __call__(self, done, total, message):
+            heard.append(message)
+
+    listener = Named()
+    report = labelled(part(listener, 0, 0.5), "rf: fold 1 of 2")
+    report(0, 1, "Growing trees")
+    report(1, 1, "rf: fold 1 of 2")
+    tell(report, {"kind": "epoch", "fit": "rf"})
+    assert heard == ["rf: fold 1 of 2: growing trees", "rf: fold 1 of 2"]
+    assert listener.rows == [{"kind": "epoch", "fit": "rf: fold 1 of 2"}]
+    assert labelled(silent, "rf") is silent
