@@ -66,7 +66,7 @@ def bands_on(axis, unit):
     return tuple(sorted(inside, key=lambda band: band.centre, reverse=bool(axis[0] > axis[-1])))
 
 
-def attribution_by_band(axis, unit, profile):
+def attribution_by_band(axis, unit, profile, sizes=None):
     """How much of an attribution lies within each known band.
 
     Parameters
@@ -75,20 +75,22 @@ def attribution_by_band(axis, unit, profile):
     unit : {"cm-1", "nm"}
     profile : ndarray of float, shape (n_points,)
         Attribution along the axis.
+    sizes : ndarray of float, shape (n_points,), optional
+        Mean absolute attributions, for shares; the absolute profile if not given.
 
     Returns
     -------
     rows : list of dict
         By falling ``density``: ``id``, ``name``, ``constituent``, ``vibration``, ``low``, ``high``, ``centre``, ``sources``; ``share`` of the sum of
-        absolute attributions, ``density`` (that share over the share of points: 1 is what chance gives), ``sign`` (sum over absolute sum, 1 where
-        the band only raises predictions, -1 where it only lowers them) and ``peak``, the position of the largest absolute attribution.
+        absolute attributions, ``density`` (that share over the share of points: 1 is what chance gives), ``sign`` (sum of the profile over that of
+        the sizes, 1 where the band only raises predictions, -1 where it only lowers them) and ``peak``, the position of the largest absolute attribution.
     outside : float
         Share that lies in no known band. Bands may overlap, so shares and this need not add up to 1.
     """
     axis, profile = _checked(axis, unit), np.asarray(profile, float)
     if profile.shape != axis.shape:
         raise SettingsError(f"The axis has {axis.size} points, but the attributions have the shape {profile.shape}. Give one value per point.")
-    size = np.abs(profile)
+    size = np.abs(profile if sizes is None else np.asarray(sizes, float))
     total = size.sum()
     if not total > 0:
         return [], 0.0

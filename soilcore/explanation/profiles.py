@@ -17,6 +17,10 @@ SHARED = (
     "Profiles of two groups share the network, its training samples and the baselines, so part of their likeness is that of the network with itself; "
     f'"{ALL}" holds the samples of every group.'
 )
+CANCELS = (
+    "A profile is set against what training samples give, so what raises one sample lowers another, and over all samples it nearly cancels. Sizes, means "
+    "of absolute attributions, tell where the network looks whichever way it leans."
+)
 _HALVINGS = 20
 _FEWEST = 4  # samples of a group that are enough to halve
 _FLAT = 1e-12
@@ -50,6 +54,8 @@ class GroupProfiles:
         Test samples over all seeds.
     profiles : ndarray of float, shape (n_groups, n_points)
         Median over seeds of the group's mean attribution.
+    sizes : ndarray of float, shape (n_groups, n_points)
+        Median over seeds of the group's mean absolute attribution: where the network looks, whichever way it leans.
     spread : ndarray of float, shape (n_groups, n_points)
         Standard deviation over seeds (ddof 1); NaN with one seed.
     noise : ndarray of float, shape (n_groups,)
@@ -65,6 +71,7 @@ class GroupProfiles:
     names: tuple[str, ...]
     counts: tuple[int, ...]
     profiles: np.ndarray
+    sizes: np.ndarray
     spread: np.ndarray
     noise: np.ndarray
     reliability: np.ndarray
@@ -115,13 +122,14 @@ def group_profiles(seeds, *, reliable=RELIABLE, seed=0):
     names = _names(seeds)
     rows = {name: [_rows_of(one, name) for one in seeds] for name in names}
     profiles = np.array([_profile(seeds, rows[name]) for name in names])
+    sizes = np.array([_size(seeds, rows[name]) for name in names])
     spread = np.array([_spread(seeds, rows[name]) for name in names])
     noise = np.array([_noise(seeds, rows[name]) for name in names])
     generators = np.random.default_rng(seed).spawn(len(names))
     reliability = np.array([_reliability(seeds, rows[name], generator) for name, generator in zip(names, generators, strict=True)])
     hidden = {name: why for name, profile, how in zip(names, profiles, reliability, strict=True) if (why := _reason(profile, how, reliable))}
     counts = tuple(int(sum(len(each) for each in rows[name])) for name in names)
-    return GroupProfiles(tuple(names), counts, profiles, spread, noise, reliability, _correlations(names, profiles, hidden), hidden)
+    return GroupProfiles(tuple(names), counts, profiles, sizes, spread, noise, reliability, _correlations(names, profiles, hidden), hidden)
 
 
 def _check(seeds):
@@ -157,6 +165,14 @@ def _means(seeds, rows, halves=(0, 1)):
 
 def _profile(seeds, rows):
     return np.median(_means(seeds, rows), axis=0)
+
+
+def _size(seeds, rows):
+    found = []
+    for one, chosen in zip(seeds, rows, strict=True):
+        if len(chosen):
+            found.append(np.abs(one.halves[:, chosen].mean(axis=0)).mean(axis=0, dtype=float))
+    return np.median(found, axis=0)
 
 
 def _spread(seeds, rows):

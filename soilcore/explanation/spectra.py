@@ -9,7 +9,7 @@ from soilcore.core.progress import part, silent
 from soilcore.explanation.bands import HINT, attribution_by_band
 from soilcore.explanation.gradient_shap import BASELINES, DRAWS, Attribution
 from soilcore.explanation.networks import ATTRIBUTION_IS_NO_CAUSE, member_attributions, scale_words
-from soilcore.explanation.profiles import RELIABLE, SeedAttribution, group_profiles
+from soilcore.explanation.profiles import CANCELS, RELIABLE, SeedAttribution, group_profiles
 
 MOST_SAMPLES = 500  # test spectra of one seed that are explained where nobody says otherwise; a profile is a mean
 _BANDS = 12  # named beside a profile
@@ -62,11 +62,11 @@ def explain_spectra(fits, axis, unit, *, draws=DRAWS, baselines=BASELINES, most=
     Returns
     -------
     dict
-        ``axis``, ``unit``; ``profiles`` and ``spread`` (over seeds; None with one): group to one value per point, in what ``scale`` says; ``groups``,
-        ``correlation``, ``sentence`` as in `GroupProfiles.facts`; ``bands``: group to the known absorptions that carry most of its attribution per
-        point, and ``outside``: group to the share in no known band; ``method`` ("GradientShap" or "linear"), ``seeds``, ``draws``, ``baselines``,
-        ``tested``; ``gap``, mean absolute difference between the sum of a spectrum's attributions and what it should be, and ``gap_share`` of the
-        standard deviation of predictions; ``sentences``, ``notes``.
+        ``axis``, ``unit``; ``profiles``, ``sizes`` (mean absolute attributions) and ``spread`` (over seeds; None with one): group to one value per
+        point, in what ``scale`` says; ``groups``, ``correlation``, ``sentence`` as in `GroupProfiles.facts`; ``bands``: group to the known absorptions
+        that carry most of its attribution per point, and ``outside``: group to the share in no known band; ``method`` ("GradientShap" or "linear"),
+        ``seeds``, ``draws``, ``baselines``, ``tested``; ``gap``, mean absolute difference between the sum of a spectrum's attributions and what it
+        should be, and ``gap_share`` of the standard deviation of predictions; ``sentences``, ``notes``.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def explain_spectra(fits, axis, unit, *, draws=DRAWS, baselines=BASELINES, most=
         "tested": tested,
         "gap": float(np.mean(gaps)),
         "gap_share": float(np.mean(gaps) / np.mean(spreads)) if np.mean(spreads) > 0 else None,
-        "sentences": [ATTRIBUTION_IS_NO_CAUSE, HINT],
+        "sentences": [ATTRIBUTION_IS_NO_CAUSE, CANCELS, HINT],
         "notes": list(dict.fromkeys(said)),
     }
 
@@ -188,11 +188,12 @@ def _on_modelling_scale(learner, X):
 
 def _told(profiles, axis, unit, seeds):
     bands, outside = {}, {}
-    for name, profile in zip(profiles.names, profiles.profiles, strict=True):
-        rows, outside[name] = attribution_by_band(axis, unit, profile)
+    for name, profile, sizes in zip(profiles.names, profiles.profiles, profiles.sizes, strict=True):
+        rows, outside[name] = attribution_by_band(axis, unit, profile, sizes)
         bands[name] = rows[:_BANDS]
     return {
         "profiles": dict(zip(profiles.names, profiles.profiles.tolist(), strict=True)),
+        "sizes": dict(zip(profiles.names, profiles.sizes.tolist(), strict=True)),
         "spread": dict(zip(profiles.names, profiles.spread.tolist(), strict=True)) if seeds > 1 else None,
         **profiles.facts(),
         "bands": bands,

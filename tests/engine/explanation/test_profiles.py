@@ -38,6 +38,14 @@ def test_a_profile_is_the_mean_of_its_samples_and_the_median_of_the_seeds():
     np.testing.assert_allclose(found.profiles[0], np.median(everything, axis=0), rtol=1e-5, atol=1e-7)
 
 
+def test_sizes_stay_where_signed_attributions_cancel():
+    rng = np.random.default_rng(0)
+    signed = rng.choice([-1.0, 1.0], size=(1, 400, 1)) * bump(0.3)
+    found = group_profiles([SeedAttribution(np.repeat(signed, 2, axis=0))])
+    np.testing.assert_allclose(found.sizes[0], bump(0.3), rtol=1e-6)
+    assert np.abs(found.profiles[0]).max() < 0.2
+
+
 def test_one_odd_seed_does_not_move_a_profile():
     seeds = seeds_of({"a": bump(0.3)}, seeds=5)
     odd = [*seeds[:4], SeedAttribution(seeds[4].halves + 100, seeds[4].groups)]

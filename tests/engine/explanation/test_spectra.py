@@ -75,7 +75,10 @@ def test_facts_say_how_they_were_made(told):
     assert told["baselines"] == 80
     assert told["scale"] == "the unit of the target"
     assert told["gap_share"] < 0.3
-    assert len(told["sentences"]) == 2
+    assert len(told["sentences"]) == 3
+    sizes, profile = (np.array(told[name]["limestone"]) for name in ("sizes", "profiles"))
+    assert (sizes >= 0.999 * np.abs(profile) - 1e-3 * sizes.max()).all()
+    assert AXIS[np.array(told["sizes"]["all"]).argmax()] == pytest.approx(2520, abs=80)
     assert np.shape(told["spread"]["all"]) == AXIS.shape
 
 
