@@ -15,7 +15,7 @@ SIMPLER = "stacking"
 _MARGIN = 1.05  # times the error of the simpler learner; below, samples of luck
 _FEWEST = 8  # held-out samples
 _MOST_ROWS = 3000  # the simpler learner is fitted to at most so many; it needs few
-_REFERENCES = {"spectra": ("plsr", "PLSR", {}), "other": ("rf", "a random forest", {"n_estimators": 100})}
+_REFERENCES = {"spectra": ("plsr", "PLSR", {}), "other": ("rf", "a random forest", {"n_estimators": 50})}
 
 
 @dataclass(frozen=True)
