@@ -90,16 +90,17 @@ class Progress:
             print(f"    {100 * done / total:3.0f} %  {message}", file=sys.stderr, flush=True)
 
 
-def paired(results, splits, y):
-    """SS-SoilNet against each of the others: difference of the fold errors with a test that knows folds share training samples."""
-    from soilcore.evaluation.paired import paired_comparison
+def paired(results, splits, observed):
+    """SS-SoilNet against each of the others over the folds, with a test that knows that folds share training samples."""
+    from types import SimpleNamespace
 
-    rows = []
-    for name, seeds in results.items():
-        if name == FULL or FULL not in results:
-            continue
-        rows.append({"model": name, **paired_comparison(results[FULL], seeds, splits, y)})
-    return rows
+    from soilcore.evaluation.paired import paired_tests
+
+    runs = {
+        name: [SimpleNamespace(observed=observed, out_of_fold=np.atleast_2d(row["predicted"]), splits=splits) for row in seeds.values()]
+        for name, seeds in results.items()
+    }
+    return paired_tests(runs, FULL) if FULL in runs and len(runs) > 1 else []
 
 
 def table(results, observed):
@@ -162,8 +163,12 @@ def main():
             print(f"{name}, seed {seed}: R2 {row['r2']:.3f}, RMSE {row['rmse']:.2f}, {row['seconds']:.0f} s", flush=True)
     results = {name: results[name] for name in args.models}
     print(table(results, prepared.table.y))
+    print(f"\n{FULL} against the others over the folds, difference in R2 (positive: {FULL} is better):")
     for row in paired(results, prepared.splits, prepared.table.y):
-        print(row)
+        print(
+            f"  {row['name']}: {row['difference']:+.3f}, 90 % interval {row['low']:+.3f} to {row['high']:+.3f}, p = {row['p']:.2f} "
+            f"({row['p_family']:.2f} for all together), better in {row['folds_better']} of {row['folds']} folds"
+        )
 
 
 if __name__ == "__main__":
