@@ -3,7 +3,7 @@
 import numpy as np
 
 from soilcore.core.errors import SettingsError
-from soilcore.core.progress import part, silent
+from soilcore.core.progress import labelled, part, silent
 
 SIZES = (50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 30000)
 _FEWEST = 40
@@ -89,8 +89,9 @@ def spectral_curves(models, holdouts, sizes, scores, *, seed=0, report=silent):
         for name, fit_predict in models.items():
             reached = []
             for train, validation in of_seed:
-                mine = part(report, work[step], work[step + 1] - work[step])
-                mine(0, 1, f"{name}: {train.size + validation.size} spectra, seed {holdout.seed + 1} of {len(holdouts)}")
+                label = f"{name}: {train.size + validation.size} spectra, seed {holdout.seed + 1} of {len(holdouts)}"
+                mine = labelled(part(report, work[step], work[step + 1] - work[step]), label)
+                mine(0, 1, label)
                 reached.append(scores(*fit_predict(train, validation, holdout.test, holdout.seed, mine)))
                 step += 1
             found[name].append(reached)

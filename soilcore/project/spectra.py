@@ -9,7 +9,7 @@ import numpy as np
 
 from soilcore.core.errors import SettingsError
 from soilcore.core.files import check_output, write_json
-from soilcore.core.progress import part, silent
+from soilcore.core.progress import labelled, part, silent
 from soilcore.core.settings import to_plain
 from soilcore.project.chain import versions
 from soilcore.project.spectra_inputs import divide, matrix, opened, spectral_table
@@ -49,19 +49,42 @@ def check(task, report=silent):
 
 def preprocess(task, report=silent):
     """Preprocess spectra: what it does to them, and the result as a table."""
-    from soilcore.data.spectra_set import SpectraSet
+    out = None if task.out is None else check_output(task.out, task.overwrite)
+    spectra = opened(task.spectra, part(report, 0, 0.6))
+    kept, done, facts = preprocessed(spectra, task.steps, task.examples, part(report, 0.6, 0.3))
+    if out is not None:
+        _write_spectra(out, kept, done)
+    return {**facts, "out": None if out is None else str(out)}
+
+
+def preprocessed(spectra, steps, examples=5, report=silent):
+    """Whole spectra of a library after some steps.
+
+    Parameters
+    ----------
+    spectra : SpectraSet
+    steps : str
+        Such as "snv,sg:11:1:1,co2:zero".
+    examples : int
+        Spectra shown before and after.
+    report : Report
+
+    Returns
+    -------
+    kept : SpectraSet
+        The whole spectra.
+    done : Processed
+    facts : dict
+        What the steps do, as `preprocess` tells it.
+    """
     from soilcore.features.spectral_preprocessing import parse_steps
     from soilcore.features.spectral_preprocessing import preprocess as do_steps
 
-    out = None if task.out is None else check_output(task.out, task.overwrite)
-    spectra: SpectraSet = opened(task.spectra, part(report, 0, 0.6))
     kept = spectra.take(spectra.usable)
-    steps = parse_steps(task.steps)
-    done = do_steps(kept.values, kept.axis, steps, kept.unit, kept.quantity, part(report, 0.6, 0.3))
-    if out is not None:
-        _write_spectra(out, kept, done)
-    shown = np.linspace(0, len(kept) - 1, min(max(task.examples, 0), len(kept))).astype(int)
-    return {
+    steps = parse_steps(steps)
+    done = do_steps(kept.values, kept.axis, steps, kept.unit, kept.quantity, report)
+    shown = np.linspace(0, len(kept) - 1, min(max(examples, 0), len(kept))).astype(int)
+    facts = {
         "n": len(spectra),
         "usable": len(kept),
         "steps": str(steps),
@@ -69,9 +92,9 @@ def preprocess(task, report=silent):
         "before": _preview(kept.values, kept.axis, kept.unit, shown),
         "after": _preview(done.values, done.axis, done.unit, shown),
         "examples": [str(name) for name in kept.ids[shown]],
-        "out": None if out is None else str(out),
         "assumed": (*spectra.assumed, *done.notes),
     }
+    return kept, done, facts
 
 
 def _preview(values, axis, unit, shown):
@@ -135,7 +158,7 @@ def train(task, report=silent):
         chosen, outcomes = score_all(task, (task.model,), table, division, part(report, 0.05, 0.75))
         facts = _facts(task, table, division, chosen, outcomes)
         candidate, outcome = chosen[task.model], outcomes[task.model]
-        learner = outcome.fit(part(report, 0.8, 0.15))
+        learner = outcome.fit(labelled(part(report, 0.8, 0.15), f"{task.model}: the model to keep"))
         model = _fitted_model(task, table, division, candidate, learner, outcome, facts, part(report, 0.95, 0.04))
     save_model(model, out, overwrite=task.overwrite)
     write_json(Path(out) / "run.json", run_file("spectra-train", replace(task, resume=False)))

@@ -27,9 +27,10 @@ def attribute(task, report=silent):
     X, axis, said = table_for_model(model, spectra)
     if hasattr(model.learner, "device"):
         model.learner.device = task.device
-    fits, count, notes = _fits(task, model, spectra, X, part(report, 0.1, 0.5))
+    mine = _forward(part(report, 0.1, 0.9))
+    fits, count, notes = _fits(task, model, spectra, X, mine)
     facts = explain_spectra(
-        _Counted(fits, count), axis, model.recipe["unit"], draws=task.draws, baselines=task.baselines, seed=task.seed, report=part(report, 0.6, 0.4)
+        _Counted(fits, count), axis, model.recipe["unit"], draws=task.draws, baselines=task.baselines, seed=task.seed, report=mine
     )
     facts = {
         "model": model.name,
@@ -45,6 +46,19 @@ def attribute(task, report=silent):
     if out is not None:
         _write(out, task, facts)
     return {**facts, "out": None if out is None else str(out)}
+
+
+def _forward(report):
+    """A listener that never goes back: fits are made while the ones before them are explained."""
+    highest = [0.0]
+
+    def listen(done, total, message):
+        highest[0] = max(highest[0], done / total if total else 1.0)
+        report(highest[0], 1.0, message)
+
+    if hasattr(report, "row"):
+        listen.row = report.row
+    return listen
 
 
 class _Counted:
@@ -106,7 +120,7 @@ def _refitted(task, model, spectra, X, report):
     candidate = Candidate(model.name, model.learner, X, None, None)
     holdouts = draw_holdouts(len(table), "holdout", task.seeds, seed=task.seed)
     for number, (holdout, own) in enumerate(zip(holdouts, seeds_of(task.seed, task.seeds), strict=True)):
-        mine = part(report, number / task.seeds, 1 / task.seeds)
+        mine = part(report, number / task.seeds, 0.8 / task.seeds)
         learner = fit_validated(candidate, table, holdout.train, holdout.validation, mine, own)
         groups = None if table.labels is None else table.labels[holdout.test]
         yield SpectralFit(learner, X.iloc[holdout.test], X.iloc[holdout.train], groups)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soilcore.core.progress import part, silent
+from soilcore.core.progress import labelled, part, silent
 from soilcore.evaluation.protocol import take
 from soilcore.evaluation.spectral_curves import distribution
 from soilcore.project.spectra_fitting import fit_validated, groups_told, history_of, scores_of, with_share
@@ -116,7 +116,8 @@ def _published(task, candidate, table, division, models, report):
     holdout = division.holdouts[0]
     seen, test = holdout.seen, holdout.test
     one = _assessed(task, candidate, table, division, seen, models, part(report, 0, _FITTING))
-    learner = fit_validated(candidate, table, holdout.train, holdout.validation, part(report, _FITTING, 0.2))
+    label = f"{candidate.name}: the training part"
+    learner = fit_validated(candidate, table, holdout.train, holdout.validation, labelled(part(report, _FITTING, 0.2), label))
     known = one.stored(learner, take(candidate.X, seen), part(report, _FITTING + 0.2, 0.03))
     model = FittedModel(learner, candidate.name, {}, {}, {}, {}, {}, None, trust=known[0], trust_arrays=known[1], trust_learners=known[2])
     examined = examine(model, take(candidate.X, test), table.y[test])

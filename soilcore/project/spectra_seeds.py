@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from soilcore.core.progress import part, silent
+from soilcore.core.progress import labelled, part, silent
 from soilcore.evaluation.holdout import Holdout, draw_holdouts
 from soilcore.evaluation.metrics import interval_scores
 from soilcore.evaluation.spectral_curves import curve_sizes, distribution, spectral_curves
@@ -39,8 +39,9 @@ def score_by_seeds(candidate, table, holdouts, seed=0, report=silent):
     """
     tested = []
     for number, (holdout, own) in enumerate(zip(holdouts, seeds_of(seed, len(holdouts)), strict=True)):
-        mine = part(report, number / len(holdouts), 1 / len(holdouts))
-        mine(0, 1, f"{candidate.name}: split {number + 1} of {len(holdouts)}")
+        label = f"{candidate.name}: split {number + 1} of {len(holdouts)}"
+        mine = labelled(part(report, number / len(holdouts), 1 / len(holdouts)), label)
+        mine(0, 1, label)
         tested.append(fit_and_test(candidate, table, holdout, mine, seed=own, dissimilar=True))
     reached = [scores_of(table.y[one.test], one.predicted) for one in tested]
     observed, predicted = np.concatenate([table.y[one.test] for one in tested]), np.concatenate([one.predicted for one in tested])
@@ -167,14 +168,15 @@ def global_against_local(candidate, table, holdouts, seed=0, report=silent):
     found = {name: [] for name in names}
     for number, (holdout, own) in enumerate(zip(holdouts, seeds_of(seed, len(holdouts)), strict=True)):
         mine = part(report, number / len(holdouts), 1 / len(holdouts))
-        whole = fit_and_test(candidate, table, holdout, part(mine, 0, 0.5), seed=own)
+        label = f"{candidate.name}: all groups, split {number + 1} of {len(holdouts)}"
+        whole = fit_and_test(candidate, table, holdout, labelled(part(mine, 0, 0.5), label), seed=own)
         for place, name in enumerate(names):
             here = table.labels == name
             inside = Holdout(*(rows[here[rows]] for rows in (holdout.train, holdout.validation, holdout.test)), holdout.seed)
             if inside.seen.size < _FEWEST_LOCAL[0] or inside.test.size < _FEWEST_LOCAL[1]:
                 continue
             step = part(mine, 0.5 + 0.5 * place / len(names), 0.5 / len(names))
-            step(0, 1, f"{candidate.name}: {name} by itself, split {number + 1} of {len(holdouts)}")
+            step = labelled(step, f"{candidate.name}: {name} by itself, split {number + 1} of {len(holdouts)}")
             local = fit_and_test(candidate, table, inside, step, seed=own)
             observed = table.y[inside.test]
             apart = scores_of(observed, local.predicted), scores_of(observed, whole.predicted[here[holdout.test]])
