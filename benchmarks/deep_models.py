@@ -42,7 +42,7 @@ def landscape(folder, args):
 
 
 def task_of(folder, args):
-    """Everything that is at hand: scene, elevation, seasons of the dates; ECe on its own scale."""
+    """Everything that is at hand: scene, elevation, seasons of the dates; the same samples and folds whichever models are scored."""
     from soilcore.data.imagery import SceneSettings
     from soilcore.data.samples import SampleSettings
     from soilcore.evaluation.splits import SplitSettings
@@ -55,7 +55,7 @@ def task_of(folder, args):
     )
     inputs = InputSettings(str(folder / "samples.csv"), SampleSettings(target=args.target), SceneSettings((str(folder / "scene.tif"),)), features)
     fit = FitSettings(transform=args.transform, trials=args.trials, device=args.device, network=NetworkSettings(epochs=args.epochs))
-    return CompareTask(inputs, tuple(args.models), SplitSettings("block", args.folds, block_size=args.block), fit)
+    return CompareTask(inputs, MODELS, SplitSettings("block", args.folds, block_size=args.block), fit)
 
 
 def scored(name, task, prepared, seed):
