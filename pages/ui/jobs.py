@@ -12,6 +12,7 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 PAGE_OF_KIND = {
     **dict.fromkeys(("indices", "correlate", "search"), "indices"),
     **dict.fromkeys(("compare", "train", "external", "dual-step", "learning-curve"), "model"),
+    **dict.fromkeys(("spectra-compare", "spectra-train", "spectra-predict", "spectra-attribute", "demo"), "spectra"),
     "hot-spots": "samples",
     **dict.fromkeys(("map", "demo-project"), "map"),
     **dict.fromkeys(("fetch", "keep-scene", "composite", "terrain", "distance", "phenology"), "imagery"),
@@ -23,6 +24,15 @@ _SECTIONS = {
     "terrain": "predictors",
     "distance": "predictors",
     "phenology": "predictors",
+}
+
+
+_SPECTRA_PARTS = {
+    "demo": "library",
+    "spectra-compare": "models",
+    "spectra-train": "kept",
+    "spectra-predict": "predict",
+    "spectra-attribute": "explain",
 }
 
 
@@ -137,6 +147,12 @@ def _arrive(work, status):
         work.note = ("success", "The demo is ready: samples, a scene, a trained model and its map.")
     elif spec["kind"] in ("train", "external", "map") and work.project is not None:
         work.remember(**_opened_by(spec))
+    elif spec["kind"] in _SPECTRA_PARTS and work.project is not None:
+        st.session_state["spectra.part"] = _SPECTRA_PARTS[spec["kind"]]
+        if spec["kind"] == "demo":
+            work.choose_spectra(f"{spec['settings']['out'].split('/')[1]}/spectra.csv")
+        elif spec["kind"] == "spectra-train":
+            work.remember(spectral_model=spec["settings"]["out"].split("/")[1])
     elif spec["kind"] in _SECTIONS and work.project is not None:
         st.session_state["imagery.section"] = "search" if spec["settings"].get("only_list") else _SECTIONS[spec["kind"]]
         if spec["kind"] == "fetch" and status.result.get("files"):

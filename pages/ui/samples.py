@@ -75,7 +75,7 @@ def _target_fields(samples, now):
 def ask_column(place, samples, now, label="Column to predict"):
     """Ask for the column of the target; None leaves it to the reader, whose finding is the suggestion."""
     numeric = [str(name) for name in samples.table.columns if pd.api.types.is_numeric_dtype(samples.table[name])]
-    return _ask(place, label, numeric, now.target, samples.target.column if samples.target else None, "choose")
+    return ask(place, label, numeric, now.target, samples.target.column if samples.target else None, "choose")
 
 
 def ask_unit(places, samples, now):
@@ -84,8 +84,8 @@ def ask_unit(places, samples, now):
     measured = target.measured or target if target else None
     found = {"unit": getattr(measured, "unit", None), "extract": getattr(measured, "extract", None)}
     return {
-        "unit": _ask(places[0], "Its unit", _units(), now.unit, found["unit"], "not known"),
-        "extract": _ask(places[1], "Extract (for EC)", _extracts(), now.extract, found["extract"], "not known"),
+        "unit": ask(places[0], "Its unit", _units(), now.unit, found["unit"], "not known"),
+        "extract": ask(places[1], "Extract (for EC)", _extracts(), now.extract, found["extract"], "not known"),
         "convert": _conversion(places[2], now, found["extract"]),
     }
 
@@ -122,41 +122,46 @@ def _method_words(method):
 def _place_fields(samples, now):
     columns, first, second = [str(name) for name in samples.table.columns], st.columns(3), st.columns(3)
     return {
-        "x": _ask(first[0], "Easting or longitude", columns, now.x, samples.columns.get("x")),
-        "y": _ask(first[1], "Northing or latitude", columns, now.y, samples.columns.get("y")),
+        "x": ask(first[0], "Easting or longitude", columns, now.x, samples.columns.get("x")),
+        "y": ask(first[1], "Northing or latitude", columns, now.y, samples.columns.get("y")),
         "crs": first[2].text_input("Reference system", now.crs or "", placeholder="e.g. EPSG:32650").strip() or None,
-        "date": _ask(second[0], "Date", columns, now.date, samples.columns.get("date")),
-        "texture": _ask(second[1], "Texture class", columns, now.texture, samples.columns.get("texture")),
-        "clay": _ask(second[2], "Clay (%)", columns, now.clay, samples.columns.get("clay")),
+        "date": ask(second[0], "Date", columns, now.date, samples.columns.get("date")),
+        "texture": ask(second[1], "Texture class", columns, now.texture, samples.columns.get("texture")),
+        "clay": ask(second[2], "Clay (%)", columns, now.clay, samples.columns.get("clay")),
     }
 
 
 def _depth_fields(samples, now):
     columns, places = [str(name) for name in samples.table.columns], st.columns(3)
     return {
-        "depth_top": _ask(places[0], "Upper depth (cm)", columns, now.depth_top, samples.columns.get("depth_top")),
-        "depth_bottom": _ask(places[1], "Lower depth (cm)", columns, now.depth_bottom, samples.columns.get("depth_bottom")),
+        "depth_top": ask(places[0], "Upper depth (cm)", columns, now.depth_top, samples.columns.get("depth_top")),
+        "depth_bottom": ask(places[1], "Lower depth (cm)", columns, now.depth_bottom, samples.columns.get("depth_bottom")),
         "detection_limit": places[2].number_input("Detection limit", value=now.detection_limit, placeholder="none", help="In the unit of the target"),
     }
 
 
 def _file_fields(now, name):
     places, is_vector = st.columns(3), name.endswith((".gpkg", ".zip"))
-    answers = {
-        "delimiter": _ask(places[0], "Delimiter", _DELIMITERS, now.delimiter, None, spoken=_DELIMITERS.get),
-        "decimal": _ask(places[1], "Decimal sign", (".", ","), now.decimal, None),
-        "encoding": _ask(places[2], "Text encoding", ("utf-8", "utf-16", "latin-1", "cp1251", "gb18030"), now.encoding, None),
-    }
+    answers = file_fields(places, now)
     if is_vector:
         answers["layer"] = places[0].text_input("Sheet or layer", now.layer or "", placeholder="the first").strip() or None
     return answers
 
 
-def _ask(place, label, options, now, found, otherwise=None, spoken=str):
+def file_fields(places, now):
+    """Ask how a text table was written, in three places; values for `SampleSettings`."""
+    return {
+        "delimiter": ask(places[0], "Delimiter", _DELIMITERS, now.delimiter, None, spoken=_DELIMITERS.get),
+        "decimal": ask(places[1], "Decimal sign", (".", ","), now.decimal, None),
+        "encoding": ask(places[2], "Text encoding", ("utf-8", "utf-16", "latin-1", "cp1251", "gb18030"), now.encoding, None),
+    }
+
+
+def ask(place, label, options, now, found, otherwise=None, spoken=str, help=None):
     """A choice whose first answer is "leave it to the reader", with what the reader found."""
     first = f"{found} (recognised)" if found else otherwise or _NOT_SAID
     choices = [None, *options] + ([now] if now is not None and now not in options else [])
-    return place.selectbox(label, choices, index=choices.index(now), format_func=lambda one: first if one is None else spoken(one))
+    return place.selectbox(label, choices, index=choices.index(now), format_func=lambda one: first if one is None else spoken(one), help=help)
 
 
 def _units():
@@ -235,7 +240,7 @@ def _target_words(target):
     return f"{form} ({target.unit})" if target.unit and target.unit not in form else form
 
 
-def findings(found):
+def findings(found, key="samples.findings"):
     """Every finding with its row and what to do, and as a file."""
     if not found:
         st.success("The checks found nothing to mention.", icon=":material/check_circle:")
@@ -247,9 +252,7 @@ def findings(found):
         + ". Errors must be mended first; warnings may change the result; notes explain."
     )
     messages.findings(found)
-    st.download_button(
-        "Findings as CSV", pd.DataFrame(found).to_csv(index=False), "findings.csv", "text/csv", icon=":material/download:", key="samples.findings"
-    )
+    st.download_button("Findings as CSV", pd.DataFrame(found).to_csv(index=False), "findings.csv", "text/csv", icon=":material/download:", key=key)
 
 
 def class_shares(target):

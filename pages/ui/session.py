@@ -13,6 +13,7 @@ from soilcore.project.jobs import Job, jobs_in, open_job
 
 KEY = "work"
 JOBS_OF_ALL = ".jobs"  # jobs that have no project yet
+_SPECTRAL = "spectral-"  # how ids of models of spectra begin: they predict from spectra, never from imagery
 
 
 @dataclass
@@ -156,9 +157,46 @@ class Work:
         return None if relative is None else str(self.project.folder / relative)
 
     @property
+    def spectra_file(self):
+        """Name of the chosen spectral library within ``spectra/``, a file or a folder of files; None when there is none."""
+        return self._existing("spectra", self.state().get("spectra_file"))
+
+    @property
+    def spectra_settings(self):
+        """`SpectraSettings` of the chosen library, paths relative to the project; None when none is chosen."""
+        from soilcore.data.spectra_set import SpectraSettings
+
+        if self.spectra_file is None:
+            return None
+        return from_plain(SpectraSettings, {**self.state().get("spectra_settings", {}), "paths": [f"spectra/{self.spectra_file}"]})
+
+    def choose_spectra(self, name, settings=None):
+        """Work with another spectral library, or read the same one in another way."""
+        plain = to_plain(settings) if settings is not None else {}
+        self.remember(spectra_file=name, spectra_settings={key: value for key, value in plain.items() if key != "paths"})
+
+    def spectra_here(self, settings):
+        """`SpectraSettings` with whole paths."""
+        return replace(settings, paths=tuple(self.path(path) for path in settings.paths), properties=self.path(settings.properties))
+
+    @property
     def models(self):
-        """Ids of the trained models, the newest first."""
-        return self._results("models", "model.json")
+        """Ids of the trained models that predict from tables and imagery, the newest first."""
+        return [name for name in self._results("models", "model.json") if not name.startswith(_SPECTRAL)]
+
+    @property
+    def spectral_models(self):
+        """Ids of the trained models that predict from spectra, the newest first."""
+        return [name for name in self._results("models", "model.json") if name.startswith(_SPECTRAL)]
+
+    @property
+    def spectral_model(self):
+        """Id of the chosen model of spectra, like `model`."""
+        return _chosen(self.state().get("spectral_model"), self.spectral_models)
+
+    def new_spectral_model(self, learner):
+        """A fresh id for a model of spectra."""
+        return self.project.new_id("models", f"{_SPECTRAL}{learner}")
 
     @property
     def maps(self):

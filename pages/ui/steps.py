@@ -40,6 +40,7 @@ STEPS = (
     Step("indices", "Indices", ":material/query_stats:", ("samples",)),
     Step("model", "Model", ":material/model_training:", ("samples",), "Train a model first."),
     Step("map", "Map", ":material/map:", ("model",)),
+    Step("spectra", "Spectra", ":material/show_chart:", ("start",)),
 )
 BY_NAME = {step.name: step for step in STEPS}
 
@@ -55,6 +56,7 @@ def is_done(name, work):
         return False
     done = {
         "start": lambda: True,
+        "spectra": lambda: bool(work.spectral_models),
         "samples": lambda: work.samples_file is not None,
         "imagery": lambda: bool(work.scene_files),
         "indices": lambda: jobs.latest("correlate") is not None or jobs.latest("search") is not None,

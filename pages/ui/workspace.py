@@ -18,7 +18,7 @@ SCENES = (*RASTERS, "jp2", "zip", "tar", "nc")
 BOUNDARIES = ("gpkg", "geojson", "json", "zip")
 SERIES = (*RASTERS, "nc", "csv")
 CLIMATE = ("csv", "nc")
-LIMIT_MB = {"samples": 50, "scenes": 1024, "covariates": 1024, "regions": 50, "vectors": 200, "series": 1024, "climate": 1024}
+LIMIT_MB = {"samples": 50, "scenes": 1024, "covariates": 1024, "regions": 50, "vectors": 200, "series": 1024, "climate": 1024, "spectra": 600}
 FOLDERS = (".SAFE", ".zarr")  # data that is a folder, not a file
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

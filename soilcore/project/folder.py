@@ -1,6 +1,6 @@
 """A project is a folder that a person can open in QGIS and copy to a colleague.
 
-``project.json  samples/  scenes/  covariates/  regions/  vectors/  series/  climate/  models/<id>/  maps/<id>/  jobs/<id>/  reports/``
+``project.json  samples/  scenes/  covariates/  regions/  vectors/  series/  climate/  spectra/  models/<id>/  maps/<id>/  jobs/<id>/  reports/``
 """
 
 import json
@@ -15,7 +15,7 @@ from soilcore.core.errors import SettingsError, UnreadableError
 from soilcore.core.files import write_json
 
 SCHEMA = "soilcore-project/1"
-PARTS = ("samples", "scenes", "covariates", "regions", "vectors", "series", "climate", "models", "maps", "jobs", "reports")
+PARTS = ("samples", "scenes", "covariates", "regions", "vectors", "series", "climate", "spectra", "models", "maps", "jobs", "reports")
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 

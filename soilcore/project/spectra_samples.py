@@ -39,7 +39,9 @@ def samples_of_predictions(source, out, only_representative=False):
     if only_representative and _FLAG in table.columns:
         table = table[table[_FLAG].astype(bool)]
     if not len(table):
-        raise SampleError("None of the spectra resembles those of training, so no sample is left. Predict with a model of such soils, or send all on.")
+        raise SampleError(
+            "None of the spectra resembles those of training, so no sample is left. Predict with a model of such soils, or send all on."
+        )
     with written_whole(out) as temporary:
         if source.suffix == ".gpkg":
             table.to_file(temporary, layer="samples", driver="GPKG", index=False)

@@ -1,0 +1,165 @@
+"""The library part of the spectra page: bring it, see what was recognised and what is wrong with it, look at the spectra and the target."""
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import charts, evidence, messages, samples, spectra_cached, spectra_charts, spectra_reading, spectra_upload, theme, trust_charts
+from pages.ui.session import current_work
+from soilcore.core.errors import SoilcoreError
+
+_EXAMPLES = 4
+_MANY_GROUPS = 25
+
+
+def panel():
+    """Everything about the library."""
+    spectra_upload.uploader()
+    spectra_upload.picker()
+    work = current_work()
+    if work.spectra_file is None:
+        st.info(
+            "No library yet. Upload spectra with laboratory values: one row per sample, one column per wavenumber or wavelength, and a column for what was "
+            "measured; or instrument files together with a table of values joined by their id.",
+            icon=":material/show_chart:",
+        )
+        spectra_upload.example()
+        return
+    spectra = read()
+    spectra_reading.form(spectra)
+    found = spectra_cached.findings(spectra)
+    cards(spectra, found)
+    samples.findings(found, key="spectra.findings")
+    look(spectra)
+    if spectra.target is not None:
+        target(spectra)
+    groups(spectra)
+    with st.expander("The columns beside the spectra", icon=":material/table:"):
+        st.dataframe(spectra.table, placeholder="", alt="The table beside the spectra")
+
+
+def read():
+    """The chosen library; where it cannot be read, the reason and what can be answered, and the page ends."""
+    try:
+        return spectra_cached.library()
+    except SoilcoreError:
+        with messages.shown():
+            spectra_cached.library()
+        spectra_reading.questions()
+        spectra_reading.start_again()
+        st.stop()
+
+
+def need(with_target=True):
+    """The chosen library, or a sentence on what is missing, and the page ends.
+
+    Parameters
+    ----------
+    with_target : bool
+        Whether the column to predict must be known, too.
+
+    Returns
+    -------
+    SpectraSet
+    """
+    if current_work().spectra_file is None:
+        st.info("Choose a library of spectra first, in the part “Library”, or make an example.", icon=":material/library_books:")
+        spectra_upload.example()
+        st.stop()
+    spectra = read()
+    if with_target and spectra.target is None:
+        st.info("Choose the column to predict first: in the part “Library”, under “Column to predict”.", icon=":material/ads_click:")
+        st.stop()
+    return spectra
+
+
+def cards(spectra, found):
+    """How many spectra, on which axis, of what, and how many findings."""
+    errors = sum(finding["severity"] == "error" for finding in found)
+    places = st.columns(5)
+    lost = len(spectra) - int(spectra.usable.sum())
+    places[0].metric(
+        "Spectra", len(spectra), f"{lost} cannot be used" if lost else "all whole", delta_color="inverse" if lost else "off", delta_arrow="off"
+    )
+    axis = spectra.axis
+    unit = {"cm-1": "cm⁻¹"}.get(spectra.unit, spectra.unit)
+    places[1].metric(f"Axis ({unit})", f"{axis[0]:.0f} – {axis[-1]:.0f}", f"{axis.size} points", delta_color="off", delta_arrow="off")
+    places[2].metric("Quantity", spectra.quantity)
+    places[3].metric("Target", _target_words(spectra.target), _known(spectra), delta_color="off", delta_arrow="off")
+    verdict = f"{errors} must be mended" if errors else "nothing must be mended"
+    places[4].metric("Findings", len(found), verdict, delta_color="inverse" if errors else "off", delta_arrow="off")
+    where = (
+        f"Coordinates: {messages.plain(spectra.crs.name)}."
+        if spectra.crs is not None
+        else "No coordinates: predictions cannot become points on a map."
+    )
+    by = f" Groups: {messages.plain(spectra.group_column)}." if spectra.group_column else " No groups: scores are given for all spectra together."
+    st.caption(where + by)
+    messages.assumed(spectra.assumed)
+
+
+def _target_words(found):
+    if found is None:
+        return "not chosen"
+    return f"{found.column} ({found.unit})" if found.unit else found.column
+
+
+def _known(spectra):
+    if spectra.target is None:
+        return None
+    return f"{int(pd.notna(spectra.target.values).sum())} measured"
+
+
+def look(spectra):
+    """The spectra as they are, with the known absorptions below."""
+    st.subheader("The spectra", anchor=False)
+    with messages.shown():
+        facts = spectra_cached.preview(spectra, "", _EXAMPLES)
+        figure = spectra_charts.quantiles(facts["before"], spectra.quantity, facts["examples"], named_bands(spectra.axis, spectra.unit))
+        alt = f"Quantiles of {facts['usable']} spectra over the axis, with known absorptions of soil constituents below"
+        evidence.chart(figure, quantile_table(facts["before"]), alt, "spectra.raw", "spectra-quantiles.csv")
+
+
+def named_bands(axis, unit):
+    """Known absorptions on an axis."""
+    return spectra_cached.absorptions(tuple(float(value) for value in axis), unit)
+
+
+def quantile_table(facts):
+    """The bands of a chart of spectra as a table."""
+    return {f"axis ({facts['unit']})": facts["axis"], **{f"quantile {level}": values for level, values in facts["quantiles"].items()}}
+
+
+def target(spectra):
+    """How the target is distributed, and what the limit of detection leaves out."""
+    found = spectra.target
+    title = f"{found.column} ({found.unit or 'unit not known'})"
+    st.subheader("What was measured", anchor=False)
+    log = st.toggle("Logarithmic", key="spectra.log", persist_state="session", help="For skewed values; those at or below 0 are left out")
+    figure = charts.histogram(found.values, title, log)
+    table = pd.DataFrame({"row": spectra.table.index, "id": spectra.ids, found.column: found.values})
+    evidence.chart(figure, table, f"Histogram of {title}", "spectra.target", "target.csv")
+    limit = current_work().spectra_settings.table.detection_limit
+    if limit is None:
+        known = found.values[pd.notna(found.values)]
+        st.caption(
+            f"{known.size} values from {theme.number(known.min())} to {theme.number(known.max())}. Nothing is filtered; give the laboratory's detection limit above if there is one."
+            if known.size
+            else "The column holds no numbers."
+        )
+    else:
+        st.caption(f"Detection limit {theme.number(limit)}: what became of samples below it stands among the findings.")
+
+
+def groups(spectra):
+    """How many spectra each group has."""
+    from soilcore.project.spectra import group_sizes
+
+    rows = group_sizes(spectra.groups)
+    if not rows:
+        return
+    st.subheader("Groups", anchor=False)
+    shown = rows[:_MANY_GROUPS]
+    figure = trust_charts.bars([row["group"] for row in shown], [row["n"] for row in shown], "spectra")
+    evidence.chart(figure, rows, f"Number of spectra by {spectra.group_column}", "spectra.groups", "groups.csv")
+    if len(rows) > len(shown):
+        st.caption(f"The {len(shown)} largest of {len(rows)} groups; all of them stand in the table.")
