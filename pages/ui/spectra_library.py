@@ -139,15 +139,13 @@ def target(spectra):
     table = pd.DataFrame({"row": spectra.table.index, "id": spectra.ids, found.column: found.values})
     evidence.chart(figure, table, f"Histogram of {title}", "spectra.target", "target.csv")
     limit = current_work().spectra_settings.table.detection_limit
-    if limit is None:
-        known = found.values[pd.notna(found.values)]
-        st.caption(
-            f"{known.size} values from {theme.number(known.min())} to {theme.number(known.max())}. Nothing is filtered; give the laboratory's detection limit above if there is one."
-            if known.size
-            else "The column holds no numbers."
-        )
-    else:
+    if limit is not None:
         st.caption(f"Detection limit {theme.number(limit)}: what became of samples below it stands among the findings.")
+        return
+    known = found.values[pd.notna(found.values)]
+    if known.size:
+        between = f"{known.size} values from {theme.number(known.min())} to {theme.number(known.max())}"
+        st.caption(f"{between}. Nothing is filtered; if the laboratory has a detection limit, give it above.")
 
 
 def groups(spectra):

@@ -19,7 +19,7 @@ _OTHER_TABLE = "A table of laboratory values, joined to the spectra by their id"
 
 def form(spectra):
     """The whole form, for a library that could be read."""
-    work, now = current_work(), current_work().spectra_settings
+    now = current_work().spectra_settings
     table = now.table
     with st.form("spectra.form"):
         first = st.columns(4)
