@@ -220,8 +220,11 @@ def _facts(stamps, kind, settings):
     return run_task(kind, settings)
 
 
+_LEFT_ON_FILE = ("network", "spectra-network")  # a server that imported what they need would hold a gigabyte for good
+
+
 def model(identifier):
-    """A saved model of the open project."""
+    """A saved model of the open project; of a network what is known of it, without the network itself."""
     work = current_work()
     folder = work.path(f"models/{identifier}")
     return _model(stamp(f"{folder}/model.json"), folder)
@@ -231,7 +234,7 @@ def model(identifier):
 def _model(stamp, folder):
     from soilcore.models.archive import load_model
 
-    return load_model(folder)
+    return load_model(folder, leave=_LEFT_ON_FILE)
 
 
 def design(table):

@@ -7,6 +7,10 @@ from pages.ui.theme import CLASS_COLORS, DIVERGING_COLORS
 # bright enough for a dark page, dark enough for a white one
 BLUE, ORANGE = "#2a86c4", "#D55E00"
 _LEVELS = (("#d99a00", "circle"), ("#6fae3e", "square"), ("#1f9e89", "diamond"), ("#3f86cf", "triangle-up"), ("#a065c9", "x"))
+_FITS = (  # lines of fits: colours of everyone, and marks for those who tell no colours apart
+    *((BLUE, "circle"), (ORANGE, "square"), ("#1f9e89", "diamond"), ("#a065c9", "triangle-up"), ("#d99a00", "x")),
+    *(("#7f8c8d", "cross"), ("#c0587e", "star"), ("#5d8a2a", "triangle-down"), ("#4d6fd0", "hexagon"), ("#9a6a3a", "pentagon")),
+)
 _HEIGHT = 380
 _RAMP = [[i / 4, color] for i, color in enumerate(CLASS_COLORS)]
 
@@ -79,6 +83,24 @@ def losses(frame):
         best = frame.loc[frame["validation_loss"].idxmin()]
         marker = {"color": ORANGE, "size": 10, "symbol": "circle-open", "line": {"width": 2}}
         figure.add_trace(go.Scatter(x=[best["epoch"]], y=[best["validation_loss"]], name="best so far", mode="markers", marker=marker))
+    return layout(figure, "epoch", "loss (scale of the network)", 320)
+
+
+def losses_of_fits(fits):
+    """Validation loss by epoch of several fits, each told apart by colour and mark; the last one thicker, with its training loss."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for number, (name, frame) in enumerate(fits):
+        is_last = number == len(fits) - 1
+        color, symbol = _FITS[number % len(_FITS)]
+        column = "validation_loss" if frame["validation_loss"].notna().any() else "loss"
+        line, marker = {"color": color, "width": 3.5 if is_last else 1.5}, {"symbol": symbol, "size": 7}
+        short = name.partition(": ")[2] or name
+        figure.add_trace(go.Scatter(x=frame["epoch"], y=frame[column], name=short, mode="lines+markers", line=line, marker=marker))
+        if is_last and column == "validation_loss":
+            dotted = {"color": color, "dash": "dot", "width": 2}
+            figure.add_trace(go.Scatter(x=frame["epoch"], y=frame["loss"], name=f"{short}, training", mode="lines", line=dotted))
     return layout(figure, "epoch", "loss (scale of the network)", 320)
 
 

@@ -35,6 +35,7 @@ def panel(samples, asked):
             disabled=jobs.is_busy() or not asked.ready,
             key="model.curve",
         )
+    networks.about((one,), asked, samples, "learning-curve")
     job = jobs.latest("learning-curve")
     if job is None:
         st.info(

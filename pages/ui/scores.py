@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from pages.ui import charts, details, evidence, jobs, messages, networks, trained, trust_cards
+from pages.ui import charts, details, evidence, jobs, kept_network, messages, networks, trained, trust_cards
 from pages.ui.modelling import label, learner_names
 from pages.ui.scored import from_comparison
 from pages.ui.session import current_work
@@ -44,6 +44,7 @@ def panel(samples, asked):
             wrap=True,
         )
     )
+    networks.about(models, asked, samples, "compare")
     inputs, fit = networks.inputs_for(asked, models), networks.fit_for(asked, models)
     task = CompareTask(inputs, models, asked.splits, fit, predictions=True, intervals=asked.intervals, permutations=asked.permutations)
     st.button(
@@ -72,7 +73,12 @@ def comparison(asked):
         _train_it(scored, asked)
     trust_cards.cards(scored)
     trust_cards.sentences(scored)
-    details.views(scored, {"All learners": lambda: _all_learners(facts)})
+    views = {"All learners": lambda: _all_learners(facts)}
+    if facts.get("gate"):
+        views["Networks beside simpler ones"] = lambda: kept_network.beside_simpler(facts)
+    if (of_fold := scored.trust.get("learner") or {}).get("network"):
+        views["The network of the first fold"] = lambda: kept_network.panel(of_fold, scored.key)
+    details.views(scored, views)
     sizes = ", ".join(map(str, facts["fold_sizes"]))
     st.caption(
         f"Target {messages.plain(facts['target'])} ({messages.plain(scored.unit_words)}), {facts['n']} samples, folds: {messages.plain(scored.folds)} with {sizes} samples, "
@@ -111,6 +117,7 @@ def _all_learners(facts):
     table = pd.DataFrame(facts["models"]).reindex(columns=_SCORES).dropna(axis="columns", how="all")
     st.plotly_chart(charts.score_bars(facts["models"]), alt="R² of every learner, these folds and random ones", key="model.scores")
     st.dataframe(table, hide_index=True, column_config=_config(unit), placeholder="", alt="Scores of every learner")
+    kept_network.paired(facts)
     with st.container(horizontal=True):
         evidence.download(table, "model.scores", "scores.csv", "Scores as CSV")
         if facts.get("predictions"):

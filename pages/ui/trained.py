@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.ui import auto_model, cached, charts, details, evidence, external, jobs, messages, networks, trust_cards
+from pages.ui import auto_model, cached, charts, details, evidence, external, jobs, kept_network, messages, networks, trust_cards
 from pages.ui.modelling import label, learner_names
 from pages.ui.scored import from_model
 from pages.ui.session import current_work
@@ -38,6 +38,7 @@ def panel(samples, asked):
             disabled=jobs.is_busy() or not asked.ready,
             key="model.train",
         )
+    networks.about((one,), asked, samples, "train")
     _kept()
 
 
@@ -95,7 +96,7 @@ def _row(identifier, model):
         "RMSE": model.scores.get("rmse"),
         "Folds": model.folds["label"],
         "Predictors": len(model.envelope),
-        "Device": model.provenance.get("device"),
+        "Device": model.learner.device_ if kept_network.is_one(model.learner) else model.provenance.get("device"),
         "Trained (UTC)": model.provenance["created"][:16].replace("T", " "),
     }
 
@@ -107,13 +108,17 @@ def _one(identifier, model):
     if not model.trust:
         st.caption("This model is from a version without intervals and areas of applicability. Train it again to get them.")
     more = {"What auto did": lambda: auto_model.panel(model.learner)} if auto_model.is_one(model.learner) else {}
+    is_network = kept_network.is_one(model.learner)
+    if is_network:
+        history = model.learner.learned.get("history") or ()
+        more = {kept_network.VIEW: lambda: kept_network.panel(model.learner.describe(), f"model.network.{identifier}", history)}
     details.views(scored, None if not more else {"Observed and predicted": lambda: details.pairs(scored), **more})
     sizes = ", ".join(map(str, model.folds["sizes"]))
     st.caption(
         f"Folds: {messages.plain(model.folds['label'])}, with {sizes} samples. Target transform: {model.transform}. Predictors: {messages.plain(', '.join(model.envelope))}."
     )
     messages.assumed(model.provenance.get("assumed", ()))
-    if st.toggle(
+    if not is_network and st.toggle(
         "Beside the samples it was fitted on",
         key="model.calibration",
         persist_state="session",

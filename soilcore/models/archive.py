@@ -24,6 +24,40 @@ _LATER_FACTS = {"plane": None, "trust": {}}  # not in the first models that were
 
 
 @dataclass(frozen=True)
+class LearnerOnFile:
+    """What a model folder says of its learner, with the learner left on file: enough to show, not to predict.
+
+    Parameters
+    ----------
+    kind : str
+        Of the learner, as stored.
+    settings, learned : dict
+        JSON values.
+    """
+
+    kind: str
+    settings: dict
+    learned: dict
+
+    @property
+    def transform_(self):
+        """The target transform."""
+        from soilcore.models.transforms import TargetTransform
+
+        return TargetTransform(self.settings["target_transform"])
+
+    @property
+    def device_(self):
+        """Where it was fitted."""
+        return self.learned["device_"]
+
+    def describe(self):
+        """What a network said of itself when it was stored (see `soilcore.models.neural.NetworkBase.describe`); empty for other learners."""
+        facts = self.learned.get("facts")
+        return {} if facts is None else {**facts, "device": self.device_, "device_note": self.learned["device_note_"]}
+
+
+@dataclass(frozen=True)
 class FittedModel:
     """A fitted learner with everything needed to use it rightly and to judge it.
 
@@ -145,17 +179,19 @@ def save_model(model, folder, overwrite=False):
     return folder
 
 
-def load_model(folder):
+def load_model(folder, *, leave=()):
     """Read a model folder.
 
     Parameters
     ----------
     folder : path
+    leave : collection of str
+        Kinds of learners that stay on file: their models come with a `LearnerOnFile`, which shows what is known and imports nothing heavy.
 
     Returns
     -------
     FittedModel
-        Predicts exactly what the stored one did.
+        Predicts exactly what the stored one did, unless its learner stays on file.
 
     Raises
     ------
@@ -167,21 +203,26 @@ def load_model(folder):
     folder = Path(folder)
     document = _read_document(folder)
     try:
-        files = {name: _checked_content(folder, name, facts) for name, facts in document["parts"].items()}
+        stays = document["learner"]["kind"] in leave
+        parts = {name: facts for name, facts in document["parts"].items() if not stays or name == OUT_OF_FOLD_FILE}
+        files = {name: _checked_content(folder, name, facts) for name, facts in parts.items()}
         _check_versions(document)
-        return _put_together(document, PartReader(files))
+        return _put_together(document, PartReader(files), stays)
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         raise ModelError(f"{str(folder / MODEL_FILE)!r} lacks or garbles something ({error}). Take an untouched copy of the model folder.") from None
 
 
-def _put_together(document, reader):
+def _put_together(document, reader, stays=False):
     facts = {name: document.get(name, _LATER_FACTS[name]) if name in _LATER_FACTS else document[name] for name in _FACTS}
     if not isinstance(facts["trust"], dict):
         raise TypeError("trust")
+    out_of_fold = _read_frame(reader.content(OUT_OF_FOLD_FILE)) if OUT_OF_FOLD_FILE in reader.files else None
+    if stays:
+        on_file = LearnerOnFile(document["learner"]["kind"], document["learner"]["settings"], document["learner"]["learned"])
+        return FittedModel(learner=on_file, out_of_fold=out_of_fold, **facts)
     if "arrays" in facts["folds"]:
         named = facts["folds"]
         facts["folds"] = {**{key: value for key, value in named.items() if key != "arrays"}, **reader.arrays(named["arrays"])}
-    out_of_fold = _read_frame(reader.content(OUT_OF_FOLD_FILE)) if OUT_OF_FOLD_FILE in reader.files else None
     facts["trust_arrays"] = reader.arrays(document["trust_arrays"]) if document.get("trust_arrays") else {}
     facts["trust_learners"] = {name: rebuild(description, reader) for name, description in document.get("trust_learners", {}).items()}
     return FittedModel(learner=rebuild(document["learner"], reader), out_of_fold=out_of_fold, **facts)
