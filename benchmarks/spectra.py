@@ -33,6 +33,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=5, help="divisions of the synthetic libraries")
     parser.add_argument("--sizes", default="1500,5000", help="spectra of the synthetic libraries")
     parser.add_argument("--targets", default="", help="of NIRsoil and LimeSoDa; all if empty")
+    parser.add_argument("--folds", type=int, default=10, help="where folds are drawn; inside an official split at most 5")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     print(f"load before {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {args.jobs} threads", flush=True)
@@ -59,7 +60,7 @@ def compare(args, spectra, scheme, transform="none", **options):
     network = NetworkSettings(epochs=args.epochs)
     fit = FitSettings(transform=transform, jobs=args.jobs, network=network)
     models = tuple(args.models.split(","))
-    task = SpectraCompareTask(spectra, models, splits=SplitSettings(scheme), fit=fit, permutations=0, **options)
+    task = SpectraCompareTask(spectra, models, splits=SplitSettings(scheme, args.folds), fit=fit, permutations=0, **options)
     started = time.perf_counter()
     return run_task("spectra-compare", task), time.perf_counter() - started
 
