@@ -5,7 +5,7 @@ import streamlit as st
 
 from pages.ui import cached, evidence, jobs, messages, spectra_charts, spectra_kept, spectra_library, theme
 from pages.ui.session import current_work
-from pages.ui.words import in_page
+from pages.ui.spectra_words import axis_words, spoken
 from soilcore.project.spectra_settings import SpectraAttributeTask
 
 _MOST_LINES = 5
@@ -32,7 +32,7 @@ _GROUP_COLUMNS = {
     "group": "Group",
     "n": "Spectra explained",
     "reliability": st.column_config.NumberColumn("Reliability (split halves)", format="%.2f"),
-    "noise": st.column_config.NumberColumn("Noise of the draws", format="percent"),
+    "noise": st.column_config.NumberColumn("Noise of the draws", format="%.2f", help="Against the size of the profile; above 1 it is mostly noise"),
     "shown": st.column_config.CheckboxColumn("Compared"),
     "reason": st.column_config.TextColumn("Why not", width="large"),
 }
@@ -47,9 +47,9 @@ def panel():
     with st.container(horizontal=True, vertical_alignment="bottom"):
         options = [0, 3, 5, 10]
         words = {0: _QUICK, **{count: f"{count} divisions, fitted anew" for count in options[1:]}}
-        seeds = st.selectbox(
-            "Explain", options, format_func=words.get, key="spectra.explain.seeds", persist_state="session", width=280, help=_REFITS_HELP
-        )
+        index = 0 if is_network(model.name) else 1  # a network would be trained several times over
+        key = f"spectra.explain.seeds.{index}"
+        seeds = st.selectbox("Explain", options, index, format_func=words.get, key=key, persist_state="session", width=280, help=_REFITS_HELP)
         draws = st.select_slider("Draws per spectrum", (10, 20, 50, 100, 200), 50, key="spectra.explain.draws", persist_state="session", width=220)
         task = SpectraAttributeTask(f"models/{identifier}", current_work().spectra_settings, draws=draws, seeds=seeds)
         st.button(
@@ -70,12 +70,17 @@ def panel():
         )
         return
     with messages.shown():
-        _result(job.status().result, model)
+        _result(job.status().result)
 
 
-def _result(facts, model):
+def is_network(name):
+    """Whether a learner is a network, which takes minutes to fit."""
+    return name == "spectra-cnn"
+
+
+def _result(facts):
     for note in facts["notes"]:
-        st.caption(messages.plain(in_page(note)))
+        st.caption(spoken(note))
     names = list(facts["profiles"])
     view = st.segmented_control(
         "Look at",
@@ -93,26 +98,39 @@ def _result(facts, model):
         return
     shown = st.multiselect("Groups", names, names[:1], max_selections=_MOST_LINES, key=f"spectra.explain.groups.{len(names)}", wrap=True) or names[:1]
     bands = spectra_library.named_bands(facts["axis"], facts["unit"])
-    lines = {name: facts["profiles"][name] for name in shown}
-    figure = spectra_charts.profiles(facts["axis"], facts["unit"], lines, facts["scale"], facts["spread"], bands)
-    table = pd.DataFrame({f"axis ({facts['unit']})": facts["axis"], **facts["profiles"]})
+    which = _size_or_sign()
+    lines = {name: facts[which][name] for name in shown}
+    spread = facts["spread"] if which == "profiles" else None
+    figure = spectra_charts.profiles(facts["axis"], facts["unit"], lines, facts["scale"], spread, bands)
+    table = pd.DataFrame({f"axis ({facts['unit']})": facts["axis"], **facts[which]})
     alt = f"Contribution of every point of the spectrum to predictions of {messages.plain(facts['target'])}, for {', '.join(shown)}"
     evidence.chart(figure, table, alt, "spectra.explain.profile", "profiles.csv")
     st.markdown(_strongest(facts, shown[0]))
     for sentence in facts["sentences"]:
-        st.caption(messages.plain(in_page(sentence)))
+        st.caption(spoken(sentence))
     _fine_print(facts)
+
+
+def _size_or_sign():
+    """Which numbers are drawn: how much the model looks, or which way it leans on the whole."""
+    words = {"sizes": "how much it looks there", "profiles": "which way it leans on average"}
+    return st.segmented_control("Show", list(words), default="sizes", format_func=words.get, required=True, key="spectra.explain.which") or "sizes"
 
 
 def _strongest(facts, name):
     rows = facts["bands"][name][:4]
     if not rows:
         return f"{messages.plain(name)}: the model does not look at any known absorption."
-    unit = {"cm-1": "cm⁻¹"}.get(facts["unit"], facts["unit"])
     bands = "; ".join(
-        f"**{messages.plain(row['name'])}** ({row['high']:.0f}–{row['low']:.0f} {unit}, {row['density']:.1f} times chance)" for row in rows
+        f"**{messages.plain(row['name'])}** ({axis_words(*_ends(row, facts), facts['unit'])}, {row['density']:.1f} times chance)" for row in rows
     )
     return f"{messages.plain(name)}: most per point at {bands}. In no known band: {theme.percent(facts['outside'][name])}."
+
+
+def _ends(row, facts):
+    """Limits of a band in the direction of the axis."""
+    falls = facts["axis"][0] > facts["axis"][-1]
+    return (row["high"], row["low"]) if falls else (row["low"], row["high"])
 
 
 def _absorptions(facts, names):

@@ -41,11 +41,11 @@ def quantiles(facts, quantity, examples, absorptions=()):
         figure.add_scatter(
             x=axis, y=facts["quantiles"][high], mode="lines", line=line, fill="tonexty", fillcolor=color, name=words, hoverinfo="skip", row=1, col=1
         )
-    for name, values, dash in zip(examples, facts["spectra"], _DASHES, strict=False):
+    for number, (name, values, dash) in enumerate(zip(examples, facts["spectra"], _DASHES, strict=False)):
         line = {"width": 1, "color": GREY, "dash": dash}
-        figure.add_scatter(
-            x=axis, y=values, mode="lines", line=line, name=str(name), hovertemplate=f"{name}: %{{y:.4g}}<extra></extra>", row=1, col=1
-        )
+        hover = f"{name}: %{{y:.4g}} at %{{x:.4g}}<extra></extra>"
+        legend = {"name": "single spectra", "legendgroup": "single", "showlegend": number == 0}
+        figure.add_scatter(x=axis, y=values, mode="lines", line=line, hovertemplate=hover, row=1, col=1, **legend)
     hover = "median %{y:.4g} at %{x:.4g}<extra></extra>"
     figure.add_scatter(
         x=axis, y=facts["quantiles"]["0.5"], mode="lines", line={"color": BLUE, "width": 2.2}, name="median", hovertemplate=hover, row=1, col=1

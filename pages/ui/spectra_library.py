@@ -5,10 +5,13 @@ import streamlit as st
 
 from pages.ui import charts, evidence, messages, samples, spectra_cached, spectra_charts, spectra_reading, spectra_upload, theme, trust_charts
 from pages.ui.session import current_work
+from pages.ui.spectra_words import axis_words
+from pages.ui.trust_cards import metric
 from soilcore.core.errors import SoilcoreError
 
 _EXAMPLES = 4
 _MANY_GROUPS = 25
+_WIDTH = 153  # pixels: five cards beside each other where the window is 1280 wide
 
 
 def panel():
@@ -75,25 +78,20 @@ def need(with_target=True):
 def cards(spectra, found):
     """How many spectra, on which axis, of what, and how many findings."""
     errors = sum(finding["severity"] == "error" for finding in found)
-    places = st.columns(5)
-    lost = len(spectra) - int(spectra.usable.sum())
-    places[0].metric(
-        "Spectra", len(spectra), f"{lost} cannot be used" if lost else "all whole", delta_color="inverse" if lost else "off", delta_arrow="off"
-    )
-    axis = spectra.axis
-    unit = {"cm-1": "cm⁻¹"}.get(spectra.unit, spectra.unit)
-    places[1].metric(f"Axis ({unit})", f"{axis[0]:.0f} – {axis[-1]:.0f}", f"{axis.size} points", delta_color="off", delta_arrow="off")
-    places[2].metric("Quantity", spectra.quantity)
-    places[3].metric("Target", _target_words(spectra.target), _known(spectra), delta_color="off", delta_arrow="off")
-    verdict = f"{errors} must be mended" if errors else "nothing must be mended"
-    places[4].metric("Findings", len(found), verdict, delta_color="inverse" if errors else "off", delta_arrow="off")
+    lost, sizes = len(spectra) - int(spectra.usable.sum()), group_sizes(spectra.groups)
+    with st.container(horizontal=True):
+        metric("Spectra", f"{len(spectra):,}", f"{lost} cannot be used" if lost else "all whole", width=_WIDTH)
+        metric("Points", f"{spectra.axis.size:,}", axis_words(spectra.axis[0], spectra.axis[-1], spectra.unit), width=_WIDTH)
+        measured = "–" if spectra.target is None else f"{int(pd.notna(spectra.target.values).sum()):,}"
+        metric("Measured", measured, _target_words(spectra.target), "Spectra with a value of the column to predict", width=_WIDTH)
+        metric("Groups", len(sizes) or "–", spectra.group_column or "none chosen", "Scores are given for each", width=_WIDTH)
+        metric("Findings", len(found), f"{errors} must be mended" if errors else "none must be mended", width=_WIDTH)
     where = (
         f"Coordinates: {messages.plain(spectra.crs.name)}."
         if spectra.crs is not None
         else "No coordinates: predictions cannot become points on a map."
     )
-    by = f" Groups: {messages.plain(spectra.group_column)}." if spectra.group_column else " No groups: scores are given for all spectra together."
-    st.caption(where + by)
+    st.caption(f"Read as {spectra.quantity}. {where}")
     messages.assumed(spectra.assumed)
 
 
@@ -101,12 +99,6 @@ def _target_words(found):
     if found is None:
         return "not chosen"
     return f"{found.column} ({found.unit})" if found.unit else found.column
-
-
-def _known(spectra):
-    if spectra.target is None:
-        return None
-    return f"{int(pd.notna(spectra.target.values).sum())} measured"
 
 
 def look(spectra):
@@ -148,10 +140,15 @@ def target(spectra):
         st.caption(f"{between}. Nothing is filtered; if the laboratory has a detection limit, give it above.")
 
 
+def group_sizes(labels):
+    """Groups with their number of spectra, largest first; empty without groups."""
+    from soilcore.project.spectra import group_sizes as sizes_of
+
+    return sizes_of(labels)
+
+
 def groups(spectra):
     """How many spectra each group has."""
-    from soilcore.project.spectra import group_sizes
-
     rows = group_sizes(spectra.groups)
     if not rows:
         return

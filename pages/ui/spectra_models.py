@@ -3,11 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui import charts, evidence, jobs, messages, spectra_asked, spectra_library, spectra_score_charts, spectra_scores
+from pages.ui import evidence, jobs, messages, spectra_asked, spectra_library, spectra_score_charts, spectra_scores
 from pages.ui.modelling import label
 from pages.ui.session import current_work
 from pages.ui.spectra_scored import from_facts
-from pages.ui.words import in_page
+from pages.ui.spectra_words import spoken
 from soilcore.project.spectra_settings import SpectraCompareTask, SpectraTrainTask
 
 DEFAULT = ("mean", "plsr", "spectra-cnn")
@@ -152,7 +152,7 @@ def out_of_date(job, facts):
 
 def _all(facts):
     rows = facts["models"]
-    st.plotly_chart(charts.score_bars(rows), alt="R² of every model", key="spectra.scores")
+    st.plotly_chart(spectra_score_charts.scores(rows), alt="R² of every model with its spread", key="spectra.scores")
     table = pd.DataFrame(rows).reindex(columns=list(_COLUMNS)).dropna(axis="columns", how="all")
     st.dataframe(table, hide_index=True, column_config=_COLUMNS, placeholder="", alt="Scores of every model")
     evidence.download(table, "spectra.scores", "scores.csv", "Scores as CSV")
@@ -160,7 +160,7 @@ def _all(facts):
 
 def _curve(facts):
     for one in facts["crossings"]:
-        st.info(messages.plain(in_page(one["verdict"])), icon=":material/show_chart:")
+        st.info(spoken(one["verdict"]), icon=":material/show_chart:")
     table = pd.DataFrame(facts["rows"]).drop(columns=["r2_seeds"], errors="ignore")
     alt = "R² of the models over the number of spectra to learn from; a grey band marks where curves cross"
     evidence.chart(spectra_score_charts.learning_curves(facts), table, alt, "spectra.curves", "learning-curves.csv", _COLUMNS)
@@ -181,6 +181,6 @@ def _local(rows, name):
         )
         alt = f"R² of {name} trained on all groups and inside each group"
         evidence.chart(spectra_score_charts.local(mine), mine, alt, f"spectra.local.{name}", "local.csv")
-    small = [f"{row['group']} ({row['note']})" for row in mine if not row["seeds"]]
+    small = [row["group"] for row in mine if not row["seeds"]]
     if small:
-        st.caption(f"Left out: {messages.plain('; '.join(small))}.")
+        st.caption(f"Left out, too small to learn from or to test on: {messages.plain(', '.join(small))}.")

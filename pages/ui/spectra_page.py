@@ -53,9 +53,9 @@ def _choose():
 
 PARTS = {
     "library": Part("Library", ":material/library_books:", spectra_library.panel),
-    "steps": Part("Preprocessing", ":material/tune:", spectra_steps.panel),
-    "models": Part("Train and compare", ":material/leaderboard:", spectra_models.panel),
-    "kept": Part("Kept models", ":material/inventory_2:", spectra_kept.panel),
-    "explain": Part("What it looks at", ":material/query_stats:", spectra_attribution.panel),
-    "predict": Part("Predict new spectra", ":material/online_prediction:", spectra_predict.panel),
+    "steps": Part("Preprocess", ":material/tune:", spectra_steps.panel),
+    "models": Part("Compare", ":material/leaderboard:", spectra_models.panel),
+    "kept": Part("Models", ":material/inventory_2:", spectra_kept.panel),
+    "explain": Part("Explain", ":material/query_stats:", spectra_attribution.panel),
+    "predict": Part("Predict", ":material/online_prediction:", spectra_predict.panel),
 }

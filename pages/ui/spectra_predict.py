@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.ui import evidence, jobs, messages, spectra_cached, spectra_kept, spectra_upload, steps, theme, trust_cards
 from pages.ui.session import current_work
+from pages.ui.spectra_words import axis_words, spoken
 from pages.ui.words import in_page
 from soilcore.core.errors import SoilcoreError
 from soilcore.data.spectra_set import SpectraSettings
@@ -51,9 +52,10 @@ def _remember(name):
 def _which():
     work, there = current_work(), spectra_upload.names()
     last = st.session_state.get(_CHOSEN)
-    index = there.index(last) if last in there else there.index(work.spectra_file) if work.spectra_file in there else 0
     if not there:
         return None
+    others = [name for name in there if name != work.spectra_file]
+    index = there.index(last if last in there else others[-1] if others else there[0])
     words = {work.spectra_file: f"{work.spectra_file} (the library itself)"}
     return st.selectbox("Spectra to predict", there, index, format_func=lambda one: words.get(one, one), key=f"spectra.new.file.{len(there)}.{last}")
 
@@ -72,7 +74,7 @@ def _settings(name):
         st.caption("Open it in the part “Library” to say how it is to be read.")
         return None
     where = "with coordinates" if _has_places(spectra) else "without coordinates"
-    st.caption(f"{len(spectra)} spectra, {spectra.axis[0]:.0f} to {spectra.axis[-1]:.0f} {spectra.unit}, {spectra.quantity}, {where}.")
+    st.caption(f"{len(spectra)} spectra, {axis_words(spectra.axis[0], spectra.axis[-1], spectra.unit)}, {spectra.quantity}, {where}.")
     return settings
 
 
@@ -105,7 +107,7 @@ def _result(job, facts):
     st.subheader(f"{facts['target']} of {Path(job.spec()['settings']['spectra']['paths'][0]).name}", anchor=False)
     _cards(facts)
     for warning in facts["warnings"]:
-        st.warning(messages.plain(in_page(warning)), icon=messages.ICONS["warning"])
+        st.warning(spoken(warning), icon=messages.ICONS["warning"])
     table = _table(facts)
     from pages.ui import spectra_predict_charts as own
 
@@ -129,12 +131,14 @@ def _cards(facts):
     with st.container(horizontal=True):
         trust_cards.metric("Spectra", f"{facts['n']}", f"model: {facts['model']}")
         low, high = theme.number(predicted.quantile(0.05), 2), theme.number(predicted.quantile(0.95), 2)
-        trust_cards.metric("Median", theme.number(predicted.median(), 3), f"nine of ten {low} – {high} {unit}".strip())
+        trust_cards.metric(
+            "Median", theme.number(predicted.median(), 3), f"{low} to {high} {unit}".strip(), "Below it: where nine of ten predictions lie"
+        )
         help = "Share of spectra that resemble those of training closely enough for the scores and intervals of the model to hold"
         trust_cards.metric("Like the library", theme.percent(facts["aoa_share"]), "of these spectra", help)
         if facts.get("r2") is not None:
-            error = f"R² {theme.number(facts['r2'], 2)}, {facts['n_measured']} measured"
-            trust_cards.metric("RMSE", f"{theme.number(facts['rmse'], 3)} {unit}".strip(), error, "Against the values in the table")
+            under = f"RMSE {theme.number(facts['rmse'], 2)} {unit}".strip()
+            trust_cards.metric("R², measured", theme.number(facts["r2"], 2), under, f"Against the {facts['n_measured']} measured values in the table")
 
 
 def _table(facts):
@@ -149,6 +153,7 @@ def _files(job, facts):
     if path is None or not path.is_file():
         return
     with st.container(horizontal=True):
+        evidence.download(_table(facts), "spectra.predictions", "predictions.csv", "Predictions as CSV")
         words = "GeoPackage for QGIS" if path.suffix == ".gpkg" else "CSV with all columns of the table"
         kind = "application/geopackage+sqlite3" if path.suffix == ".gpkg" else "text/csv"
         st.download_button(words, path.read_bytes(), path.name, kind, icon=":material/download:", key="spectra.predicted.file", on_click="ignore")

@@ -15,6 +15,27 @@ def _look(number):
     return _COLORS[number % len(_COLORS)], _DASHES[number % len(_DASHES)], _MARKS[number % len(_MARKS)]
 
 
+def scores(rows):
+    """R2 of every model with its spread between divisions or its interval; a random score beside it where there is one."""
+    import plotly.graph_objects as go
+
+    figure, names = go.Figure(), [row["name"] for row in rows]
+    r2 = np.array([np.nan if row["r2"] is None else row["r2"] for row in rows], float)
+    spread = [(row.get("r2_sd") or 0, row.get("r2_sd") or 0) for row in rows]
+    if all(row.get("r2_low") is not None for row in rows):
+        spread = [(row["r2_high"] - row["r2"], row["r2"] - row["r2_low"]) for row in rows]
+    up, down = zip(*spread, strict=True)
+    error = {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": GREY}
+    hover = "%{x}: R² %{y:.2f}<extra></extra>"
+    figure.add_bar(x=names, y=r2, name="spectra held back", marker_color=BLUE, error_y=error, hovertemplate=hover)
+    if any(row.get("r2_random") is not None for row in rows):
+        contrast = {"marker_color": "#c9b458", "marker_pattern_shape": "/", "hovertemplate": hover}
+        figure.add_bar(x=names, y=[row.get("r2_random") for row in rows], name="random folds, for contrast", **contrast)
+    lowest = float(np.nanmin(r2)) if np.isfinite(r2).any() else 0.0
+    figure.update_yaxes(range=[max(-1.0, min(-0.1, lowest - 0.1)), 1.0], zeroline=True)
+    return legend_above(layout(figure.update_layout(barmode="group"), "", "R²", 360))
+
+
 def groups(rows, unit):
     """RMSE of each group as a mark, its R2 in the label; open marks are too small for an R2."""
     import plotly.graph_objects as go

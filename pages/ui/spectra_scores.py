@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import charts, details, evidence, leakage, messages, spectra_score_charts, theme
+from pages.ui.spectra_words import spoken
 from pages.ui.trust_cards import metric
-from pages.ui.words import in_page
 
 _GAP = 0.05  # R2 by which the random score must exceed the other before it is called flattering
 _NOTHING = 0.1
@@ -25,16 +25,16 @@ def cards(one):
     """Four numbers, and what stands in the way of trusting them."""
     row, unit = one.row, one.scored.unit or ""
     with st.container(horizontal=True, key=f"cards.{one.key}"):
-        metric("R², spectra held back", theme.number(row.get("r2"), 2), f"typical error {theme.number(row.get('rmse'), 2)} {unit}".strip())
+        metric("R², spectra held back", theme.number(row.get("r2"), 2), f"RMSE {theme.number(row.get('rmse'), 2)} {unit}".strip())
         metric(
             "Interval coverage", theme.percent(row.get("coverage_90")), "90 % promised", "Test spectra inside an interval that was made without them"
         )
-        metric("Like the library", theme.percent(row.get("aoa_share")), "of the spectra, when tested", "Test spectra that resemble those of training")
+        metric("Like the library", theme.percent(row.get("aoa_share")), "of test spectra", "Test spectra that resemble those of training")
         _contrast(row)
     st.caption(" · ".join(_small_print(one)))
-    st.info(messages.plain(in_page(_which(one))), icon=":material/verified:")
+    st.info(spoken(_which(one)), icon=":material/verified:")
     for sentence in _troubles(one):
-        st.warning(messages.plain(in_page(sentence)), icon=messages.ICONS["warning"])
+        st.warning(spoken(sentence), icon=messages.ICONS["warning"])
 
 
 def _contrast(row):

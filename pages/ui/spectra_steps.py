@@ -33,7 +33,7 @@ def panel():
     with right:
         st.markdown(f"**After** `{facts['steps'] or 'no step'}`")
         after = facts["after"]
-        bands = [band for band in bands if min(after["axis"]) <= band["centre"] <= max(after["axis"])]
+        bands = spectra_library.named_bands(after["axis"], after["unit"]) if bands else []
         _chart(after, facts["quantity"]["after"], facts["examples"], bands, "after")
     st.caption(
         f"{facts['usable']} of {facts['n']} spectra are whole; {facts['before']['points']} points before, {after['points']} after. "
