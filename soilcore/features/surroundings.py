@@ -88,6 +88,25 @@ class NetworkNeeds:
         return max((need.size * (need.cell or pixel) for need in self.patches), default=0.0)
 
 
+@dataclass(frozen=True)
+class PlacesElsewhere:
+    """Places without a target, as `make_surroundings` takes samples.
+
+    Parameters
+    ----------
+    places : ndarray of float, shape (n, 2)
+        Coordinates as in `crs`.
+    crs : pyproj.CRS
+    days : ndarray of datetime64[D], shape (n,), or None
+        For which day imagery and climate are taken, where these change with time.
+    """
+
+    places: np.ndarray
+    crs: object
+    days: np.ndarray | None = None
+    table: object = None
+
+
 class Surroundings:
     """What lies around places, row by row; stands wherever a learner is given coordinates.
 
@@ -103,12 +122,15 @@ class Surroundings:
         The raster's pixel in metres.
     rows : ndarray of int, optional
         Which of the stored places these are; all if not given.
+    elsewhere : Surroundings, optional
+        Places without a target, to learn from what the imagery and the climate look like.
     """
 
-    def __init__(self, needs, coordinates, patches, sequences=None, cell_m=1.0, rows=None):
+    def __init__(self, needs, coordinates, patches, sequences=None, cell_m=1.0, rows=None, elsewhere=None):
         self.needs, self.cell_m = needs, float(cell_m)
         self._coordinates, self._patches, self._sequences = np.asarray(coordinates, float), patches, sequences
         self._rows = np.arange(len(self._coordinates)) if rows is None else np.asarray(rows)
+        self._elsewhere = elsewhere
 
     def __len__(self):
         return self._rows.size
@@ -133,7 +155,24 @@ class Surroundings:
 
     def take(self, rows):
         """Some of the places, by position or mask; nothing is copied."""
-        return Surroundings(self.needs, self._coordinates, self._patches, self._sequences, self.cell_m, self._rows[rows])
+        return Surroundings(self.needs, self._coordinates, self._patches, self._sequences, self.cell_m, self._rows[rows], self._elsewhere)
+
+    def with_places_elsewhere(self, elsewhere):
+        """The same with places that have no target beside them, see `unlabelled`."""
+        return Surroundings(self.needs, self._coordinates, self._patches, self._sequences, self.cell_m, self._rows, elsewhere)
+
+    @property
+    def unlabelled(self):
+        """Places without a target whose windows share nothing with those of samples that are not among these; None where there are none."""
+        if self._elsewhere is None:
+            return None
+        others = np.setdiff1d(np.arange(len(self._coordinates)), self._rows)
+        if not others.size:
+            return self._elsewhere
+        from scipy.spatial import cKDTree
+
+        apart, _ = cKDTree(self._coordinates[others]).query(self._elsewhere.coordinates, p=np.inf)
+        return self._elsewhere.take(apart >= self.reach_m)
 
     def batch(self, rows=slice(None)):
         """What a network reads at some of the places.
@@ -155,7 +194,7 @@ class Surroundings:
         return found
 
 
-def make_surroundings(needs, recipe, places, opened, report=silent, cut=None):
+def make_surroundings(needs, recipe, places, opened, report=silent, cut=None, plane=None):
     """Cut the windows and collect the months that a network reads at samples.
 
     A sample whose windows or months change with time gets those of its own date.
@@ -172,6 +211,8 @@ def make_surroundings(needs, recipe, places, opened, report=silent, cut=None):
     report : Report
     cut : dict, optional
         Windows by need: those that are there are not cut again, new ones are added.
+    plane : str, optional
+        On which the coordinates shall be, see `soilcore.core.projection.metric_plane`; the places' own if not given.
 
     Returns
     -------
@@ -186,7 +227,7 @@ def make_surroundings(needs, recipe, places, opened, report=silent, cut=None):
     FeatureError
         If the samples have no places, or none of them has what is needed.
     """
-    from soilcore.core.projection import projected_metres
+    from soilcore.core.projection import in_plane, metric_plane
 
     if places.places is None:
         raise FeatureError("A network reads windows of imagery around the samples, but these have no coordinates. Name them with --x, --y and --crs.")
@@ -216,7 +257,8 @@ def make_surroundings(needs, recipe, places, opened, report=silent, cut=None):
         usable &= valid
         said += notes
     report(1, 1, "windows around the samples")
-    return Surroundings(needs, projected_metres(x, y, places.crs), patches, sequences, pixel), usable, tuple(said)
+    coordinates = in_plane(x, y, places.crs, plane or metric_plane(x, y, places.crs))
+    return Surroundings(needs, coordinates, patches, sequences, pixel), usable, tuple(said)
 
 
 def layer_recipe(recipe, layers):
@@ -279,7 +321,7 @@ def _months(need, places, opened):
         )
     x, y = places.places.T
     column = opened.samples.columns.get("id")
-    ids = None if column is None else places.table[column].to_numpy()
+    ids = None if column is None or places.table is None else places.table[column].to_numpy()
     notes = []
     values, valid = opened.climate.sequence(x, y, places.crs, ids=ids, days=places.days, months=need.months, variables=need.variables, notes=notes)
     return values, valid, notes

@@ -121,10 +121,10 @@ def _fit_member(learner, data, z, groups, seed, number, positive, report):
     key = fit_key(learner, data, z, groups, seed)
     how = training_settings(learner.profile, settings, seed=seed, device=learner.device_, threads=threads_of(learner))
     if settings.pretrain:
-        pretrain_contrastive(
-            network, data, division.train, how, checkpoint=checkpoint_for(f"{key}-pretrain"), report=part(report, 0, _PRETRAINING_SHARE)
-        )
-        division = replace(division, note=f"{division.note} Its branches were pre-trained on the {division.train.size} others without their targets.")
+        seen = _without_target(data, division.train)
+        mine = part(report, 0, _PRETRAINING_SHARE)
+        pretrain_contrastive(network, seen, np.arange(len(seen)), how, checkpoint=checkpoint_for(f"{key}-pretrain-{len(seen)}"), report=mine)
+        division = replace(division, note=f"{division.note} Its branches were pre-trained without the target on {len(seen)} places.")
         report = part(report, _PRETRAINING_SHARE, 1 - _PRETRAINING_SHARE)
     turned = FlipsAndTurns("image") if settings.augment and "image" in network.inputs_needed else None
     history = train_network(
@@ -141,6 +141,31 @@ def _fit_member(learner, data, z, groups, seed, number, positive, report):
         name=learner.name if number == 0 else f"{learner.name} {number + 1}",
     )
     return network.eval(), history, division
+
+
+class _WithoutTarget:
+    """Rows of training samples, and after them places without a target."""
+
+    def __init__(self, data, train, elsewhere):
+        self.data, self.train, self.elsewhere = data, train, elsewhere
+
+    def __len__(self):
+        return self.train.size + (0 if self.elsewhere is None else len(self.elsewhere))
+
+    def batch(self, rows):
+        """Inputs of the network, in the order of the rows."""
+        rows = np.asarray(rows)
+        known = rows < self.train.size
+        parts = [self.data.batch(self.train[rows[known]])] if known.any() else []
+        if not known.all():
+            parts.append(self.data.inputs.arrays(None, self.elsewhere.batch(rows[~known] - self.train.size)))
+        order = np.argsort(np.argsort(~known, kind="stable"), kind="stable")
+        return {name: np.concatenate([each[name] for each in parts])[order] for name in parts[0]}
+
+
+def _without_target(data, train):
+    """What pre-training sees: the training samples, and places that share no window with any other sample."""
+    return _WithoutTarget(data, train, data.surroundings.take(train).unlabelled)
 
 
 def _curve_groups(learner, groups):

@@ -61,6 +61,8 @@ class NetworkSettings:
         How SS-SoilNet weighs its vegetated and bare branches: by a sigmoid of the NDVI, or one of the two.
     pretrain : bool
         Whether image and climate branches of SoilNet first learn, without the target, which image and climate belong to one place.
+    pretrain_places : int
+        Places of the map without samples that pre-training sees as well, about so many; none that share a window with a test sample.
     target : str
         Scale a network works on where no target transform is asked for. "auto": log1p without clipping for the SoilNets, where no target is
         negative, and the target as it is for spectra; "log1p"; "minmax": 0 to 1 over the range of the training samples; "minmax:87": from 0 to
@@ -87,6 +89,7 @@ class NetworkSettings:
     cell: float | None = None
     gate: str = "soft"
     pretrain: bool = False
+    pretrain_places: int = 1000
     target: str = "auto"
     loss: str | None = None
     validation: float = 0.15

@@ -4,11 +4,15 @@ import shutil
 import time
 from contextlib import contextmanager, suppress
 
+import numpy as np
+
 from soilcore.core import fingerprint
 from soilcore.core.progress import part, silent
+from soilcore.core.projection import metric_plane
 from soilcore.core.settings import to_plain
 from soilcore.features.derived import cache_folder
-from soilcore.features.surroundings import make_surroundings
+from soilcore.features.source import FeatureSource
+from soilcore.features.surroundings import PlacesElsewhere, layer_recipe, make_surroundings
 from soilcore.models.network_needs import is_image_network, network_needs
 
 _KEPT_SECONDS = 30 * 24 * 3600
@@ -42,11 +46,31 @@ def surroundings_of(names, settings, table, opened, report=silent):
         needs, without = network_needs(name, table.recipe, opened.climate, settings)
         mine = part(report, number / len(networks), 1 / len(networks))
         found[name], usable, lost = make_surroundings(needs, table.recipe, table, opened, mine, cut)
+        if settings.pretrain and needs.sequence is not None:
+            found[name], more = _with_places_elsewhere(found[name], settings.pretrain_places, table, opened)
+            without = (*without, *more)
         keep = usable if keep is None else keep & usable
         said += [*without, *lost]
     if keep is None or keep.all():
         return table, found, tuple(dict.fromkeys(said))
     return table.take(keep), {name: each.take(keep) for name, each in found.items()}, tuple(dict.fromkeys(said))
+
+
+def _with_places_elsewhere(surroundings, count, table, opened):
+    """Windows and months of places of the map that nobody sampled, for networks that first learn without a target."""
+    from soilcore.features.map_points import map_points
+
+    recipe = layer_recipe(table.recipe, surroundings.needs.patches[0].layers)
+    points = map_points(FeatureSource(recipe, opened.scene if recipe.needs_scene else None, opened.covariates, None, table.latest_day), most=count)
+    if points is None:
+        return surroundings, ("no place of the map has imagery to learn from without a target",)
+    places = np.column_stack([points.x, points.y])
+    days = None if table.days is None else np.resize(np.unique(table.days[~np.isnat(table.days)]), len(places))
+    elsewhere = PlacesElsewhere(places, points.crs, days)
+    plane = metric_plane(*table.places.T, table.crs)
+    found, usable, _ = make_surroundings(surroundings.needs, table.recipe, elsewhere, opened, plane=plane)
+    found = found.take(usable)
+    return surroundings.with_places_elsewhere(found), (f"pre-training also sees {len(found)} places without samples, spread over the map",)
 
 
 def surroundings_for_model(model, recipe, table, opened, report=silent):

@@ -18,6 +18,7 @@ def add_networks(parser):
     group.add_argument("--patch-cell", type=float, metavar="M", help="side of a cell of the image window in metres (default: the image's pixel)")
     group.add_argument("--gate", choices=("soft", "hard"), default="soft", help="how SS-SoilNet tells vegetated from bare places")
     group.add_argument("--pretrain", action="store_true", help="SoilNet first learns, without the target, which image and climate belong together")
+    group.add_argument("--pretrain-places", type=int, default=1000, metavar="N", help="places without samples it sees for that (default about 1000)")
 
 
 def network_settings(args):
@@ -26,9 +27,9 @@ def network_settings(args):
 
     if not hasattr(args, "epochs"):
         return NetworkSettings()
-    for name in ("epochs", "batch", "patience", "members", "patch"):
+    for name in ("epochs", "batch", "patience", "members", "patch", "pretrain_places"):
         if (value := getattr(args, name)) is not None and value < 1:
-            raise SettingsError(f"--{name} must be a whole number of at least 1; got {value}.")
+            raise SettingsError(f"--{name.replace('_', '-')} must be a whole number of at least 1; got {value}.")
     for name in ("learning_rate", "patch_cell"):
         if (value := getattr(args, name)) is not None and not value > 0:
             raise SettingsError(f"--{name.replace('_', '-')} must be a number above 0; got {value:g}.")
@@ -44,4 +45,5 @@ def network_settings(args):
         cell=args.patch_cell,
         gate=args.gate,
         pretrain=args.pretrain,
+        pretrain_places=args.pretrain_places,
     )

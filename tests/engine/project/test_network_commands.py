@@ -114,14 +114,14 @@ def test_external_predicts_samples_as_the_map_does(ask, demo, trained, tmp_path)
     np.testing.assert_allclose(mapped, facts["predictions"]["predicted"], rtol=2e-5, atol=1e-5)
 
 
-def test_soilnet_with_climate_learns_and_is_stored(ask, demo, tmp_path):
-    climate = ("--climate", demo / "climate")
+def test_soilnet_with_climate_is_pre_trained_learns_and_is_stored(ask, demo, tmp_path):
+    climate = ("--climate", demo / "climate", "--pretrain", "--pretrain-places", 100)
     code, facts = ask(
         *("train", *target(demo), *inputs(demo), *climate, "--model", "soilnet-small", "--cv", "random", "--folds", 2, *QUICK),
         *("--out", tmp_path / "model"),
     )
     assert code == 0, facts
-    assert json.loads((tmp_path / "model" / "model.json").read_text())["learner"]["learned"]
+    assert "pre-trained without the target on" in (tmp_path / "model" / "model.json").read_text()
 
 
 @pytest.mark.parametrize(

@@ -112,3 +112,21 @@ def test_a_network_without_a_scene_is_refused(demo):
 def test_what_was_added_for_the_network_is_said_beside_what_the_user_named(demo):
     *_, said = made(inputs_of(demo, indices=("TRSI",)), "sssoilnet")
     assert any("every model of this comparison gets them" in sentence for sentence in said)
+
+
+def test_pre_training_sees_places_that_share_no_window_with_samples_held_out(demo):
+    settings = replace(SMALL, pretrain=True, pretrain_places=400)
+    table, surroundings, said, *_ = made(inputs_of(demo, climate=str(demo / "climate")), "soilnet-small", settings=settings)
+    found = surroundings["soilnet-small"]
+    assert any("pre-training also sees" in sentence for sentence in said)
+    train = found.take(np.arange(0, len(table), 2))
+    held_out, elsewhere = found.coordinates[1::2], train.unlabelled
+    assert 0 < len(elsewhere) < len(found.unlabelled)
+    apart = np.abs(elsewhere.coordinates[:, None] - held_out[None]).max(axis=2)
+    assert apart.min() >= found.reach_m == 180.0
+    batch = elsewhere.batch(np.arange(3))
+    assert batch["image"].shape[2:] == (9, 9) and np.isfinite(batch["sequence"]).all()
+
+
+def test_without_pre_training_no_place_is_read_twice(of_ss_soilnet):
+    assert of_ss_soilnet[1]["sssoilnet"].unlabelled is None
