@@ -1,10 +1,11 @@
 """States of fits on disk, so that work that was killed goes on where it was. Nothing heavy is imported before a state is read or written."""
 
 import json
+import os
 import re
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from soilcore.core.files import written_whole
 
 _FILE = "state.safetensors"
 _KEY = re.compile(r"[0-9A-Za-z_-]{1,100}")
+_MOST_AT_ONCE = 100  # tasks with the same settings
 _folder: ContextVar = ContextVar("checkpoints", default=None)
 
 
@@ -107,16 +109,64 @@ def keeping_checkpoints(folder, resume=False, every_s=60.0):
     Notes
     -----
     When the block ends with an error or is stopped, the folder stays, for the next attempt. Threads started inside the block do not see it.
+    Of tasks that keep their states in the same folder at once, as two browsers can begin, each gets a folder of its own: the second one `folder`
+    with ``-2`` at its end, and so on. A resumed task takes the first that was left behind and that nobody uses.
     """
-    folder = Path(folder)
-    if not resume and folder.is_dir():
-        shutil.rmtree(folder)
-    before = _folder.set((folder, every_s))
+    with _own_folder(Path(folder), resume) as folder:
+        if not resume and folder.is_dir():
+            shutil.rmtree(folder)
+        before = _folder.set((folder, every_s))
+        try:
+            yield
+        finally:
+            _folder.reset(before)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _own_folder(folder, resume):
+    """One of the folders for the same states that no other task uses, held while the block runs."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    choices = [folder, *(folder.with_name(f"{folder.name}-{number}") for number in range(2, _MOST_AT_ONCE + 1))]
+    if resume:
+        choices.sort(key=lambda choice: not choice.is_dir())
+    with ExitStack() as stack:
+        for choice in choices:
+            lock = choice.with_name(f"{choice.name}.lock")
+            stream = stack.enter_context(open(lock, "w", encoding="utf-8"))
+            if _locked(stream) and _is_there(stream, lock):
+                stack.callback(_removed, lock)
+                break
+            stream.close()
+        yield choice
+
+
+def _locked(stream):
+    """Lock a file for this task; False where another holds it. The system lets go of it however the process ends."""
     try:
-        yield
-    finally:
-        _folder.reset(before)
-    shutil.rmtree(folder, ignore_errors=True)
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _is_there(stream, path):
+    """Whether an open file still has its name: the task that held it before may have removed it meanwhile."""
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    return False
+
+
+def _removed(path):
+    with suppress(OSError):  # Windows keeps what is open: an empty file stays
+        path.unlink(missing_ok=True)
 
 
 def checkpoint_for(key):

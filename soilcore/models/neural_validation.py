@@ -11,6 +11,7 @@ _DRAWS = 24
 _LOST_GLADLY, _LOST_AT_MOST = 0.25, 0.5  # of the samples that remain to train on
 _BLOCKS = 6  # along the longer side of the samples' extent, where nobody gave groups
 _FEWEST = 2
+_OVERFILLED, _LEAST_FILLED = 1.5, 1 / 3  # of the samples that should validate
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ def divide(rows, groups, places, side, share, seed):
     ----------
     rows : int
     groups : ndarray of int, shape (rows,), or None
-        Whole groups are taken. Without them, squares of a sixth of the extent where there are places, else single samples.
+        Whole groups are taken, none so large that it would be most of what there is to train on. Without them, or where they are too uneven for
+        that, squares of a sixth of the extent where there are places, else single samples.
     places : ndarray of float, shape (rows, 2), or None
         Metres.
     side : float
@@ -60,15 +62,8 @@ def divide(rows, groups, places, side, share, seed):
     if not 0 < share <= 0.5:
         raise SettingsError(f"The share of samples for validation is {share!r}; give a number above 0 and up to 0.5.")
     generator = np.random.default_rng(seed)
-    if groups is not None and np.unique(groups).size > 1:
-        units, what = np.unique(groups, return_inverse=True)[1], "whole groups"
-    elif places is not None and np.ptp(places, axis=0).max() > 0:
-        units, what = _squares(places), "squares of the area"
-    else:
-        units, what = np.arange(rows), "samples drawn at random"
-    if units.max() == 0:
-        units, what = np.arange(rows), "samples drawn at random"
     wanted = min(max(_FEWEST, round(share * rows)), rows - _FEWEST)
+    units, what = _units(rows, groups, places, wanted)
     best = None
     for _ in range(_DRAWS if side > 0 and places is not None else 1):
         validation = np.isin(units, _taken(units, wanted, generator))
@@ -110,16 +105,35 @@ def _division(validation, near, lost, what, side):
     return Division(np.flatnonzero(~validation & ~near), np.flatnonzero(validation), note + ".")
 
 
+def _units(rows, groups, places, wanted):
+    """What is taken whole, as a number per sample, and in words."""
+    choices = []
+    if groups is not None:
+        choices.append((np.unique(groups, return_inverse=True)[1], "whole groups"))
+    if places is not None and np.ptp(places, axis=0).max() > 0:
+        choices.append((_squares(places), "squares of the area"))
+    for units, what in choices:
+        sizes = np.bincount(units)
+        if sizes.size > 1 and sizes[sizes <= _largest(sizes, wanted)].sum() >= wanted * _LEAST_FILLED and sizes.min() <= rows / 2:
+            return units, what
+    return np.arange(rows), "samples drawn at random"
+
+
+def _largest(sizes, wanted):
+    """Samples of the largest unit that may be taken."""
+    return max(_OVERFILLED * wanted, sizes.min())
+
+
 def _taken(units, wanted, generator):
     """Units in random order until about so many samples are reached; at least one unit, and never all."""
     sizes = np.bincount(units)
-    order, taken, filled = generator.permutation(sizes.size), [], 0
-    for unit in order[:-1]:
-        if taken and (filled >= wanted or filled + sizes[unit] > 1.5 * wanted):
+    largest, taken, filled = _largest(sizes, wanted), [], 0
+    for unit in generator.permutation(sizes.size):
+        if sizes[unit] > largest or (taken and (filled >= wanted or filled + sizes[unit] > _OVERFILLED * wanted)):
             continue
         taken.append(unit)
         filled += sizes[unit]
-    return np.array(taken)
+    return np.array(taken[: sizes.size - 1])
 
 
 def _squares(places):

@@ -241,6 +241,15 @@ def test_whole_groups_validate_and_no_window_of_training_reaches_over():
     assert "not trained on" in division.note
 
 
+@pytest.mark.parametrize(("sizes", "what"), [((100, 5, 5), "whole groups"), ((60, 50), "whole groups"), ((300, 2), "squares of the area")])
+def test_a_group_that_is_most_of_the_samples_is_trained_on(sizes, what):
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    places = np.column_stack([5000.0 * groups, np.zeros(groups.size)]) + np.random.default_rng(0).uniform(0, 3000, (groups.size, 2))
+    for seed in range(8):
+        division = divide(groups.size, groups, places, 0.0, 0.15, seed)
+        assert what in division.note and division.train.size >= groups.size / 2 and division.validation.size >= groups.size / 20
+
+
 def test_without_groups_squares_of_the_area_validate():
     places = rng.uniform(0, 15000, (300, 2))
     division = divide(300, None, places, 0.0, 0.15, 0)

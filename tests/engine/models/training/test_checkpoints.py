@@ -182,6 +182,25 @@ def test_without_resuming_a_task_begins_anew(tmp_path):
         assert checkpoint_for("a").read() == ({}, None)
 
 
+def test_two_tasks_with_the_same_settings_at_once_keep_their_states_apart(tmp_path):
+    with pytest.raises(Stopped), keeping_checkpoints(tmp_path / "kept", every_s=0):
+        run(checkpoint_for("a"))
+        with keeping_checkpoints(tmp_path / "kept", every_s=0):
+            assert checkpoint_for("a").read() == ({}, None)
+            run(checkpoint_for("a"), stopping_at(3))
+    assert {path.name for path in tmp_path.iterdir()} == {"kept", "kept-2"}
+    with keeping_checkpoints(tmp_path / "kept", resume=True), keeping_checkpoints(tmp_path / "kept", resume=True):
+        assert not checkpoint_for("a").read()[1]["finished"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_task_left_is_found_although_another_began_after_it(tmp_path):
+    with keeping_checkpoints(tmp_path / "kept"), pytest.raises(Stopped), keeping_checkpoints(tmp_path / "kept", every_s=0):
+        run(checkpoint_for("a"), stopping_at(3))
+    with keeping_checkpoints(tmp_path / "kept", resume=True):
+        assert not checkpoint_for("a").read()[1]["finished"]
+
+
 @pytest.mark.parametrize("key", ["../elsewhere", "", "a/b", "a" * 101, "ä"])
 def test_a_key_cannot_lead_out_of_the_folder(tmp_path, key):
     with keeping_checkpoints(tmp_path / "kept"), pytest.raises(ValueError, match="letters, digits"):
