@@ -54,7 +54,7 @@ def task_of(folder, args):
         dem=str(folder / "dem.tif"), series=str(folder / "dates"), climate=str(folder / "climate") if args.climate else None, climate_months=0
     )
     inputs = InputSettings(str(folder / "samples.csv"), SampleSettings(target=args.target), SceneSettings((str(folder / "scene.tif"),)), features)
-    fit = FitSettings(transform=args.transform, trials=args.trials, device=args.device, network=NetworkSettings(epochs=args.epochs))
+    fit = FitSettings(transform=args.transform, trials=args.trials, device=args.device, jobs=args.jobs, network=NetworkSettings(epochs=args.epochs))
     return CompareTask(inputs, MODELS, SplitSettings("block", args.folds, block_size=args.block), fit)
 
 
@@ -132,7 +132,8 @@ def main():
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--block", type=float, default=3000.0)
     parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--jobs", type=int, default=2, help="threads")
     parser.add_argument("--trials", type=int, default=5)
     parser.add_argument("--target", default="ece_dS_m")
     parser.add_argument("--transform", default="log1p")
@@ -142,6 +143,9 @@ def main():
     parser.add_argument("--folder", default="deep-models-coast", help="where the coast is kept")
     parser.add_argument("--json", default="deep-models.json")
     args = parser.parse_args()
+    from soilcore.core.threads import wait_quietly
+
+    wait_quietly()
     from soilcore.project.scoring import prepare
 
     folder = landscape(Path(args.folder), args)
@@ -153,7 +157,7 @@ def main():
         print(f"  {sentence}")
     kept = Path(args.json)
     results = json.loads(kept.read_text()) if kept.is_file() else {}
-    for seed in range(args.seeds):
+    for seed in args.seeds:
         for name in args.models:
             if str(seed) in results.get(name, {}):
                 continue

@@ -38,6 +38,7 @@ FIRST = (  # files that take longest, so that no worker is left alone with one a
 
 def pytest_configure(config):
     """Kernels are compiled once per run: workers, and the processes that tests start, find the machine code of the others."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two workers share the cores: threads that spin would take them from each other
     if "NUMBA_CACHE_DIR" not in os.environ:
         os.environ["NUMBA_CACHE_DIR"] = config.kernels_of_the_run = tempfile.mkdtemp(prefix="soilcore-kernels-")
 

@@ -11,6 +11,7 @@ import threading
 import traceback
 
 from soilcore.core.errors import NotAvailableError, SettingsError, SoilcoreError, Stopped
+from soilcore.core.threads import wait_quietly
 from soilcore.project import options
 from soilcore.project.commands_chain import add_chain_commands
 from soilcore.project.commands_imagery import add_imagery_commands
@@ -42,6 +43,7 @@ def _with_lists(arguments):
 def main(arguments=None):
     """Run one command and return its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    wait_quietly()
     parser = build_parser()
     if arguments and arguments[0] in LATER and not {"-h", "--help"} & set(arguments):
         return fail(NotAvailableError(f"`{arguments[0]}` ({LATER[arguments[0]]}) is not available yet."), "--json" in arguments)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from soilcore.core.errors import SoilcoreError, Stopped
 from soilcore.core.files import plain, write_json
+from soilcore.core.threads import wait_quietly
 from soilcore.project.jobs import hold_alive
 
 _SECONDS_BETWEEN_LINES = 0.2
@@ -59,6 +60,7 @@ def main(arguments):
     folder = Path(arguments[0]).resolve()
     os.chdir(folder.parents[1])
     listener = Listener(folder)
+    wait_quietly()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stdout)
     signal.signal(signal.SIGTERM, lambda *_: listener.wanted.set())
     if hasattr(os, "nice"):
