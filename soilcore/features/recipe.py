@@ -227,7 +227,9 @@ class FeatureRecipe:
             If it is that of a model of spectra, which has no columns of imagery or tables.
         """
         if values.get("kind") == "spectra":
-            raise ModelError("This is a model of spectra: it predicts samples from their spectra, not from a map or a table. Use `spectra predict` with it.")
+            raise ModelError(
+                "This is a model of spectra: it predicts samples from their spectra, not from a map or a table. Use `spectra predict` with it."
+            )
         known = {each.name for each in fields(cls)}
         values = {name: value for name, value in values.items() if name in known}
         values["covariates"] = tuple(_use_of(use) for use in values.get("covariates", ()))
