@@ -11,7 +11,7 @@ from soilcore.core.errors import SoilcoreError
 
 _EXAMPLES = 4
 _MANY_GROUPS = 25
-_WIDTH = 153  # pixels: five cards beside each other where the window is 1280 wide
+_WIDTH = 150  # pixels: five cards beside each other where the window is 1280 wide
 
 
 def panel():
@@ -85,20 +85,21 @@ def cards(spectra, found):
         measured = "–" if spectra.target is None else f"{int(pd.notna(spectra.target.values).sum()):,}"
         metric("Measured", measured, _target_words(spectra.target), "Spectra with a value of the column to predict", width=_WIDTH)
         metric("Groups", len(sizes) or "–", spectra.group_column or "none chosen", "Scores are given for each", width=_WIDTH)
-        metric("Findings", len(found), f"{errors} must be mended" if errors else "none must be mended", width=_WIDTH)
-    where = (
-        f"Coordinates: {messages.plain(spectra.crs.name)}."
-        if spectra.crs is not None
-        else "No coordinates: predictions cannot become points on a map."
-    )
-    st.caption(f"Read as {spectra.quantity}. {where}")
+        metric("Findings", len(found), f"{errors} must be mended" if errors else "none is grave", width=_WIDTH)
+    st.caption(_read_as(spectra))
     messages.assumed(spectra.assumed)
 
 
 def _target_words(found):
-    if found is None:
-        return "not chosen"
-    return f"{found.column} ({found.unit})" if found.unit else found.column
+    return "nothing chosen" if found is None else found.column
+
+
+def _read_as(spectra):
+    """What was measured, in which unit, and whether the spectra have places."""
+    target = spectra.target
+    unit = f" Target: {target.column}, {target.unit or 'unit not known'}." if target else ""
+    where = f"Coordinates: {spectra.crs.name}." if spectra.crs is not None else "No coordinates: predictions cannot become points on a map."
+    return messages.plain(f"Read as {spectra.quantity}.{unit} {where}")
 
 
 def look(spectra):
