@@ -11,6 +11,7 @@ _FITS = (  # lines of fits: colours of everyone, and marks for those who tell no
     *((BLUE, "circle"), (ORANGE, "square"), ("#1f9e89", "diamond"), ("#a065c9", "triangle-up"), ("#d99a00", "x")),
     *(("#7f8c8d", "cross"), ("#c0587e", "star"), ("#5d8a2a", "triangle-down"), ("#4d6fd0", "hexagon"), ("#9a6a3a", "pentagon")),
 )
+_FEW_EPOCHS = 12
 _HEIGHT = 380
 _RAMP = [[i / 4, color] for i, color in enumerate(CLASS_COLORS)]
 
@@ -83,6 +84,12 @@ def losses(frame):
         best = frame.loc[frame["validation_loss"].idxmin()]
         marker = {"color": ORANGE, "size": 10, "symbol": "circle-open", "line": {"width": 2}}
         figure.add_trace(go.Scatter(x=[best["epoch"]], y=[best["validation_loss"]], name="best so far", mode="markers", marker=marker))
+    return _by_epoch(figure)
+
+
+def _by_epoch(figure):
+    most = max((int(max(trace.x)) for trace in figure.data if len(trace.x)), default=1)
+    figure.update_xaxes(tickformat="d", **({"dtick": 1} if most <= _FEW_EPOCHS else {}))
     return layout(figure, "epoch", "loss (scale of the network)", 320)
 
 
@@ -101,7 +108,7 @@ def losses_of_fits(fits):
         if is_last and column == "validation_loss":
             dotted = {"color": color, "dash": "dot", "width": 2}
             figure.add_trace(go.Scatter(x=frame["epoch"], y=frame["loss"], name=f"{short}, training", mode="lines", line=dotted))
-    return layout(figure, "epoch", "loss (scale of the network)", 320)
+    return _by_epoch(figure)
 
 
 def spectra(table, view, view_title, unit):

@@ -11,7 +11,7 @@ from soilcore.project import jobs
 _SECONDS_BETWEEN_LOOKS = 0.5
 PAGE_OF_KIND = {
     **dict.fromkeys(("indices", "correlate", "search"), "indices"),
-    **dict.fromkeys(("compare", "train", "external", "dual-step", "learning-curve"), "model"),
+    **dict.fromkeys(("compare", "train", "external", "network-attribute", "dual-step", "learning-curve"), "model"),
     **dict.fromkeys(("spectra-compare", "spectra-train", "spectra-predict", "spectra-attribute", "demo"), "spectra"),
     "hot-spots": "samples",
     **dict.fromkeys(("map", "demo-project"), "map"),

@@ -3,12 +3,16 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui import charts, evidence, messages, network_charts, theme, trust_cards, trust_charts
+from pages.ui import charts, evidence, jobs, messages, network_charts, theme, trust_cards, trust_charts
 from pages.ui.words import in_page
+from soilcore.core.settings import from_plain
+from soilcore.project.settings import NetworkAttributeTask, TrainTask
 
 VIEW = "The network"
 _WIDTH = 178  # pixels: five cards beside each other
 _VERDICTS = {"ahead": "better", "level": "no clear difference", "behind": "worse", "no-skill": "no skill"}
+_MANY = 20
+_INPUTS = {"spectrum": "band", "indices": "index", "ndvi": "gate", "image": "window", "window": "window"}
 _SURE = 0.1  # p below which a difference counts
 _GATE = {
     "name": "Network",
@@ -37,6 +41,56 @@ _PAIRED = {
 def is_one(learner):
     """Whether a learner of a kept model is a network."""
     return bool(getattr(learner, "describe", dict)().get("network"))
+
+
+def attributions(identifier, model):
+    """What the predictions of a kept network rest on: the button, and the last result.
+
+    Parameters
+    ----------
+    identifier : str
+    model : FittedModel
+    """
+    inputs = from_plain(TrainTask, model.provenance["settings"]).inputs
+    st.markdown("**What its predictions rest on.** Gradients from typical samples to each sample tell how much every input moved the prediction.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        window = st.toggle(
+            "The window's layers too",
+            key=f"model.attribute.window.{identifier}",
+            help="Relief, moisture and seasons round the sample; takes some minutes",
+        )
+        task = NetworkAttributeTask(f"models/{identifier}", inputs, window=window)
+        st.button(
+            "Attribute the predictions",
+            icon=":material/query_stats:",
+            on_click=jobs.start,
+            args=("network-attribute", task, f"Attributing the predictions of {identifier}"),
+            disabled=jobs.is_busy(),
+            key="model.attribute",
+        )
+    job = next((job for job in jobs.finished("network-attribute") if job.spec()["settings"]["model_dir"] == f"models/{identifier}"), None)
+    if job is not None:
+        _attributed(job.status().result, f"model.attributed.{job.id}")
+
+
+def _attributed(facts, key):
+    table = pd.DataFrame(facts["rows"])
+    shown = table[table["shown"]].nlargest(_MANY, "share")
+    if shown.empty:
+        st.info(
+            "No attribution could be repeated: the halves of the draws disagree. The network has learned too little to explain.",
+            icon=":material/blur_on:",
+        )
+    else:
+        names = [f"{_INPUTS.get(row['input'], row['input'])}: {network_charts.words(row['name'])}" for row in shown.to_dict("records")]
+        alt = "Share of every input in what moved the predictions, mean over samples"
+        evidence.chart(trust_charts.bars(names, shown["share"], "share of all attributions", percent=True), table, alt, key, "attributions.csv")
+    hidden = int((~table["shown"]).sum())
+    said = [f"{facts['n']} samples, {facts['draws']} draws each, in {facts['scale']}."]
+    said += [f"{hidden} of {len(table)} inputs are not drawn, because the draws disagree about them; the table has them."] if hidden else []
+    st.caption(messages.plain(" ".join([*said, *facts["notes"]])))
+    for sentence in facts["sentences"]:
+        st.info(messages.plain(sentence), icon=":material/psychology_alt:")
 
 
 def panel(facts, key, history=()):
@@ -75,7 +129,7 @@ def _cards(facts):
         trust_cards.metric(
             "Best epoch", " ".join(map(str, best[:4])), f"of {' '.join(map(str, epochs[:4]))} trained", "Weights of this epoch were kept", _WIDTH
         )
-        trust_cards.metric("Trained on", str(facts["device"]).upper(), f"{facts['precision']}, {facts['batch']} samples a step", None, _WIDTH)
+        trust_cards.metric("Trained on", str(facts["device"]).upper(), f"{facts['precision']}, {facts['batch']} a step", None, _WIDTH)
         trust_cards.metric(
             "Trained for",
             _duration(facts["seconds"]),
@@ -91,7 +145,7 @@ def _duration(seconds):
 
 def _end(facts):
     """Why training ended, of every member once."""
-    return " ".join(f"{sentence.rstrip('.')}." for sentence in dict.fromkeys(facts.get("stopped") or ()))
+    return " ".join(f"{sentence[:1].upper()}{sentence[1:].rstrip('.')}." for sentence in dict.fromkeys(facts.get("stopped") or ()))
 
 
 def _losses(history, key):
@@ -118,7 +172,9 @@ def _attention(facts, key):
     left, right = st.columns([3, 2], gap="medium")
     if tables["attention"]:
         with left:
-            st.markdown("**Where it looked.** Each covariate's attention to the bands and the two index branches; a row adds up to 1.")
+            st.markdown(
+                "**Where it looked.** Each covariate's attention to the bands and the two index branches; a row adds up to 100 %. Pale: no more than its even share."
+            )
             alt = "Attention of every covariate to every band and to the branches for vegetated and bare ground, mean over the training samples"
             evidence.chart(network_charts.attention(facts["attention"]), tables["attention"], alt, f"{key}.attention", "attention.csv")
     if tables["covariate_weights"]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from pages.ui import messages, theme
+from pages.ui import map_networks, messages, theme
 from pages.ui.mapping import model_facts
 from pages.ui.session import current_work
 from pages.ui.words import in_page
@@ -51,6 +51,7 @@ def summary(made):
     if aoi := made.settings.get("inputs", {}).get("aoi"):
         words.append(f"within {messages.plain(Path(aoi).name)}")
     st.caption(" · ".join(words))
+    map_networks.summary(made, model["target"]["unit"] if model else made.facts.get("unit"))
     messages.assumed(made.facts.get("assumed", ()))
     if model:
         _warn_if_weak(model["scores"].get("r2"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import cached, covariates, jobs, map_date, map_layers, map_options, maps, messages, places, scene_map, steps
+from pages.ui import cached, covariates, jobs, map_date, map_layers, map_networks, map_options, maps, messages, places, scene_map, steps
 from pages.ui.session import current_work
 from pages.ui.workspace import BOUNDARIES, LIMIT_MB, keep_upload
 from soilcore.core.errors import ModelError
@@ -67,8 +67,14 @@ def form():
     lacks = _lacks_climate(model, work)
     date, dated = map_date.choose(model)
     options = map_options.form(model)
-    asked = (chosen, model, scheme, mask if mask != _WATER or work.scene_files else None, aoi, options, date)
-    unready = jobs.is_busy() or (needs_scene and not work.scene_files) or lacks or not dated or not options.ready
+    of_network = map_networks.form(chosen, model)
+    sources, gone = _sources(model, work)
+    if gone:
+        st.info(
+            f"This model needs {messages.plain(' and '.join(gone))}, which is no longer in the project. Upload it again.", icon=":material/terrain:"
+        )
+    asked = (chosen, model, scheme, mask if mask != _WATER or work.scene_files else None, aoi, options, date, sources, of_network)
+    unready = bool(gone) or jobs.is_busy() or (needs_scene and not work.scene_files) or lacks or not dated or not options.ready
     st.button("Make the map", icon=":material/play_arrow:", type="primary", on_click=_start, args=asked, disabled=unready, key="map.start")
 
 
@@ -134,17 +140,26 @@ def _lacks_climate(model, work):
     return lacks
 
 
-def _start(identifier, model, scheme, mask, aoi, options, date):
+def _sources(model, work):
+    """Elevation model and vegetation series of which predictors of the training were made, and names of those that are gone."""
+    trained = model["provenance"].get("settings", {}).get("inputs", {}).get("features", {})
+    named = {what: trained.get(what) for what in ("dem", "series") if trained.get(what)}
+    there = {what: path for what, path in named.items() if cached.exists(work.path(path))}
+    return there, [Path(path).name for what, path in named.items() if what not in there]
+
+
+def _start(identifier, model, scheme, mask, aoi, options, date, sources, of_network):
     from soilcore.features.recipe import FeatureSettings
     from soilcore.project.settings import MapTask
 
     work = current_work()
     recipe = model["recipe"]
     features = FeatureSettings(
-        covariates=_rasters_for(model, work),
+        covariates=_rasters_for(model, sources),
         climate=work.climate_source if recipe.get("climate") else None,
         climate_months=recipe.get("climate_months", 12),
         max_days=recipe.get("max_days", 30),
+        **sources,
     )
     inputs = work.inputs(
         features=features,
@@ -153,16 +168,23 @@ def _start(identifier, model, scheme, mask, aoi, options, date):
         with_samples=False,
     )
     out = f"maps/{work.project.new_id('maps', 'map')}/map.tif"
-    more = {"interval": options.interval, "thresholds": options.thresholds, "aoa": options.aoa}
+    more = {"interval": options.interval, "thresholds": options.thresholds, "aoa": options.aoa, **of_network}
     jobs.start("map", MapTask(f"models/{identifier}", out, inputs, date, classes=scheme, **more), f"Mapping with {identifier}")
 
 
-def _rasters_for(model, work):
-    """The project's rasters that carry the names of the model's predictors."""
-    wanted = {use["name"]: bool(use["categories"]) for use in model["recipe"]["covariates"]} | dict.fromkeys(model["recipe"]["columns"], False)
+def _rasters_for(model, sources):
+    """The project's rasters that carry the names of the model's predictors, but for those that are made of the sources."""
+    uses = [use for use in model["recipe"]["covariates"] if not _is_made(use, sources)]
+    wanted = {use["name"]: bool(use["categories"]) for use in uses} | dict.fromkeys(model["recipe"]["columns"], False)
     there = covariates.predictors()
     files = {there[name]: coded for name, coded in wanted.items() if name in there}
     return tuple(f"covariates/{name}{':categorical' if coded else ''}" for name, coded in files.items())
+
+
+def _is_made(use, sources):
+    """Whether a covariate of a recipe comes from the elevation model or the series themselves."""
+    kind = (use.get("made") or {}).get("kind")
+    return ("dem" in sources and (kind == "terrain" or use["name"] == "elevation")) or ("series" in sources and kind == "phenology")
 
 
 def choose():

@@ -1,7 +1,7 @@
 """Charts of what networks looked at."""
 
 from pages.ui.charts import layout
-from pages.ui.theme import RAMP_COLORS
+from pages.ui.theme import DIVERGING_COLORS
 
 _WORDS = {
     "elevation": "elevation",
@@ -15,6 +15,7 @@ _WORDS = {
     "bare": "indices, bare",
 }
 _ROW_PX = 34
+_LEAST_REACH = 0.5  # of an even share: below, differences stay pale
 
 
 def words(name):
@@ -33,15 +34,16 @@ def attention(matrix):
     import plotly.graph_objects as go
 
     rows, columns = [words(name) for name in matrix["rows"]], [words(name) for name in matrix["columns"]]
-    scale = [[i / (len(RAMP_COLORS) - 1), color] for i, color in enumerate(RAMP_COLORS)]
-    most = max(max(row) for row in matrix["values"])
+    scale = [[i / (len(DIVERGING_COLORS) - 1), color] for i, color in enumerate(DIVERGING_COLORS)]
+    even = 1 / len(columns)
+    reach = max(_LEAST_REACH * even, *(abs(value - even) for row in matrix["values"] for value in row))
     bar = {"title": {"text": "attention", "side": "right"}, "tickformat": ".0%"}
     heat = go.Heatmap(
         z=matrix["values"],
         x=columns,
         y=rows,
-        zmin=0,
-        zmax=most,
+        zmin=even - reach,
+        zmax=even + reach,
         colorscale=scale,
         colorbar=bar,
         texttemplate="%{z:.0%}",

@@ -17,12 +17,12 @@ QUICK, OWN = "quick", "published"
 PACES = {QUICK: "Quick: for a first look", OWN: "Thorough: as its paper has it"}
 QUICK_SETTINGS = {"epochs": 20, "patience": 6, "patch": 33}
 READS = {
-    "soilnet": "reads a window of 64 × 64 cells of 30 m round each sample (bands, indices, elevation, slope) and 61 months of climate. It has 45 million "
+    "soilnet": "reads a window of {side} × {side} cells of {cell} round each sample (bands, indices, elevation, slope) and 61 months of climate. It has 45 million "
     "numbers to learn: without a GPU every epoch takes minutes.",
-    "soilnet-image": "reads a window of 64 × 64 cells of 30 m round each sample: bands, indices, elevation, slope. It needs a GPU.",
-    "soilnet-image-glam": "reads a window of 64 × 64 cells of 30 m round each sample and weighs its layers and places by attention. It needs a GPU.",
-    "soilnet-small": "reads a window of 32 × 32 pixels round each sample (bands, indices, elevation, slope), and months of climate where there are some.",
-    "sssoilnet": "reads the bands and 37 indices of the sample's pixel and a window of 65 × 65 pixels round it (relief, moisture, seasons); attention joins them.",
+    "soilnet-image": "reads a window of {side} × {side} cells of {cell} round each sample: bands, indices, elevation, slope. It needs a GPU.",
+    "soilnet-image-glam": "reads a window of {side} × {side} cells of {cell} round each sample and weighs its layers and places by attention. It needs a GPU.",
+    "soilnet-small": "reads a window of {side} × {side} {cells} round each sample (bands, indices, elevation, slope), and months of climate where there are some.",
+    "sssoilnet": "reads the bands and 37 indices of the sample's pixel and a window of {side} × {side} {cells} round it (relief, moisture, seasons); attention joins them.",
     "sssoilnet-index": "reads the indices of the sample's pixel only: what SS-SoilNet is without bands and without a window.",
     "sssoilnet-spec-index": "reads the bands and indices of the sample's pixel: what SS-SoilNet is without a window.",
     "sssoilnet-stack": "reads what SS-SoilNet reads and puts it side by side, without attention.",
@@ -37,7 +37,7 @@ _ROWS_PER_SECOND = {
 _OWN_PATCH = {"soilnet": 64, "soilnet-image": 64, "soilnet-image-glam": 64, "soilnet-small": 32}
 _WINDOWLESS = ("sssoilnet-index", "sssoilnet-spec-index", "spectra-cnn")
 _TRAINED_ON = 0.85  # of the samples of a fit; the others decide when it ends
-_BESIDE_S = 3.0  # seconds of a fit that are no epochs: windows, features, the simpler learner beside it
+_BESIDE_S = 5.0  # seconds of a fit that are no epochs: windows, features, the simpler learner beside it
 _OTHER_INTERVALS = 6  # times the work where intervals are made anew inside every fold
 _CURVE_FITS = 10  # sizes times repeats of a learning curve, per fold
 
@@ -45,6 +45,17 @@ _CURVE_FITS = 10  # sizes times repeats of a learning curve, per fold
 def is_network(name):
     """Whether a learner is one of those that train epoch by epoch on torch."""
     return is_image_network(name) or name == "spectra-cnn"
+
+
+def reads(name, settings):
+    """What a network reads with these settings, as the end of a sentence that begins with its name."""
+    cell = f"{settings.cell:g} m" if settings.cell else None
+    side = settings.patch or _own_patch(name)
+    return READS[name].format(side=side, cell=cell or "30 m", cells=f"cells of {cell}" if cell else "pixels")
+
+
+def _own_patch(name):
+    return _OWN_PATCH.get(name, 65)
 
 
 def missing_packages():
@@ -123,8 +134,7 @@ def _own_epochs(name):
 
 
 def _rows_per_second(name, settings):
-    own = _OWN_PATCH.get(name, 65)
-    wider = 1.0 if name in _WINDOWLESS or settings.patch is None else (settings.patch / own) ** 2
+    wider = 1.0 if name in _WINDOWLESS or settings.patch is None else (settings.patch / _own_patch(name)) ** 2
     return _ROWS_PER_SECOND[name] / wider
 
 

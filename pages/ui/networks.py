@@ -59,9 +59,8 @@ def form():
     -------
     AskedNetworks
     """
-    with st.popover(
-        "Networks", icon=":material/hub:", help="How SoilNet and SS-SoilNet are trained and what they read; other learners do not look at this"
-    ):
+    with st.popover("Networks", icon=":material/hub:"):
+        st.caption("How SoilNet and SS-SoilNet are trained and what they read. Other learners do not look at this.")
         pace = st.segmented_control(
             "How thorough",
             list(PACES),
@@ -178,7 +177,7 @@ def about(names, asked, samples, kind):
         return
     with st.container(border=True):
         for name in chosen:
-            st.markdown(f":material/hub: **{messages.plain(label(name).partition(':')[0])}** {network_pace.READS[name]}")
+            st.markdown(f":material/hub: **{messages.plain(label(name).partition(':')[0])}** {network_pace.reads(name, asked.networks.settings)}")
         if missing := network_pace.missing_packages():
             st.warning(
                 f"Networks need {' and '.join(missing)}, which is not installed here. Install it with `pip install 'soilcore[deep]'` and start the app again.",
@@ -197,7 +196,7 @@ def _how_long(chosen, asked, samples, kind):
     return (
         f":material/schedule: Trained on {network_pace.device_words(asked.networks.device)}: {at_most} at most for {one} ({ground}; {fits} fits each: folds, "
         "random folds beside them" + (", and one on all samples" if kind == "train" else "") + "). Training often ends earlier. It goes on when you "
-        "leave the page; stop it whenever you like. More settings: Networks, above."
+        "leave the page; stop it whenever you like. More settings: Networks, under the predictors above."
     )
 
 

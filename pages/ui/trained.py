@@ -110,8 +110,7 @@ def _one(identifier, model):
     more = {"What auto did": lambda: auto_model.panel(model.learner)} if auto_model.is_one(model.learner) else {}
     is_network = kept_network.is_one(model.learner)
     if is_network:
-        history = model.learner.learned.get("history") or ()
-        more = {kept_network.VIEW: lambda: kept_network.panel(model.learner.describe(), f"model.network.{identifier}", history)}
+        more = {kept_network.VIEW: lambda: _network(identifier, model)}
     details.views(scored, None if not more else {"Observed and predicted": lambda: details.pairs(scored), **more})
     sizes = ", ".join(map(str, model.folds["sizes"]))
     st.caption(
@@ -125,6 +124,12 @@ def _one(identifier, model):
         help="How well it describes what it has seen: a flattering picture, shown as the papers show it",
     ):
         _beside_calibration(identifier, model)
+
+
+def _network(identifier, model):
+    kept_network.panel(model.learner.describe(), f"model.network.{identifier}", model.learner.learned.get("history") or ())
+    if model.learner.kind == "network":
+        kept_network.attributions(identifier, model)
 
 
 def _beside_calibration(identifier, model):

@@ -167,6 +167,30 @@ class ExternalTask:
 
 
 @dataclass(frozen=True)
+class NetworkAttributeTask:
+    """Show on which bands, indices and layers a saved network's predictions rest.
+
+    Parameters
+    ----------
+    samples : int
+        Explained at most; drawn where there are more.
+    draws, baselines : int
+        Per sample; see `soilcore.explanation.networks`.
+    window : bool
+        Whether the layers of an SS-SoilNet's window are explained too, which takes most of the time.
+    """
+
+    model_dir: str
+    inputs: InputSettings
+    samples: int = 100
+    draws: int = 24
+    baselines: int = 50
+    window: bool = False
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
 class MapTask:
     """Map a saved model.
 
@@ -369,6 +393,7 @@ TASKS = {
     "learning-curve": LearningCurveTask,
     "hot-spots": HotSpotsTask,
     "external": ExternalTask,
+    "network-attribute": NetworkAttributeTask,
     "map": MapTask,
     "terrain": TerrainTask,
     "distance": DistanceTask,

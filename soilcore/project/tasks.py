@@ -4,7 +4,7 @@ from soilcore.core.errors import SettingsError
 from soilcore.core.files import plain
 from soilcore.core.progress import silent
 from soilcore.core.settings import from_plain
-from soilcore.project import demo, dual_step, hot_spots, imagery_tasks, scoring, spectra, spectra_attribute, spectra_predict, steps
+from soilcore.project import demo, dual_step, hot_spots, imagery_tasks, network_attribute, scoring, spectra, spectra_attribute, spectra_predict, steps
 from soilcore.project.settings import TASKS
 
 _RUNNERS = {
@@ -20,6 +20,7 @@ _RUNNERS = {
     "dual-step": dual_step.dual_step,
     "hot-spots": hot_spots.hot_spots,
     "external": steps.external,
+    "network-attribute": network_attribute.attribute,
     "map": steps.map_model,
     "terrain": imagery_tasks.terrain,
     "distance": imagery_tasks.distance,
