@@ -150,7 +150,9 @@ def _arrive(work, status):
     elif spec["kind"] in _SPECTRA_PARTS and work.project is not None:
         st.session_state["spectra.part"] = _SPECTRA_PARTS[spec["kind"]]
         if spec["kind"] == "demo":
-            work.choose_spectra(f"{spec['settings']['out'].split('/')[1]}/spectra.csv")
+            from pages.ui.spectra_upload import open_example
+
+            open_example(work, spec["settings"]["out"])
         elif spec["kind"] == "spectra-train":
             work.remember(spectral_model=spec["settings"]["out"].split("/")[1])
     elif spec["kind"] in _SECTIONS and work.project is not None:

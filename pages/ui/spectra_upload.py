@@ -151,3 +151,12 @@ def _make_example():
     work = current_work()
     out = f"spectra/{work.project.new_id('spectra', 'example')}"
     jobs.start("demo", DemoTask(out, "spectra", samples=EXAMPLE), "Making the example library")
+
+
+def open_example(work, out):
+    """Open the example that was made, with its target and groups chosen: a workshop begins with a model, not with a form."""
+    from soilcore.data.samples import SampleSettings
+    from soilcore.data.spectra_set import SpectraSettings
+
+    table = SampleSettings(target="kex_cmol_kg", unit="cmol/kg")
+    work.choose_spectra(f"{out.partition('/')[2]}/spectra.csv", SpectraSettings(table=table, group="order"))

@@ -1,0 +1,60 @@
+"""What only a browser shows of the spectra page: an example library becomes curves, a network is watched while it learns, stopped, and can go on."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PATIENCE_MS, Server
+
+LONG = 120_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server whose workspace is empty: nothing here needs the demo."""
+    folder = tmp_path_factory.mktemp("bare")
+    (folder / "workspace").mkdir()
+    server = Server(folder / "workspace", folder / "server.log").start()
+    yield server
+    server.stop()
+
+
+def settled(page):
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def open_part(page, name):
+    page.get_by_role("radio", name=re.compile(f"{name}$")).click()
+    settled(page)
+
+
+def test_an_example_library_is_made_a_network_learns_in_view_is_stopped_and_can_go_on(page, server):
+    page.goto(server.url)
+    page.get_by_label("Name of the new project").fill("Spectra")
+    page.get_by_role("button", name="Start a project").click()
+    expect(page).to_have_url(re.compile("project="))
+    settled(page)
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Spectra").click()
+    page.get_by_role("button", name="Make an example library").click()
+    expect(page.get_by_test_id("stMetric").filter(has_text="Points")).to_contain_text("1,764", timeout=LONG)
+    settled(page)
+    chart = page.get_by_test_id("stPlotlyChart").first
+    expect(chart).to_contain_text("wavenumber")
+    expect(chart).to_contain_text("organic matter")
+    open_part(page, "Preprocess")
+    expect(page.get_by_test_id("stPlotlyChart")).to_have_count(2, timeout=PATIENCE_MS)
+    open_part(page, "Compare")
+    page.get_by_role("button", name="Network for spectra").click()
+    page.get_by_label("Epochs, at most").fill("400")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    settled(page)
+    page.get_by_role("button", name=re.compile("^Compare|Compare 3")).last.click()
+    expect(page.get_by_text("Learning now")).to_be_visible(timeout=LONG)
+    expect(page.get_by_test_id("stPlotlyChart").first).to_contain_text("epoch", timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text(re.compile("was stopped after"))).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Take it up again")).to_be_visible(timeout=PATIENCE_MS)
+    settled(page)
