@@ -169,22 +169,18 @@ def _attention(facts, key):
     tables = attention_tables(facts)
     if not tables["attention_sentence"]:
         return
-    left, right = st.columns([3, 2], gap="medium")
     if tables["attention"]:
-        with left:
-            st.markdown(
-                "**Where it looked.** Each covariate's attention to the bands and the two index branches; a row adds up to 100 %. Pale: no more than its even share."
-            )
-            alt = "Attention of every covariate to every band and to the branches for vegetated and bare ground, mean over the training samples"
-            evidence.chart(network_charts.attention(facts["attention"]), tables["attention"], alt, f"{key}.attention", "attention.csv")
-    if tables["covariate_weights"]:
-        with right:
-            st.markdown("**What counted.** Weight of every covariate in the joined features.")
-            weights = tables["covariate_weights"]
-            figure = trust_charts.bars(
-                [network_charts.words(row["covariate"]) for row in weights], [row["weight"] for row in weights], "mean weight", percent=True
-            )
-            evidence.chart(figure, weights, "Weight of every covariate", f"{key}.covariates", "covariate-weights.csv")
+        st.markdown(
+            "**Where it looked.** Each covariate's attention to the bands and the two index branches; a row adds up to 100 %. Pale: about an even share."
+        )
+        alt = "Attention of every covariate to every band and to the branches for vegetated and bare ground, mean over the training samples"
+        evidence.chart(network_charts.attention(facts["attention"]), tables["attention"], alt, f"{key}.attention", "attention.csv")
+    if weights := tables["covariate_weights"]:
+        st.markdown("**What counted.** Weight of every covariate in the joined features, 0 to 100 %.")
+        figure = trust_charts.bars(
+            [network_charts.words(row["covariate"]) for row in weights], [row["weight"] for row in weights], "mean weight", percent=True
+        )
+        evidence.chart(figure, weights, "Weight of every covariate", f"{key}.covariates", "covariate-weights.csv")
     if tables["vegetated"] is not None:
         st.markdown(
             f":material/grass: The gate between the branches took the one for vegetated ground for {theme.percent(tables['vegetated'])} "

@@ -1,15 +1,18 @@
 """Would more samples help? The score of one learner on growing numbers of them."""
 
+import math
+
 import pandas as pd
 import streamlit as st
 
-from pages.ui import evidence, jobs, messages, networks, theme, trust_charts
+from pages.ui import evidence, jobs, messages, network_pace, networks, theme, trust_charts
 from pages.ui.modelling import label, learner_names
 from pages.ui.scores import out_of_date
 from pages.ui.words import in_page
 from soilcore.project.settings import LearningCurveTask
 
 _DEFAULT = "rf"
+_IN_SIGHT = 20  # times the samples at hand; beyond, curves are not followed
 _COLUMNS = {
     "n": "Training samples",
     "r2": st.column_config.NumberColumn("R²", format="%.3f"),
@@ -52,14 +55,47 @@ def _result(job, facts):
     st.info(
         f"**{messages.plain(in_page(_sentence(facts['verdict'])))}** {messages.plain(in_page(facts.get('detail') or ''))}", icon=":material/verified:"
     )
-    figure = trust_charts.learning_curve(facts["rows"])
+    figure, simpler = trust_charts.learning_curve(facts["rows"]), _simpler(facts)
+    if simpler:
+        trust_charts.beside(figure, label(facts["model"]), simpler["rows"], label(simpler["model"]))
     alt = f"R² of {facts['model']} over the number of training samples"
     evidence.chart(figure, pd.DataFrame(facts["rows"]), alt, "model.curve.chart", "learning-curve.csv", _COLUMNS)
     last = facts["rows"][-1]
     st.caption(
         f"{messages.plain(label(facts['model']))}, folds: {messages.plain(facts['cv'])}; with {last['n']:.0f} training samples R² {theme.number(last['r2'], 2)}."
     )
+    if network_pace.is_network(facts["model"]):
+        st.markdown(f":material/hub: {messages.plain(_gate(facts, simpler))}")
     messages.assumed(facts.get("assumed", ()))
+
+
+def _simpler(facts):
+    """Facts of the best curve of a simpler learner for the same target and folds; None for curves of these, and where there is none."""
+    if not network_pace.is_network(facts["model"]):
+        return None
+    found = [job.status().result for job in jobs.finished("learning-curve")]
+    found = [one for one in found if not network_pace.is_network(one["model"]) and all(one[name] == facts[name] for name in ("target", "unit", "cv"))]
+    return max(found, key=lambda one: one["rows"][-1]["r2"], default=None)
+
+
+def _gate(facts, simpler):
+    """Whether the samples suffice for a network, by its curve beside that of a simpler learner."""
+    from soilcore.trust.gate import crossing
+
+    mine = facts["rows"][-1]
+    if simpler is None:
+        return "Draw the curve of a simpler learner as well, for instance of the stack or a random forest: the two together tell whether this network has samples enough."
+    name, other, r2 = label(facts["model"]).partition(":")[0], label(simpler["model"]), simpler["rows"][-1]["r2"]
+    scores = f"with {mine['n']:.0f} training samples R² {theme.number(mine['r2'], 2)} against {theme.number(r2, 2)}"
+    if mine["r2"] >= r2:
+        return f"{name} is not behind {other} here: {scores}."
+    needed = crossing(simpler["rows"], facts["rows"])
+    behind = f"Too few samples for this network; {other} is better here: {scores}."
+    if needed is None:
+        return f"{behind} The two curves share too few sizes to say at how many samples they would meet."
+    if not math.isfinite(needed) or needed > _IN_SIGHT * mine["n"]:
+        return f"{behind} The curves do not draw nearer, so more samples of this kind would not turn it round."
+    return f"{behind} The curves would meet at about {theme.number(max(needed, mine['n']), 2)} training samples."
 
 
 def _sentence(text):

@@ -37,7 +37,15 @@ def attention(matrix):
     scale = [[i / (len(DIVERGING_COLORS) - 1), color] for i, color in enumerate(DIVERGING_COLORS)]
     even = 1 / len(columns)
     reach = max(_LEAST_REACH * even, *(abs(value - even) for row in matrix["values"] for value in row))
-    bar = {"title": {"text": "attention", "side": "right"}, "tickformat": ".0%"}
+    bar = {
+        "orientation": "h",
+        "y": 1.0,
+        "yanchor": "bottom",
+        "thickness": 12,
+        "tickformat": ".0%",
+        "nticks": 5,
+        "title": {"text": "attention", "side": "top"},
+    }
     heat = go.Heatmap(
         z=matrix["values"],
         x=columns,
@@ -47,10 +55,10 @@ def attention(matrix):
         colorscale=scale,
         colorbar=bar,
         texttemplate="%{z:.0%}",
-        textfont={"size": 10},
+        textfont={"size": 9},
         hovertemplate="%{y} to %{x}: %{z:.1%}<extra></extra>",
     )
     figure = go.Figure(heat)
     figure.update_yaxes(autorange="reversed", type="category", dtick=1)
     figure.update_xaxes(type="category", dtick=1, tickangle=-45, side="bottom")
-    return layout(figure, "band or index branch", "", _ROW_PX * len(rows) + 140)
+    return layout(figure, "band or index branch", "", _ROW_PX * len(rows) + 220)

@@ -256,6 +256,16 @@ def learning_curve(rows):
     return layout(figure, "training samples", "R² (pooled, out of fold)", 380)
 
 
+def beside(figure, name, rows, other):
+    """Add a second learning curve to the first, and say which is which."""
+    second = learning_curve(rows).data[0]
+    second.update(name=other, line={"color": ORANGE}, marker={"size": 9, "symbol": "square", "color": ORANGE})
+    figure.data[0].update(name=name)
+    figure.add_trace(second)
+    figure.update_layout(showlegend=True)
+    return legend_above(figure)
+
+
 def _on_the_ground(figure):
     figure = layout(figure, "easting (m)", "northing (m)", 470)
     figure.update_xaxes(tickformat="d", nticks=5, constrain="domain")

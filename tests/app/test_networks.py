@@ -14,8 +14,8 @@ from soilcore.core.settings import to_plain
 from soilcore.evaluation.splits import SplitSettings
 from soilcore.features.recipe import FeatureSettings
 from soilcore.models.settings import FitSettings, NetworkSettings
-from soilcore.project.settings import CompareTask, TrainTask
-from tests.app.field import charts, labels, make_field, shown, words, work_of
+from soilcore.project.settings import CompareTask, InputSettings, LearningCurveTask, NetworkAttributeTask, TrainTask
+from tests.app.field import charts, finished_job, labels, make_field, shown, words, work_of
 from tests.app.helpers import ROOT, button
 
 NETWORK = "sssoilnet"
@@ -186,6 +186,38 @@ def test_a_kept_network_shows_how_it_learned_and_where_it_looked(front_door, fie
     assert "Beside the samples it was fitted on" not in labels(test, "toggle")
 
 
+def test_attributions_of_a_kept_network_are_a_job_and_shown_with_what_they_are_not(front_door, field_with_network, monkeypatch):
+    started = asked_for(monkeypatch)
+    features = ("SI", "NDVI", "S_1")
+    rows = [
+        {
+            "input": "indices",
+            "name": name,
+            "mean": 0.0,
+            "mean_abs": 0.1,
+            "share": 0.3 - 0.05 * i,
+            "noise": 0.1,
+            "reliability": 0.9,
+            "shown": i < 2,
+            "reason": "",
+        }
+        for i, name in enumerate(features)
+    ]
+    facts = {"rows": rows, "n": 58, "draws": 24, "scale": "log1p of the target", "notes": [], "sentences": ["Attributions say what moved them."]}
+    finished_job(field_with_network, "network-attribute", NetworkAttributeTask(f"models/{NETWORK}-1", InputSettings()), facts)
+    test = front_door("model", project=field_with_network.id)
+    next(one for one in test.button_group if one.key == "model.task." + _newest(field_with_network)).set_value("Train and keep one").run()
+    next(one for one in test.button_group if one.key.startswith("model.look.model")).set_value("The network").run()
+    assert not test.exception
+    bars = charts(test)[-1]
+    assert "index: SI" in bars and "index: S_1" not in bars
+    assert "1 of 3 inputs are not drawn" in words(test) and "Attributions say what moved them" in words(test)
+    button(test, "Attribute the predictions").click().run()
+    ((kind, task),) = started
+    assert (kind, task.model_dir, task.window) == ("network-attribute", f"models/{NETWORK}-1", False)
+    assert task.inputs.features.dem == "covariates/dem.tif"
+
+
 def test_a_comparison_sets_networks_beside_simpler_learners(front_door, field_with_network):
     test = front_door("model", project=field_with_network.id)
     look = next(one for one in test.button_group if one.key.startswith("model.look"))
@@ -243,3 +275,31 @@ def test_no_page_brings_torch_into_the_server(trained, tmp_path):
         env={**os.environ, "SOILCORE_WORKSPACE": str(trained.parent)},
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+CURVES = {
+    "ahead": ((60, 0.2, 0.3), (120, 0.35, 0.38), (240, 0.5, 0.45), "not behind"),
+    "meets": ((60, 0.0, 0.3), (120, 0.2, 0.38), (240, 0.38, 0.45), "would meet at about"),
+    "apart": ((60, 0.2, 0.3), (120, 0.24, 0.38), (240, 0.25, 0.45), "do not draw nearer"),
+}
+
+
+@pytest.mark.parametrize("case", CURVES)
+def test_two_learning_curves_tell_whether_there_are_samples_enough(case):
+    from pages.ui import learning
+
+    *sizes, words = CURVES[case]
+    rows = [[{"n": size[0], "r2": size[number]} for size in sizes] for number in (1, 2)]
+    sentence = learning._gate({"model": NETWORK, "rows": rows[0]}, {"model": "stacking", "rows": rows[1]})
+    assert words in sentence
+    assert ("Too few samples" in sentence) == (case != "ahead")
+
+
+def test_the_curve_of_a_network_is_drawn_beside_that_of_a_simpler_learner(front_door, workspace, project):
+    for model, gain in (("rf", 0.2), (NETWORK, 0.0)):
+        rows = [{"n": n, "r2": r2 + gain, "rmse": 1.0, "r2_sd": 0.01} for n, r2 in ((20, 0.1), (40, 0.2), (60, 0.25))]
+        facts = {"target": "ece_dS_m", "unit": "dS/m", "model": model, "cv": "knndm", "rows": rows, "verdict": "still-rising", "assumed": []}
+        finished_job(project, "learning-curve", LearningCurveTask(work_of(workspace, project).inputs(), model), facts)
+    test = front_door("model", project=project.id)
+    assert "Random forest" in charts(test)[0] and "SS-SoilNet" in charts(test)[0]
+    assert "Too few samples for this network; Random forest is better here" in words(test)

@@ -18,13 +18,17 @@ LONG = 120_000
 
 
 @pytest.fixture
+def server(fresh_server):
+    """A server without the demo."""
+    return fresh_server()
+
+
+@pytest.fixture
 def field(server, demo):
-    """A small project in the server's workspace, with an elevation model."""
-    shutil.rmtree(server.workspace / "field", ignore_errors=True)
+    """A small project in its workspace, with an elevation model."""
     project = make_field(server.workspace, demo)
     shutil.copy(demo / "dem.tif", project.part("covariates") / "dem.tif")
-    yield project
-    shutil.rmtree(project.folder, ignore_errors=True)
+    return project
 
 
 @pytest.fixture
@@ -73,7 +77,7 @@ def ask_for_a_network(page, epochs):
     chooser.fill("cross-attention")
     page.get_by_role("option").first.click()
     settled(page)
-    expect(page.get_by_text("37 indices")).to_be_visible()
+    expect(page.get_by_text("37 indices")).to_be_visible(timeout=PATIENT)
 
 
 def test_a_network_learns_in_view_of_two_windows_survives_a_kill_and_a_stop_and_leaves_nothing_behind(page, other, server, field):
@@ -81,11 +85,11 @@ def test_a_network_learns_in_view_of_two_windows_survives_a_kill_and_a_stop_and_
         window.goto(f"{server.url}/model?project={field.id}")
         expect(window.get_by_role("heading", name="Model", exact=True)).to_be_visible(timeout=PATIENT)
         settled(window)
-    ask_for_a_network(page, epochs=25)
+    ask_for_a_network(page, epochs=40)
     page.get_by_role("button", name="Train", exact=True).click()
     for window in (page, other):  # the other window was open already and learns of it by itself
         expect(window.get_by_role("heading", name="Learning now")).to_be_visible(timeout=LONG)
-        expect(window.get_by_text(re.compile(r"epoch \d+ of at most 25.*on CPU"))).to_be_visible()
+        expect(window.get_by_text(re.compile(r"epoch \d+ of at most 40.*on CPU"))).to_be_visible(timeout=PATIENT)
 
     os.kill(workers(server)[0].pid, signal.SIGKILL)
     for window in (page, other):
@@ -103,7 +107,7 @@ def test_a_network_learns_in_view_of_two_windows_survives_a_kill_and_a_stop_and_
     settled(page)
     page.get_by_role("radio", name="The network", exact=True).click()
     expect(page.get_by_role("figure", name=re.compile("Attention of every covariate"))).to_be_visible(timeout=PATIENT)
-    expect(page.get_by_text("no causal importance")).to_be_visible()
+    expect(page.get_by_text("no causal importance")).to_be_visible(timeout=PATIENT)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     assert without_workers(server)
     if (maps := Path(f"/proc/{server.process.pid}/maps")).exists():
