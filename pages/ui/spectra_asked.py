@@ -137,10 +137,10 @@ def _preprocess():
     kept = spectra_steps.kept()
     if kept is None:
         st.markdown(
-            f"**Preprocessing**: each model's usual steps, `{spectra_steps.USUAL}`; the network SNV alone. Others are chosen under “Preprocessing”."
+            f"**Preprocessing**: each model's usual steps, `{spectra_steps.USUAL}`; the network SNV alone. Others are chosen under “Preprocess”."
         )
         return ()
-    st.markdown(f"**Preprocessing** of all models: `{kept or 'none'}`, chosen under “Preprocessing”.")
+    st.markdown(f"**Preprocessing** of all models: `{kept or 'none'}`, chosen under “Preprocess”.")
     return (kept or "none",)
 
 

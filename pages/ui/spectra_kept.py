@@ -35,7 +35,7 @@ def choose():
     work = current_work()
     kept = work.spectral_models
     if not kept:
-        st.info("No model of spectra yet. Compare models under “Train and compare”, then train and keep the best one.", icon=":material/inventory_2:")
+        st.info("No model of spectra yet. Compare models under “Compare”, then train and keep the best one.", icon=":material/inventory_2:")
         st.stop()
     key = f"spectra.kept.{work.spectral_model}"
     return st.selectbox("Kept model", kept, kept.index(work.spectral_model), key=key, on_change=_choose, args=(key,))

@@ -90,7 +90,7 @@ def _compare(asked, chosen, curve, local):
         icon=":material/leaderboard:",
         type="primary",
         on_click=jobs.start,
-        args=("spectra-compare", task, f"Comparing {len(chosen)} models of spectra"),
+        args=("spectra-compare", task, f"Comparing {len(chosen)} model{'s' if len(chosen) != 1 else ''} of spectra"),
         disabled=jobs.is_busy() or not chosen,
         key="spectra.compare",
     )

@@ -25,7 +25,7 @@ def cards(one):
     """Four numbers, and what stands in the way of trusting them."""
     row, unit = one.row, one.scored.unit or ""
     with st.container(horizontal=True, key=f"cards.{one.key}"):
-        metric("R², spectra held back", theme.number(row.get("r2"), 2), f"RMSE {theme.number(row.get('rmse'), 2)} {unit}".strip())
+        metric("R², spectra held back", share(row.get("r2")), f"RMSE {theme.number(row.get('rmse'), 2)} {unit}".strip())
         metric(
             "Interval coverage", theme.percent(row.get("coverage_90")), "90 % promised", "Test spectra inside an interval that was made without them"
         )
@@ -37,14 +37,19 @@ def cards(one):
         st.warning(spoken(sentence), icon=messages.ICONS["warning"])
 
 
+def share(r2):
+    """R2 with two decimals, a dash where there is none."""
+    return "–" if r2 is None or r2 != r2 else f"{r2:.2f}"
+
+
 def _contrast(row):
     if row.get("r2_random") is not None:
         gap = row["r2_random"] - (row.get("r2") or 0)
-        metric("R², random folds", theme.number(row["r2_random"], 2), f"for contrast: {gap:+.2f}", "What a random division would have claimed")
+        metric("R², random folds", share(row["r2_random"]), f"for contrast: {gap:+.2f}", "What a random division would have claimed")
     elif row.get("r2_training_folds") is not None:
-        metric("R², folds of training", theme.number(row["r2_training_folds"], 2), "inside the training part")
+        metric("R², folds of training", share(row["r2_training_folds"]), "inside the training part")
     elif row.get("r2_log10") is not None:
-        metric("R² of log10", theme.number(row["r2_log10"], 2), "counts small values, too")
+        metric("R² of log10", share(row["r2_log10"]), "counts small values, too")
     else:
         metric("RPIQ", theme.number(row.get("rpiq"), 2), "spread over error")
 
@@ -119,7 +124,7 @@ def by_group(one):
     table = pd.DataFrame(one.groups).dropna(axis="columns", how="all")
     alt = f"Error of {one.scored.title} by group"
     evidence.chart(spectra_score_charts.groups(one.groups, unit), table, alt, f"{one.key}.groups", "groups.csv", _GROUP_COLUMNS)
-    if one.seeds:
+    if (one.seeds or 0) > 1:
         st.caption("Errors are those of the test spectra of all divisions together; the number counts different spectra.")
     losses = loss_tables(one.training)
     if losses:
@@ -181,7 +186,12 @@ def training(one):
     chosen = _division(list(fits), f"{one.key}.training.seed")
     frame = pd.DataFrame(fits[chosen]).drop(columns=["group_losses"], errors="ignore")
     evidence.chart(charts.losses(frame), frame, f"Loss by epoch of {one.scored.title}, {chosen}", f"{one.key}.losses", "losses.csv")
-    told = one.told or {}
-    said = [f"{told[name]} {words}" for name, words in (("epochs", "epochs"), ("device", ""), ("stopped", "")) if told.get(name)]
-    if said:
-        st.caption(messages.plain(" · ".join(one.strip() for one in map(str, said))))
+    if said := _how_it_ended(one.told or {}):
+        st.caption(messages.plain(said))
+
+
+def _how_it_ended(told):
+    """Where the network learned and why it ended, of each of its members."""
+    members = [f"member {number}: {words}" for number, words in enumerate(told.get("stopped") or (), start=1)]
+    members = [members[0].partition(": ")[2]] if len(members) == 1 else members
+    return " · ".join([*([f"on {str(told['device']).upper()}"] if told.get("device") else []), *members])
