@@ -205,7 +205,15 @@ def map_model(task, report=silent):
     facts = predict_map(model, source, settings, region=region, report=part(report, 0.1, 0.9))
     facts = {**facts, "date": str(source.date) if source.date else None}
     write_json(Path(task.out).with_suffix(".run.json"), {**run_file("map", task), "result": facts})
-    return {**facts, "assumed": (*opened.assumed, *source.assumed, *said)}
+    return {**facts, "assumed": (*opened.assumed, *source.assumed, *said, *_last_months(model, source))}
+
+
+def _last_months(model, source):
+    """Which months a network with a climate series was given where nobody stated a date."""
+    sequence = getattr(getattr(model.learner, "needs_", None), "sequence", None)
+    if sequence is None or source.date is not None or source.climate is None:
+        return ()
+    return (f"climate of the {sequence.months} months up to {source.climate.months[-1]}, its last one, because no --date was stated",)
 
 
 def run_file(kind, task):

@@ -142,7 +142,7 @@ def test_a_stride_for_a_model_that_reads_no_windows_is_refused(ask, demo, tmp_pa
 def command(demo, out, *more):
     return [
         *(sys.executable, "-m", "soilcore", *map(str, ("train", *target(demo), *inputs(demo), "--model", "sssoilnet-index"))),
-        *map(str, ("--cv", "block", "--folds", 3, "--epochs", 60, "--patience", 60, "--permutations", 0, "--device", "cpu", "--out", out, *more)),
+        *map(str, ("--cv", "random", "--folds", 2, "--epochs", 40, "--patience", 40, "--permutations", 0, "--device", "cpu", "--out", out, *more)),
     ]
 
 
