@@ -245,17 +245,17 @@ def losses(rows, key):
             "Fit", [_TOGETHER, *names[::-1]], key=f"{key}.fit", help="Every fold is a fit of its own; so is the one on all samples", width=460
         )
     name, last = fits[-1] if chosen not in names else fits[names.index(chosen)]
+    row = last.iloc[-1]
+    st.caption(
+        f"{messages.plain(name)}: epoch {int(row['epoch'])} of at most {int(row['epochs'])}, {_took(row)}on {str(row['device']).upper()}. "
+        "Dotted: samples it trains on. Full lines: samples of a region held back; the lowest point is kept. Losses are on the scale of the network, each fit its own."
+    )
     if chosen in names or len(of_network) == 1:
         figure, alt, table = charts.losses(last), f"Loss by epoch of {name}", last
     else:
         figure, alt = charts.losses_of_fits(of_network), f"Loss of the samples held back, by epoch, of {len(of_network)} fits of {_network_of(name)}"
         table = pd.concat([mine for _, mine in of_network])
     evidence.chart(figure, _readable(table), alt, key, "losses.csv")
-    row = last.iloc[-1]
-    st.caption(
-        f"{messages.plain(name)}: epoch {int(row['epoch'])} of at most {int(row['epochs'])}, {_took(row)}on {str(row['device']).upper()}. "
-        "Dotted: samples it trains on. Full lines: samples of a region held back; the lowest point is kept. Losses are on the scale of the network, each fit its own."
-    )
 
 
 def _took(row):

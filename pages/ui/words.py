@@ -69,6 +69,16 @@ _FIELDS = {
     "--id": "“Sample id”",
     "--preprocess": "“Preprocessing”",
     "--seeds": "“Divisions”",
+    "--epochs": "“Epochs, at most”",
+    "--batch": "“Samples per step”",
+    "--learning-rate": "“Learning rate”",
+    "--patience": "“Epochs without progress”",
+    "--members": "“Members”",
+    "--precision": "“Numbers”",
+    "--patch": "“Window”",
+    "--patch-cell": "“Cell of the window”",
+    "--device": "“Train on”",
+    "--stride": "“Compute”",
 }
 _SCHEMES = (
     (re.compile(r"--cv group:COLUMN"), "whole groups (“Folds”)"),

@@ -76,7 +76,7 @@ def test_a_chosen_network_is_called_one_with_what_it_reads_where_it_trains_and_h
     test.multiselect(key="model.models").set_value(["mean", "sssoilnet", "soilnet-small"]).run()
     assert not test.exception
     said = words(test)
-    assert "37 indices" in said and "32 × 32 pixels" in said
+    assert "37 indices" in said and "33 × 33 pixels" in said
     assert "for 2 networks" in said and "minute" in said
     assert "10 fits each" in said  # 5 folds, and as many random ones beside them
 

@@ -21,7 +21,7 @@ def main(workspace, demo):
     project = make_field(workspace, demo)
     shutil.copy(demo / "dem.tif", project.part("covariates") / "dem.tif")
     features = FeatureSettings(bands=True, dem="covariates/dem.tif")
-    inputs, splits = work_of(workspace, project).inputs(features=features), SplitSettings("block", 2)
+    inputs, splits = work_of(workspace, project).inputs(features=features), SplitSettings("random", 2)
     fit = FitSettings("log1p", trials=0, jobs=1, device="cpu", network=NetworkSettings(epochs=2, patch=9))
     finished_job(project, "train", TrainTask(inputs, NETWORK, f"models/{NETWORK}-1", splits, fit, permutations=0))
     for_map = work_of(workspace, project).inputs(features=FeatureSettings(dem="covariates/dem.tif"), with_samples=False)

@@ -89,15 +89,15 @@ def test_a_network_learns_in_view_of_two_windows_survives_a_kill_and_a_stop_and_
     page.get_by_role("button", name="Train", exact=True).click()
     for window in (page, other):  # the other window was open already and learns of it by itself
         expect(window.get_by_role("heading", name="Learning now")).to_be_visible(timeout=LONG)
-        expect(window.get_by_text(re.compile(r"epoch \d+ of at most 40.*on CPU"))).to_be_visible(timeout=PATIENT)
+        expect(window.get_by_text(re.compile(r"epoch \d+ of at most 40.*on CPU"))).to_be_visible(timeout=LONG)
 
     os.kill(workers(server)[0].pid, signal.SIGKILL)
     for window in (page, other):
-        expect(window.get_by_text("failed after")).to_be_visible(timeout=PATIENT)
+        expect(window.get_by_text("failed after")).to_be_visible(timeout=LONG)
     other.get_by_role("button", name="Take it up again").click()
     expect(other.get_by_role("heading", name="Learning now")).to_be_visible(timeout=LONG)
     other.get_by_role("button", name="Stop").click()
-    expect(other.get_by_text("was stopped after")).to_be_visible(timeout=PATIENT)
+    expect(other.get_by_text("was stopped after")).to_be_visible(timeout=LONG)
     assert without_workers(server)
     assert [path.name for path in field.part("models").iterdir()] == []
 
