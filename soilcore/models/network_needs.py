@@ -19,7 +19,9 @@ NORMALISED_DIFFERENCES = {
 VEGETATION = "NDVI"
 TERRAIN = {"soilnet": ("slope_deg",), "sssoilnet": ("slope_deg", "profile_curvature", "plan_curvature")}
 SPATIAL = ("elevation", "slope_deg", "profile_curvature", "plan_curvature", "LSWI", "NDWI", "sos", "gus", "sdps")
-_SOILNET_BANDS = ("CA", "B", "G", "R", "N", "S1", "S2")
+COASTAL = "CA"  # a user may call it so; scenes of Landsat 8/9 and Sentinel-2 have it by its number
+_COASTAL_NUMBERED = "B1"
+_SOILNET_BANDS = ("B", "G", "R", "N", "S1", "S2")
 _SMALL_PATCH, _SOILNET_PATCH, _SOILNET_CELL, _SS_PATCH, _CENTRE_PATCH = 32, 64, 30.0, 65, 3
 _FEWEST_MONTHS = 12
 
@@ -128,7 +130,8 @@ def network_needs(name, recipe, climate, settings):
 
 def _soilnet_needs(name, recipe, climate, settings):
     """SoilNet's 14 channels as far as they are at hand, and 61 months where climate belongs to it."""
-    wanted = (*_SOILNET_BANDS, *NORMALISED_DIFFERENCES, VEGETATION, "elevation", "slope_deg")
+    coastal = _COASTAL_NUMBERED if _COASTAL_NUMBERED in recipe.names else COASTAL
+    wanted = (coastal, *_SOILNET_BANDS, *NORMALISED_DIFFERENCES, VEGETATION, "elevation", "slope_deg")
     layers = tuple(layer for layer in wanted if layer in recipe.names)
     if not layers:
         raise FeatureError(f"There is no band and no elevation to cut windows of for {name!r}. Give a scene with --scene.")

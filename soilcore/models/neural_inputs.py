@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from soilcore.models.inputs import LearnerInputError
-from soilcore.models.network_needs import CENTRE, IMAGE, SS_SETS, VEGETATION, WINDOW
+from soilcore.models.network_needs import CENTRE, COASTAL, IMAGE, SS_SETS, VEGETATION, WINDOW
 from soilcore.models.neural_scaling import WILD, Moments, Scaled, in_parts, minus_window_mean
 
 SEQUENCE = "sequence"
@@ -351,13 +351,12 @@ def _ndvi_of(spectrum, bands):
 
 
 def _image_scaling(layers, images):
-    from soilcore.core.tables import load_table
+    from soilcore.data.sensors import is_reflective
 
-    roles = {"CA", *load_table("sensors")["roles"]}
     by_range = images.range()
     shift, spread = by_range.shift.copy(), by_range.spread.copy()
     for number, layer in enumerate(layers):
-        if layer in roles:
+        if layer == COASTAL or is_reflective(layer):
             shift[number], spread[number] = 0.0, 1.0
         elif not any(word in layer for word in _RANGES) and images.least[number] >= -1 and images.greatest[number] <= 1:
             shift[number], spread[number] = -1.0, 2.0

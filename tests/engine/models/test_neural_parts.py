@@ -84,8 +84,9 @@ def test_ndvi_comes_from_the_bands_where_it_is_no_column():
     assert np.allclose(inputs.arrays(X.to_numpy(), data.surroundings.batch())["ndvi"], (near - red) / (near + red), atol=1e-5)
 
 
-def test_soilnet_keeps_reflectance_and_brings_everything_else_to_0_1():
-    layers = ("B", "NDVI", "elevation", "slope_deg", "SAI")
+@pytest.mark.parametrize("band", ["B", "B1", "CA"])
+def test_soilnet_keeps_reflectance_and_brings_everything_else_to_0_1(band):
+    layers = (band, "NDVI", "elevation", "slope_deg", "SAI")
     values = np.stack(
         [
             rng.uniform(0, 0.4, (30, 8, 8)),

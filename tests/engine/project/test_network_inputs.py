@@ -58,6 +58,15 @@ def test_layers_and_sizes_are_the_published_ones_as_far_as_they_are_at_hand(of_s
     assert {"S_1", "IRECI", "LSWI"} <= set(table.X)
 
 
+def test_the_coastal_band_of_a_scene_is_the_first_channel_of_soilnet(of_ss_soilnet):
+    recipe = of_ss_soilnet[0].recipe
+    for band in ("B1", "CA"):
+        with_it = replace(recipe, bands=(band, *recipe.bands))
+        needs, said = network_needs("soilnet-image", with_it, None, SMALL)
+        assert needs.patches[0].layers[:3] == (band, "B", "G") and not any("without CA" in sentence for sentence in said)
+    assert any("without CA" in sentence for sentence in network_needs("soilnet-image", recipe, None, SMALL)[1])
+
+
 def test_needs_survive_as_json_values(of_ss_soilnet):
     needs = of_ss_soilnet[1]["sssoilnet"].needs
     assert NetworkNeeds.from_dict(needs.to_dict()) == needs
