@@ -12,9 +12,14 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.app.field import make_field
-from tests.browser.test_journey import PATIENT, settled
 
-LONG = 120_000
+LONG = 240_000  # training takes turns with everything else a test run does
+
+
+def settled(page):
+    """Wait until the script has run, and see that nothing broke."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=LONG)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
 @pytest.fixture
@@ -36,7 +41,7 @@ def other(browser):
     """The window of another person."""
     context = browser.new_context(viewport={"width": 390, "height": 900}, color_scheme="dark")
     page = context.new_page()
-    page.set_default_timeout(PATIENT)
+    page.set_default_timeout(LONG)
     yield page
     context.close()
 
@@ -77,13 +82,14 @@ def ask_for_a_network(page, epochs):
     chooser.fill("cross-attention")
     page.get_by_role("option").first.click()
     settled(page)
-    expect(page.get_by_text("37 indices")).to_be_visible(timeout=PATIENT)
+    expect(page.get_by_text("37 indices")).to_be_visible(timeout=LONG)
 
 
 def test_a_network_learns_in_view_of_two_windows_survives_a_kill_and_a_stop_and_leaves_nothing_behind(page, other, server, field):
+    page.set_default_timeout(LONG)
     for window in (page, other):
         window.goto(f"{server.url}/model?project={field.id}")
-        expect(window.get_by_role("heading", name="Model", exact=True)).to_be_visible(timeout=PATIENT)
+        expect(window.get_by_role("heading", name="Model", exact=True)).to_be_visible(timeout=LONG)
         settled(window)
     ask_for_a_network(page, epochs=40)
     page.get_by_role("button", name="Train", exact=True).click()
@@ -106,8 +112,8 @@ def test_a_network_learns_in_view_of_two_windows_survives_a_kill_and_a_stop_and_
     page.reload()
     settled(page)
     page.get_by_role("radio", name="The network", exact=True).click()
-    expect(page.get_by_role("figure", name=re.compile("Attention of every covariate"))).to_be_visible(timeout=PATIENT)
-    expect(page.get_by_text("no causal importance")).to_be_visible(timeout=PATIENT)
+    expect(page.get_by_role("figure", name=re.compile("Attention of every covariate"))).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("no causal importance")).to_be_visible(timeout=LONG)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     assert without_workers(server)
     if (maps := Path(f"/proc/{server.process.pid}/maps")).exists():
