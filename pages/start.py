@@ -107,5 +107,6 @@ with st.expander("What the steps are"):
         "2. **Imagery**: bands are recognised, scale and offset shown with the evidence.\n"
         "3. **Indices**: which bands and salinity indices go with what you measured, and what chance alone would find.\n"
         "4. **Model**: learners compared under the same folds, spatial ones first.\n"
-        "5. **Map**: prediction and classes with units; click a place for its value; files for QGIS."
+        "5. **Map**: prediction and classes with units; click a place for its value; files for QGIS.\n"
+        "6. **Spectra**, beside the others: a library of infrared spectra becomes a model, and new spectra become samples."
     )

@@ -105,7 +105,7 @@ def test_a_file_that_holds_no_spectra_is_refused_and_not_kept(front_door, worksp
         assert project.items("spectra") == []
 
 
-def test_scans_of_an_instrument_that_come_together_become_one_library(front_door, workspace):
+def test_a_library_of_the_same_name_lies_beside_the_earlier_one(front_door, workspace):
     project = Project.create(workspace, "Field")
     (project.part("spectra") / "mir.csv").write_text(library_text(samples=20), encoding="utf-8")
     project.remember(spectra_file="mir.csv")
@@ -114,6 +114,17 @@ def test_scans_of_an_instrument_that_come_together_become_one_library(front_door
     assert len(kept) == 2 and "mir.csv" in kept  # an earlier library is never written over
     assert shown(test, "Spectra") == "25"
     assert field(test, "Library").value == works(test).spectra_file != "mir.csv"
+
+
+def test_files_that_come_together_become_one_library(front_door, workspace):
+    project = Project.create(workspace, "Field")
+    test = front_door("spectra", project=project.id)
+    parts = [(f"part{seed}.csv", library_text(samples=15, seed=seed).encode(), "text/csv") for seed in (1, 2)]
+    test.get("file_uploader")[0].set_value(parts).run()
+    assert not test.exception and not test.error
+    (folder,) = project.items("spectra")
+    assert sorted(path.name for path in (project.part("spectra") / folder).iterdir()) == ["part1.csv", "part2.csv"]
+    assert shown(test, "Spectra") == "30"
 
 
 def test_a_detection_limit_leaves_samples_out_and_says_how_many(front_door, workspace):
