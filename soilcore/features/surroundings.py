@@ -329,9 +329,16 @@ def _months(need, places, opened):
 
 def _array(shape):
     """An empty float32 array; one too large for comfort is mapped from a temporary file, which goes with it."""
-    if 4 * np.prod(shape) <= _IN_MEMORY:
+    needed = 4 * int(np.prod(shape))
+    if needed <= _IN_MEMORY:
         return np.full(shape, np.nan, np.float32)
     folder = tempfile.mkdtemp(prefix="soilcore-windows-")
+    if needed > shutil.disk_usage(folder).free:  # writing into a mapped file on a full disk would end the process without a word
+        shutil.rmtree(folder)
+        raise FeatureError(
+            f"The windows around {shape[0]} samples take {needed / 1e9:.1f} GB in {tempfile.gettempdir()!r}, more than is free there. Make room, name another "
+            "folder in the environment variable TMPDIR, or choose smaller windows with --patch."
+        )
     values = np.lib.format.open_memmap(Path(folder) / "windows.npy", mode="w+", dtype=np.float32, shape=shape)
     with suppress(OSError):  # where an open file may go, it goes at once: a killed process leaves nothing
         shutil.rmtree(folder)

@@ -103,18 +103,20 @@ def unfinished_training(task, inputs, resume):
     Parameters
     ----------
     task : dataclass
-        Its settings; the same settings and inputs find the same place again.
+        Its settings; the same settings, inputs and versions find the same place again.
     inputs : dict of str to str
         Hash of every input file.
     resume : bool
         Whether to go on from what is there; else it is begun anew.
     """
     from soilcore.models.checkpoints import keeping_checkpoints
+    from soilcore.project.chain import versions
 
     settings = {name: value for name, value in to_plain(task).items() if name not in _NOT_THE_RESULT}
     shelf = cache_folder() / "training"
     _forget_old(shelf)
-    folder = shelf / fingerprint.of_settings({"task": type(task).__name__, "settings": settings, "inputs": inputs})[:32]
+    made_of = {"task": type(task).__name__, "settings": settings, "inputs": inputs, "versions": versions()}  # other code may train otherwise
+    folder = shelf / fingerprint.of_settings(made_of)[:32]
     with keeping_checkpoints(folder, resume):
         yield
 

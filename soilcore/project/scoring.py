@@ -193,7 +193,7 @@ def _facts(task, prepared, rows, assessed):
         "fold_sizes": splits.sizes,
         "features": list(prepared.table.recipe.names),
         "seed": task.fit.seed,
-        "device": _device(task),
+        "device": _device(task, assessed),
         "assumed": (*prepared.assumed, *(finding.message for finding in splits.findings if finding.severity == "note")),
         "warnings": [
             *(f"{finding.message} {finding.fix}" for finding in splits.findings if finding.severity != "note"),
@@ -285,11 +285,13 @@ def _predictions(prepared, assessed):
     return {"predictions": predictions, "intervals": intervals}
 
 
-def _device(task):
-    """Device the learners that can choose one use: XGBoost, alone or in a stack."""
+def _device(task, assessed):
+    """Device that was used: that of the networks where there are some, else the one of XGBoost, alone or in a stack."""
     from soilcore.models.device import choose_device
 
-    return choose_device(task.fit.device)[0]
+    told = [one.facts["learner"] for one in assessed.values()]
+    used = [facts["device"] for facts in told if facts and facts.get("device")]
+    return used[0] if used else choose_device(task.fit.device)[0]
 
 
 def _table4(task, table, splits, report):

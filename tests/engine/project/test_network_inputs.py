@@ -1,19 +1,23 @@
 """What networks read around samples is cut from the pixels that a map is made of, of each sample's own date, for the samples that stay."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from soilcore.core.errors import SettingsError
+from soilcore.core.errors import FeatureError, SettingsError
 from soilcore.data.imagery import SceneSettings
 from soilcore.data.samples import SampleSettings
+from soilcore.features import surroundings as windows
 from soilcore.features.recipe import FeatureSettings
 from soilcore.features.surroundings import NetworkNeeds
+from soilcore.models.checkpoints import checkpoint_for
 from soilcore.models.network_needs import network_needs
-from soilcore.models.settings import NetworkSettings
+from soilcore.models.settings import FitSettings, NetworkSettings
+from soilcore.project import scoring
 from soilcore.project.chain import feature_table
-from soilcore.project.network_inputs import surroundings_of
+from soilcore.project.network_inputs import surroundings_of, unfinished_training
 from soilcore.project.settings import InputSettings
 
 SMALL = NetworkSettings(patch=9)
@@ -139,3 +143,28 @@ def test_pre_training_sees_places_that_share_no_window_with_samples_held_out(dem
 
 def test_without_pre_training_no_place_is_read_twice(of_ss_soilnet):
     assert of_ss_soilnet[1]["sssoilnet"].unlabelled is None
+
+
+def test_more_windows_than_the_disk_holds_are_refused_before_they_are_cut():
+    with pytest.raises(FeatureError, match="more than is free there"):
+        windows._array((10**9, 14, 64, 64))
+
+
+def test_what_another_version_left_is_not_taken_up_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOILCORE_CACHE", str(tmp_path))
+    for version in ("0.0.1", "0.0.2"):
+        monkeypatch.setattr("soilcore.__version__", version)
+        for _ in range(2):
+            with pytest.raises(KeyError), unfinished_training(SMALL, {"samples.csv": "0"}, resume=True):
+                checkpoint_for("a").write({}, {"by": version})
+                assert checkpoint_for("a").read()[1] == {"by": version}
+                raise KeyError
+    assert len([path for path in (tmp_path / "training").iterdir() if path.is_dir()]) == 2
+
+
+def test_the_device_that_is_stated_is_the_networks_own():
+    task = SimpleNamespace(fit=FitSettings(device="cpu"))
+    scored = {name: SimpleNamespace(facts={"learner": told}) for name, told in (("rf", None), ("plsr", {}), ("sssoilnet", {"device": "mps"}))}
+    assert scoring._device(task, scored) == "mps"
+    del scored["sssoilnet"]
+    assert scoring._device(task, scored) == "cpu"
