@@ -24,6 +24,8 @@ _COASTAL_NUMBERED = "B1"
 _SOILNET_BANDS = ("B", "G", "R", "N", "S1", "S2")
 _SMALL_PATCH, _SOILNET_PATCH, _SOILNET_CELL, _SS_PATCH, _CENTRE_PATCH = 32, 64, 30.0, 65, 3
 _FEWEST_MONTHS = 12
+_SMALLEST = {"soilnet-small": 16, "sssoilnet": 9, "sssoilnet-stack": 9, "sssoilnet-dense": 21}  # cells per side; below, the layers find nothing left
+_SMALLEST_IMAGE = 32
 
 
 def is_image_network(name):
@@ -121,11 +123,19 @@ def network_needs(name, recipe, climate, settings):
     SettingsError
         If the network cannot do without climate.
     """
+    _check_patch(name, settings.patch)
     if name in SOILNETS:
         return _soilnet_needs(name, recipe, climate, settings)
     if name in SS_SOILNETS:
         return _sssoilnet_needs(name, recipe, settings)
     return NetworkNeeds(), ()
+
+
+def _check_patch(name, size):
+    """Refuse a window that is too small before any is cut."""
+    least = _SMALLEST_IMAGE if name in SOILNETS[:3] else _SMALLEST.get(name, 0)
+    if size is not None and size < least:
+        raise SettingsError(f"Windows of {size} cells per side are too small for {name!r}. Give at least --patch {least}.")
 
 
 def _soilnet_needs(name, recipe, climate, settings):

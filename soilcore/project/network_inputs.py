@@ -65,7 +65,8 @@ def _with_places_elsewhere(surroundings, count, table, opened):
     if points is None:
         return surroundings, ("no place of the map has imagery to learn from without a target",)
     places = np.column_stack([points.x, points.y])
-    days = None if table.days is None else np.resize(np.unique(table.days[~np.isnat(table.days)]), len(places))
+    known = () if table.days is None else np.unique(table.days[~np.isnat(table.days)])
+    days = np.resize(known, len(places)) if len(known) else None
     elsewhere = PlacesElsewhere(places, points.crs, days)
     plane = metric_plane(*table.places.T, table.crs)
     found, usable, _ = make_surroundings(surroundings.needs, table.recipe, elsewhere, opened, plane=plane)

@@ -152,8 +152,7 @@ def add_fitting(parser):
         help=f"tuning trials per learner and fold (default {FitSettings.trials}; 0: documented defaults)",
     )
     group.add_argument("--budget", type=float, metavar="SECONDS", help="start no further trial after this time")
-    group.add_argument("--jobs", type=int, default=FitSettings.jobs, help="threads")
-
+    group.add_argument("--jobs", type=int, default=FitSettings.jobs, help="threads; networks repeat to the last bit with the same number only")
     group.add_argument(
         "--neighbour",
         action="append",

@@ -21,6 +21,7 @@ from soilcore.project.network_inputs import surroundings_of, unfinished_training
 from soilcore.project.settings import InputSettings
 
 SMALL = NetworkSettings(patch=9)
+IMAGE = NetworkSettings(patch=32)
 
 
 def inputs_of(demo, scene="scene.tif", **features):
@@ -66,9 +67,9 @@ def test_the_coastal_band_of_a_scene_is_the_first_channel_of_soilnet(of_ss_soiln
     recipe = of_ss_soilnet[0].recipe
     for band in ("B1", "CA"):
         with_it = replace(recipe, bands=(band, *recipe.bands))
-        needs, said = network_needs("soilnet-image", with_it, None, SMALL)
+        needs, said = network_needs("soilnet-image", with_it, None, IMAGE)
         assert needs.patches[0].layers[:3] == (band, "B", "G") and not any("without CA" in sentence for sentence in said)
-    assert any("without CA" in sentence for sentence in network_needs("soilnet-image", recipe, None, SMALL)[1])
+    assert any("without CA" in sentence for sentence in network_needs("soilnet-image", recipe, None, IMAGE)[1])
 
 
 def test_needs_survive_as_json_values(of_ss_soilnet):
@@ -86,7 +87,7 @@ def test_rows_taken_of_rows_are_the_right_ones(of_ss_soilnet):
 
 
 def test_soilnet_reads_the_months_before_each_sample(demo):
-    table, surroundings, _, opened, _ = made(inputs_of(demo, climate=str(demo / "climate")), "soilnet")
+    table, surroundings, _, opened, _ = made(inputs_of(demo, climate=str(demo / "climate")), "soilnet", settings=IMAGE)
     found = surroundings["soilnet"]
     batch = found.batch()
     x, y = table.places.T
@@ -98,11 +99,11 @@ def test_soilnet_reads_the_months_before_each_sample(demo):
 
 def test_without_climate_soilnet_is_refused_with_the_way_out(demo):
     with pytest.raises(SettingsError, match=r"--climate.*soilnet-image-glam"):
-        made(inputs_of(demo), "soilnet")
+        made(inputs_of(demo), "soilnet", settings=IMAGE)
 
 
 def test_networks_of_one_comparison_are_fitted_to_the_same_samples(demo):
-    table, surroundings, *_ = made(inputs_of(demo), "soilnet-small", "rf", "sssoilnet-stack", "sssoilnet-index")
+    table, surroundings, *_ = made(inputs_of(demo), "soilnet-small", "rf", "sssoilnet-stack", "sssoilnet-index", settings=IMAGE)
     assert {len(each) for each in surroundings.values()} == {len(table)}
     assert set(surroundings) == {"soilnet-small", "sssoilnet-stack", "sssoilnet-index"}
     assert surroundings["sssoilnet-index"].batch() == {}
@@ -128,7 +129,7 @@ def test_what_was_added_for_the_network_is_said_beside_what_the_user_named(demo)
 
 
 def test_pre_training_sees_places_that_share_no_window_with_samples_held_out(demo):
-    settings = replace(SMALL, pretrain=True, pretrain_places=400)
+    settings = NetworkSettings(patch=17, pretrain=True, pretrain_places=400)
     table, surroundings, said, *_ = made(inputs_of(demo, climate=str(demo / "climate")), "soilnet-small", settings=settings)
     found = surroundings["soilnet-small"]
     assert any("pre-training also sees" in sentence for sentence in said)
@@ -136,9 +137,9 @@ def test_pre_training_sees_places_that_share_no_window_with_samples_held_out(dem
     held_out, elsewhere = found.coordinates[1::2], train.unlabelled
     assert 0 < len(elsewhere) < len(found.unlabelled)
     apart = np.abs(elsewhere.coordinates[:, None] - held_out[None]).max(axis=2)
-    assert apart.min() >= found.reach_m == 180.0
+    assert apart.min() >= found.reach_m == 340.0
     batch = elsewhere.batch(np.arange(3))
-    assert batch["image"].shape[2:] == (9, 9) and np.isfinite(batch["sequence"]).all()
+    assert batch["image"].shape[2:] == (17, 17) and np.isfinite(batch["sequence"]).all()
 
 
 def test_without_pre_training_no_place_is_read_twice(of_ss_soilnet):
@@ -168,3 +169,12 @@ def test_the_device_that_is_stated_is_the_networks_own():
     assert scoring._device(task, scored) == "mps"
     del scored["sssoilnet"]
     assert scoring._device(task, scored) == "cpu"
+
+
+@pytest.mark.parametrize(("name", "least"), [("soilnet-image", 32), ("soilnet-small", 16), ("sssoilnet", 9), ("sssoilnet-dense", 21)])
+def test_a_window_too_small_for_the_network_is_refused_before_any_is_cut(of_ss_soilnet, name, least):
+    recipe = of_ss_soilnet[0].recipe
+    recipe = replace(recipe, formulas=(), indices=tuple(each for each in recipe.indices if each in ("NDVI", "LSWI", "NDWI")))
+    with pytest.raises(SettingsError, match=f"--patch {least}"):
+        network_needs(name, recipe, None, NetworkSettings(patch=least - 1))
+    assert network_needs(name, recipe, None, NetworkSettings(patch=least))[0].patches[0].size == least
