@@ -85,7 +85,7 @@ def elevation_models():
 
 
 def _start_terrain(dem, attributes, slope, convention, smooth):
-    from soilcore.project.settings import TerrainTask
+    from soilcore.project.imagery_settings import TerrainTask
 
     attributes = () if set(attributes) == set(ATTRIBUTES) else attributes
     task = TerrainTask(f"covariates/{dem}", "covariates/terrain.tif", attributes, slope, convention, smooth, overwrite=True)
@@ -127,7 +127,7 @@ def _reference():
 
 
 def _start_distance(vector, like):
-    from soilcore.project.settings import DistanceTask
+    from soilcore.project.imagery_settings import DistanceTask
 
     out = f"covariates/distance_{Path(vector).stem}.tif"
     jobs.start("distance", DistanceTask(f"vectors/{vector}", like, out, overwrite=True), f"Distance to {Path(vector).stem}")
@@ -197,7 +197,7 @@ def _season_form(sources):
 
 
 def _start_seasons(series, index, start, least, rise):
-    from soilcore.project.settings import PhenologyTask
+    from soilcore.project.imagery_settings import PhenologyTask
 
     stem = Path(series).stem
     out = f"series/seasons-{stem}.csv" if series.endswith(".csv") else f"covariates/seasons_{stem}.tif"

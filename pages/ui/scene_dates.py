@@ -174,7 +174,7 @@ def _composite(settings, series):
 
 
 def _start(settings, method, dates, least, by_campaign):
-    from soilcore.project.settings import CompositeTask
+    from soilcore.project.imagery_settings import CompositeTask
 
     work = current_work()
     name = work.project.new_id("scenes", f"{_COMPOSITE}{method}")[:_MOST_IN_NAME]

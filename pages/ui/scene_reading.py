@@ -120,7 +120,7 @@ def keep_as_one():
 
 
 def _keep(date):
-    from soilcore.project.settings import KeepSceneTask
+    from soilcore.project.imagery_settings import KeepSceneTask
 
     work = current_work()
     stem = safe_name(work.scene_files[0].rsplit(".", 1)[0])

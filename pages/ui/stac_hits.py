@@ -112,7 +112,7 @@ def _pixel_words(side):
 
 
 def _start(found, days, bands, resolution, quality):
-    from soilcore.project.settings import FetchTask
+    from soilcore.project.imagery_settings import FetchTask
 
     asked = found.settings
     work = current_work()

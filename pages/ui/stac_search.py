@@ -148,7 +148,7 @@ def _suggested(today):
 
 
 def _search(catalogue, area, dates, cloud):
-    from soilcore.project.settings import FetchTask
+    from soilcore.project.imagery_settings import FetchTask
 
     url, collection = catalogue
     task = FetchTask(url, bbox=tuple(area), dates=dates, cloud=cloud, collection=collection, only_list=True)

@@ -25,7 +25,7 @@ def _terrain(commands):
 
 
 def _run_terrain(args):
-    from soilcore.project.settings import TerrainTask
+    from soilcore.project.imagery_settings import TerrainTask
 
     task = TerrainTask(
         args.dem,
@@ -53,7 +53,7 @@ def _distance(commands):
 
 
 def _run_distance(args):
-    from soilcore.project.settings import DistanceTask
+    from soilcore.project.imagery_settings import DistanceTask
 
     return do("distance", DistanceTask(args.vector, args.like, args.out, args.overwrite, trusted=True), args)
 
@@ -76,7 +76,7 @@ def _phenology(commands):
 
 
 def _run_phenology(args):
-    from soilcore.project.settings import PhenologyTask
+    from soilcore.project.imagery_settings import PhenologyTask
 
     task = PhenologyTask(
         args.series,
@@ -112,7 +112,7 @@ def _composite(commands):
 
 
 def _run_composite(args):
-    from soilcore.project.settings import CompositeTask
+    from soilcore.project.imagery_settings import CompositeTask
 
     task = CompositeTask(
         options.scene_settings(args),
@@ -155,7 +155,7 @@ def _fetch(commands):
 
 
 def _run_fetch(args):
-    from soilcore.project.settings import FetchTask
+    from soilcore.project.imagery_settings import FetchTask
 
     if not args.out and not args.only_list:
         raise SettingsError("No folder was named for the imagery. Give one with --out, or only look with --list.")

@@ -109,7 +109,7 @@ def test_an_area_is_needed_before_there_is_anything_to_search(front_door, worksp
 def test_a_stopped_download_can_be_taken_up_again(front_door, workspace, demo, catalogue):
     from soilcore.core.files import write_json
     from soilcore.core.settings import to_plain
-    from soilcore.project.settings import FetchTask
+    from soilcore.project.imagery_settings import FetchTask
 
     world, api = catalogue
     project = make_field(workspace, demo, scene=False, table=table_within(world))

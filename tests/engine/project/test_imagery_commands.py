@@ -263,7 +263,7 @@ def test_imagery_with_its_offset_left_in_is_refused_before_a_composite_hides_it(
 def test_one_of_several_dates_is_kept_as_one_file(coast, tmp_path):
     from soilcore.core.errors import SettingsError, Stopped
     from soilcore.data.imagery import SceneSettings, open_scene
-    from soilcore.project.settings import KeepSceneTask
+    from soilcore.project.imagery_settings import KeepSceneTask
     from soilcore.project.tasks import run_task
 
     scene, out = SceneSettings((str(coast / "dates"),)), tmp_path / "kept" / "one.tif"
