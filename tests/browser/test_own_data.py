@@ -48,8 +48,10 @@ def upload(page, label, path):
 
 
 def pick(page, label, option):
-    """Choose one option of a selectbox by what it says."""
-    page.get_by_test_id("stSelectbox").filter(has_text=label).get_by_role("combobox").click()
+    """Choose one option of a selectbox by what it says; a long list shows it once its first words are typed."""
+    box = page.get_by_test_id("stSelectbox").filter(has_text=label).get_by_role("combobox")
+    box.click()
+    box.press_sequentially(option[:12])
     page.get_by_role("option", name=option, exact=True).click()
 
 
