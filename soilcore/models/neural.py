@@ -5,12 +5,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from soilcore.core.errors import SettingsError
 from soilcore.core.progress import silent
-from soilcore.models.inputs import LearnerInputError, checked_new
+from soilcore.models.inputs import LearnerInputError, checked_new, checked_training
 from soilcore.models.learner import Learner
-from soilcore.models.neural_fitting import PREDICTED_ROWS, fit_members, threads_of
+from soilcore.models.neural_fitting import PREDICTED_ROWS, fit_members, rates_of, threads_of
 from soilcore.models.neural_inputs import FAMILIES, RowsOf
 from soilcore.models.neural_profiles import IMAGE_NETWORKS, network_profile
 from soilcore.models.settings import NetworkSettings
+from soilcore.models.transforms import TargetTransform
 
 
 class NetworkBase(Learner):
@@ -95,6 +96,30 @@ class NetworkBase(Learner):
         self.needs_ = None if surroundings is None else surroundings.needs
         self.inputs_ = FAMILIES[self.profile.family].learn(X, self._names(), surroundings, self.profile)
         fit_members(self, RowsOf(self.inputs_, X, surroundings), z, groups, report)
+
+    def learning_rates(self, X, y, groups=None, report=silent, coordinates=None):
+        """Learning-rate range test: at which rates the loss of a fresh network falls on these samples. Nothing is fitted.
+
+        Parameters
+        ----------
+        X, y, groups, report, coordinates
+            As in `fit`.
+
+        Returns
+        -------
+        RateRange
+            See `soilcore.models.training_rates`.
+        """
+        from sklearn.base import clone
+
+        trial = clone(self)
+        X, y, groups = checked_training(trial, X, y, groups)
+        places = trial._places(coordinates, len(y))
+        surroundings = places[0] if places else None
+        trial.transform_, trial._validation = TargetTransform(trial.target_transform), None
+        trial.needs_ = None if surroundings is None else surroundings.needs
+        trial.inputs_ = FAMILIES[trial.profile.family].learn(X, trial._names(), surroundings, trial.profile)
+        return rates_of(trial, RowsOf(trial.inputs_, X, surroundings), trial.transform_.forward(y), groups, report)
 
     def _names(self):
         names = getattr(self, "feature_names_in_", None)

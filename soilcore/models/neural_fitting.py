@@ -37,15 +37,8 @@ def fit_members(learner, data, z, groups, report):
     groups : ndarray of int or None
     report : Report
     """
-    check_torch()
-    from soilcore.models.torch_device import choose_torch_device
-
-    _check_settings(learner)
     started = time.perf_counter()
-    learner.device_, learner.device_note_ = choose_torch_device(learner.device)
-    own, highest = own_scale(learner.profile, learner.settings, learner.target_transform, z)
-    positive = learner.profile.family == "sssoilnet" and own == "log1p"
-    learner.scale_ = target_scale(z, own, positive=positive, least=None if highest is None else 0.0, highest=highest)
+    positive = _prepare(learner, z)
     members, histories, notes, held_out, measured = [], [], [], [], None
     seeds = seeds_of(learner.random_state, learner.settings.members)
     for number, seed in enumerate(seeds):
@@ -65,6 +58,39 @@ def fit_members(learner, data, z, groups, report):
     learner.embedding_mean_ = learner._outputs(data, "features", learner.members_[:1])[0].mean(axis=0)
     learner.facts_ = facts_of(learner, data, measured, tuple(dict.fromkeys(notes)), time.perf_counter() - started)
     report(1, 1, f"{learner.label} is fitted")
+
+
+def rates_of(learner, data, z, groups, report):
+    """Learning-rate range test of a network with fresh weights on the samples it would train on; see `learning_rate_range`.
+
+    Parameters
+    ----------
+    learner, data, z, groups, report
+        As for `fit_members`.
+
+    Returns
+    -------
+    RateRange
+    """
+    positive = _prepare(learner, z)
+    from soilcore.models.training_rates import learning_rate_range
+
+    network, division, how, turned = _begun(learner, data, z, groups, seeds_of(learner.random_state, 1)[0], positive)
+    target = learner.scale_.forward(z)
+    return learning_rate_range(network, data, target, division.train, how, augment=turned, report=report, name=learner.name)
+
+
+def _prepare(learner, z):
+    """Check the settings, choose the device and the scale of the target; whether the network gives no negative numbers."""
+    check_torch()
+    from soilcore.models.torch_device import choose_torch_device
+
+    _check_settings(learner)
+    learner.device_, learner.device_note_ = choose_torch_device(learner.device)
+    own, highest = own_scale(learner.profile, learner.settings, learner.target_transform, z)
+    positive = learner.profile.family == "sssoilnet" and own == "log1p"
+    learner.scale_ = target_scale(z, own, positive=positive, least=None if highest is None else 0.0, highest=highest)
+    return positive
 
 
 def threads_of(learner):
@@ -100,33 +126,18 @@ def _check_settings(learner):
 def _fit_member(learner, data, z, groups, seed, number, positive, report):
     """One network, trained; its history, and who validated."""
     from soilcore.models.checkpoints import checkpoint_for
-    from soilcore.models.networks import build_network
-    from soilcore.models.neural_profiles import network_options
     from soilcore.models.pretraining import pretrain_contrastive
-    from soilcore.models.torch_device import own_randomness
     from soilcore.models.training import train_network
 
-    settings = learner.settings
-    places = None if data.surroundings is None else data.surroundings.coordinates
-    side = 0.0 if data.surroundings is None else data.surroundings.reach_m
-    held = learner._validation
-    division = divide(len(z), groups, places, side, settings.validation, seed) if held is None else named_division(len(z), held)
-    target = learner.scale_.forward(z)
-    with own_randomness("cpu"):
-        import torch
-
-        torch.manual_seed(seed)
-        network = build_network(learner.profile.kind, network_options(learner, positive))
-    start_at_mean(network, float(target[division.train].mean()), getattr(network, "output", "linear"))
+    settings, target = learner.settings, learner.scale_.forward(z)
+    network, division, how, turned = _begun(learner, data, z, groups, seed, positive)
     key = fit_key(learner, data, z, groups, seed)
-    how = training_settings(learner.profile, settings, seed=seed, device=learner.device_, threads=threads_of(learner))
     if settings.pretrain:
         seen = _without_target(data, division.train)
         mine = part(report, 0, _PRETRAINING_SHARE)
         pretrain_contrastive(network, seen, np.arange(len(seen)), how, checkpoint=checkpoint_for(f"{key}-pretrain-{len(seen)}"), report=mine)
         division = replace(division, note=f"{division.note} Its branches were pre-trained without the target on {len(seen)} places.")
         report = part(report, _PRETRAINING_SHARE, 1 - _PRETRAINING_SHARE)
-    turned = FlipsAndTurns("image") if settings.augment and "image" in network.inputs_needed else None
     history = train_network(
         network,
         data,
@@ -141,6 +152,29 @@ def _fit_member(learner, data, z, groups, seed, number, positive, report):
         name=learner.name if number == 0 else f"{learner.name} {number + 1}",
     )
     return network.eval(), history, division
+
+
+def _begun(learner, data, z, groups, seed, positive):
+    """A network with fresh weights, who trains and validates it, how, and what is done to its windows meanwhile."""
+    from soilcore.models.networks import build_network
+    from soilcore.models.neural_profiles import network_options
+    from soilcore.models.torch_device import own_randomness
+
+    settings = learner.settings
+    places = None if data.surroundings is None else data.surroundings.coordinates
+    side = 0.0 if data.surroundings is None else data.surroundings.reach_m
+    held = learner._validation
+    division = divide(len(z), groups, places, side, settings.validation, seed) if held is None else named_division(len(z), held)
+    target = learner.scale_.forward(z)
+    with own_randomness("cpu"):
+        import torch
+
+        torch.manual_seed(seed)
+        network = build_network(learner.profile.kind, network_options(learner, positive))
+    start_at_mean(network, float(target[division.train].mean()), getattr(network, "output", "linear"))
+    how = training_settings(learner.profile, settings, seed=seed, device=learner.device_, threads=threads_of(learner))
+    turned = FlipsAndTurns("image") if settings.augment and "image" in network.inputs_needed else None
+    return network, division, how, turned
 
 
 class _WithoutTarget:

@@ -18,6 +18,7 @@ def add_chain_commands(commands):
         _train,
         _dual_step,
         _learning_curve,
+        _learning_rate,
         _hot_spots,
         _external,
         _map,
@@ -197,6 +198,19 @@ def _run_learning_curve(args):
 
     task = LearningCurveTask(options.input_settings(args), args.model, options.split_settings(args), options.fit_settings(args), args.resume)
     return do("learning-curve", task, args)
+
+
+def _learning_rate(commands):
+    parser = command(commands, "learning-rate", "find the learning rates at which a network learns", _run_learning_rate)
+    _add_chain(parser)
+    parser.add_argument("--model", required=True, metavar="NAME")
+
+
+def _run_learning_rate(args):
+    from soilcore.project.settings import LearningRateTask
+
+    task = LearningRateTask(options.input_settings(args), args.model, options.split_settings(args), options.fit_settings(args))
+    return do("learning-rate", task, args)
 
 
 def _hot_spots(commands):

@@ -37,6 +37,7 @@ def as_text(kind, facts):
         "external": lambda f: f"n = {f['n']}, target {f['target']}\n{table(f['models'], SCORES)}\n" + "\n".join(f["warnings"]),
         "dual-step": _dual_step,
         "learning-curve": _curve,
+        "learning-rate": lambda f: f"{f['model']}, n = {f['n']}\n{f['sentence']}",
         "hot-spots": _hot_spots,
         "map": _map,
     }.get(kind, lambda f: "\n".join(f"{key}: {_cell(value)}" for key, value in f.items()))

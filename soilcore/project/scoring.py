@@ -95,6 +95,18 @@ def learning_curve(task, report=silent):
     return {"target": target.column, "unit": target.unit, "model": task.model, "cv": task.splits.scheme, **facts, "assumed": prepared.assumed}
 
 
+def learning_rate(task, report=silent):
+    """Find the learning rates at which a network learns from the samples, before it is trained."""
+    if learner_spec(task.model).family != "network" or task.model == "mlp":
+        raise SettingsError(f"{task.model!r} has no learning rate to look for. Choose a network such as sssoilnet, soilnet-small or spectra-cnn.")
+    prepared = prepare(task, part(report, 0, 0.2), (task.model,))
+    table, splits = prepared.table, prepared.splits_for(task.model)
+    learner = learner_of(task.model, task.fit, table)
+    places = splits.places_of(learner, np.arange(len(table)))
+    found = learner.learning_rates(table.X, table.y, groups=splits.groups, report=part(report, 0.2, 0.8), coordinates=places)
+    return {"model": task.model, "n": len(table), **vars(found), "assumed": prepared.assumed}
+
+
 def prepare(task, report=silent, models=()):
     """Open the inputs, make the predictors, divide the samples.
 

@@ -149,6 +149,16 @@ class LearningCurveTask:
 
 
 @dataclass(frozen=True)
+class LearningRateTask:
+    """Find the learning rates at which a network learns from these samples."""
+
+    inputs: InputSettings
+    model: str
+    splits: SplitSettings = field(default_factory=SplitSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+
+
+@dataclass(frozen=True)
 class HotSpotsTask:
     """Find where high and low values gather; for exploration, never a predictor."""
 
@@ -236,6 +246,7 @@ TASKS = {
     "train": TrainTask,
     "dual-step": DualStepTask,
     "learning-curve": LearningCurveTask,
+    "learning-rate": LearningRateTask,
     "hot-spots": HotSpotsTask,
     "external": ExternalTask,
     "network-attribute": NetworkAttributeTask,

@@ -17,6 +17,7 @@ _RUNNERS = {
     "compare": scoring.compare,
     "train": scoring.train,
     "learning-curve": scoring.learning_curve,
+    "learning-rate": scoring.learning_rate,
     "dual-step": dual_step.dual_step,
     "hot-spots": hot_spots.hot_spots,
     "external": steps.external,

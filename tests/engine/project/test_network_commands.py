@@ -162,3 +162,16 @@ def test_a_killed_training_taken_up_again_ends_like_one_that_was_not(demo, tmp_p
     killed, whole = ((tmp_path / name / "learner.member0.safetensors").read_bytes() for name in ("killed", "whole"))
     assert killed == whole
     assert not any((tmp_path / "cache" / "training").rglob("*.safetensors"))
+
+
+def test_the_learning_rate_range_is_found_before_training(ask, demo):
+    code, facts = ask("learning-rate", *target(demo), "--scene", demo / "scene.tif", "--model", "sssoilnet-index", "--batch", 16, "--device", "cpu")
+    assert code == 0, facts
+    rates = [row["learning_rate"] for row in facts["rows"]]
+    assert rates == sorted(rates) and rates[0] == pytest.approx(1e-6)
+    assert facts["sentence"] and (facts["suggestion"] is None or rates[0] < facts["suggestion"] <= facts["lowest"])
+
+
+def test_a_learner_without_learning_rate_is_refused(ask, demo):
+    code, facts = ask("learning-rate", *target(demo), *inputs(demo), "--model", "rf")
+    assert code == 2 and "sssoilnet" in facts["error"]
