@@ -12,6 +12,7 @@ from soilcore.core.errors import ModelError
 WILD = 10.0  # standard deviations; an index with a denominator near 0 says no more than "very far"
 _ROWS = 32  # windows in memory at a time
 _ABOVE = 3.0  # standard deviations that the smallest usual target lies above 0 of a network that gives no negative numbers
+_WIDENED = 0.1  # of the range of training targets, on either side
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,9 @@ class TargetScale:
         median.
     highest : float
         Targets above are set to it in training; inf for none.
+    limits : tuple of float
+        Least and largest value that is predicted, on the modelling scale or on the network's own logarithm. Nothing holds a network back beyond
+        what it was trained on, and a small step too far on a logarithm is a large one in the target's unit.
     """
 
     name: str = "linear"
@@ -148,6 +152,7 @@ class TargetScale:
     spread: float = 1.0
     smearing: float = 1.0
     highest: float = np.inf
+    limits: tuple = (-np.inf, np.inf)
 
     def forward(self, z):
         """Targets as the network is trained on, float64."""
@@ -159,14 +164,15 @@ class TargetScale:
         return np.asarray(u, float) * self.spread + self.shift
 
     def inverse(self, u):
-        """What the network gives as values of the learner's modelling scale; finite wherever `u` is."""
-        values = self.logarithm(u)
+        """What the network gives as values of the learner's modelling scale, within the limits; finite wherever `u` is."""
+        values = np.clip(self.logarithm(u), *self.limits)
         return np.exp(np.clip(values, -150.0, 150.0)) * self.smearing - 1.0 if self.name == "log1p" else values
 
     def to_dict(self):
         """As JSON values."""
         highest = None if np.isinf(self.highest) else self.highest
-        return {"name": self.name, "shift": self.shift, "spread": self.spread, "smearing": self.smearing, "highest": highest}
+        limits = None if np.isinf(self.limits).any() else list(self.limits)
+        return {"name": self.name, "shift": self.shift, "spread": self.spread, "smearing": self.smearing, "highest": highest, "limits": limits}
 
     @classmethod
     def from_dict(cls, values):
@@ -174,7 +180,8 @@ class TargetScale:
         if values["name"] not in ("linear", "log1p"):
             raise ModelError(f"The model's target is on a scale {values['name']!r} this version does not know.")
         numbers = [float(values[name]) for name in ("shift", "spread", "smearing")]
-        return cls(values["name"], *numbers, np.inf if values["highest"] is None else float(values["highest"]))
+        low, high = values.get("limits") or (-np.inf, np.inf)
+        return cls(values["name"], *numbers, np.inf if values["highest"] is None else float(values["highest"]), (float(low), float(high)))
 
 
 def target_scale(z, own, *, positive=False, least=None, highest=None):
@@ -197,9 +204,16 @@ def target_scale(z, own, *, positive=False, least=None, highest=None):
     """
     if own == "minmax":
         low, high = float(np.min(z)) if least is None else least, float(np.max(z)) if highest is None else highest
-        return TargetScale("linear", low, high - low if high > low else 1.0, highest=np.inf if highest is None else highest)
+        return TargetScale("linear", low, high - low if high > low else 1.0, highest=np.inf if highest is None else highest, limits=_limits(z))
     values = np.log1p(z) if own == "log1p" else z
     mean, sd = float(np.mean(values)), float(np.std(values)) or 1.0
+    name = "log1p" if own == "log1p" else "linear"
     if positive and own == "log1p":
-        return TargetScale("log1p")
-    return TargetScale("log1p" if own == "log1p" else "linear", mean - _ABOVE * sd if positive else mean, sd)
+        return TargetScale(name, limits=_limits(values))
+    return TargetScale(name, mean - _ABOVE * sd if positive else mean, sd, limits=_limits(values))
+
+
+def _limits(values):
+    """Range of the training targets, a little widened: the extremes of a place are seldom among its samples."""
+    low, high = float(np.min(values)), float(np.max(values))
+    return low - _WIDENED * (high - low), high + _WIDENED * (high - low)

@@ -317,3 +317,16 @@ def test_gaps_of_the_table_do_not_keep_the_forest_from_comparing():
     assert isinstance(
         measure(network("sssoilnet"), X, data.X["SI"].to_numpy(), np.zeros(15), Division(np.arange(45), np.arange(45, 60), ""), 0), Measured
     )
+
+
+@pytest.mark.parametrize("own", ["linear", "log1p", "minmax"])
+def test_predictions_stay_near_the_range_of_training(own):
+    y = np.array([2.0, 5.0, 12.0])
+    scale = target_scale(y, own)
+    inside = scale.inverse(scale.forward(y))
+    far = scale.inverse([-50.0, 50.0])
+    highest = np.expm1(np.log1p(12) + 0.1 * np.log(13 / 3)) if own == "log1p" else 13.0
+    assert np.allclose(inside, y)
+    assert far[1] == pytest.approx(highest)
+    assert 0 < far[0] < 2
+    assert TargetScale.from_dict({name: value for name, value in scale.to_dict().items() if name != "limits"}).inverse([50.0])[0] > 100
