@@ -37,6 +37,8 @@ class Evaluation:
         The division.
     learners : tuple
         The fitted learner of each fold in the order of `folds`, where they were asked for.
+    curves : tuple of dict
+        Of networks, per repeat and fold: ``repeat``, ``fold``, ``rows`` (losses by epoch of the first member); empty for other learners.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Evaluation:
     seconds: float
     splits: Splits
     learners: tuple = ()
+    curves: tuple[dict, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Comparison:
     contrasts: dict = field(default_factory=dict)
 
 
-def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=False, watch=None):
+def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=False, watch=None, curve_groups=None):
     """Fit and score a learner on every fold.
 
     Each fold gets a fresh clone that sees the training samples alone. Learners whose ``fit`` takes ``groups`` get the block or group of each
@@ -94,6 +97,8 @@ def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=Fal
         Whether the fitted learner of each fold is returned (memory); a number: of so many first folds.
     watch : callable, optional
         Called after each fold with repeat, fold, its fitted learner, and the positions of training and test samples, before the learner is let go.
+    curve_groups : array-like of shape (n_samples,), optional
+        Labels by which networks keep their validation loss apart, epoch by epoch; they decide nothing.
 
     Returns
     -------
@@ -107,25 +112,28 @@ def evaluate(learner, X, y, splits, report=silent, *, name="", keep_learners=Fal
     y = check_data(X, y, splits.n_samples)
     name = name or type(learner).__name__
     predicted = np.full((splits.n_repeats, y.size), np.nan)
-    folds, learners, started = [], [], time.perf_counter()
+    folds, learners, curves, started = [], [], [], time.perf_counter()
+    labels = None if curve_groups is None else check_labels(curve_groups, y.size)
     steps = [(repeat, fold, *rows) for repeat in range(splits.n_repeats) for fold, rows in enumerate(splits.folds(repeat))]
     for step, (repeat, fold, train, test) in enumerate(steps):
         label = f"{name}: {_place(repeat, fold, splits)}"
         report(step, len(steps), label)
         groups = None if splits.groups is None else splits.groups[train]
         here, there = splits.places_of(learner, train), splits.places_of(learner, test)
-        fitted = fit_clone(learner, take(X, train), y[train], groups, labelled(part(report, step / len(steps), 1 / len(steps)), label), here)
+        mine = labelled(part(report, step / len(steps), 1 / len(steps)), label)
+        fitted = fit_clone(learner, take(X, train), y[train], groups, mine, here, None if labels is None else labels[train])
         predicted[repeat, test] = predict_checked(fitted, take(X, test), name, there)
         if watch is not None:
             watch(repeat, fold, fitted, train, test)
         folds.append({"repeat": repeat, "fold": fold, "n_train": train.size, "n_test": test.size, **_fold_scores(y[test], predicted[repeat, test])})
         learners += [fitted] if keep_learners is True or step < keep_learners else []
+        curves += [{"repeat": repeat, "fold": fold, "rows": rows}] if (rows := epochs_of(fitted)) else []
     report(len(steps), len(steps), f"{name}: done")
     seconds = time.perf_counter() - started
-    return Evaluation(name, y, predicted, _pooled_scores(y, predicted), tuple(folds), seconds, splits, tuple(learners))
+    return Evaluation(name, y, predicted, _pooled_scores(y, predicted), tuple(folds), seconds, splits, tuple(learners), tuple(curves))
 
 
-def compare(learners, X, y, splits, *, contrast_random=True, report=silent, keep_learners=False, watch=None):
+def compare(learners, X, y, splits, *, contrast_random=True, report=silent, keep_learners=False, watch=None, curve_groups=None):
     """Score several learners on the same folds, and on random folds beside them where the folds are spatial.
 
     Parameters
@@ -138,7 +146,7 @@ def compare(learners, X, y, splits, *, contrast_random=True, report=silent, keep
         Whether blocks or groups get a random division with as many folds beside them. It doubles the time, but where kNNDM took random folds:
         then the two are one.
     report : Report
-    keep_learners, watch
+    keep_learners, watch, curve_groups
         As in `evaluate`; for the folds asked for.
 
     Returns
@@ -154,7 +162,8 @@ def compare(learners, X, y, splits, *, contrast_random=True, report=silent, keep
     evaluations, contrasts = {}, {}
     for i, (name, learner) in enumerate(learners.items()):
         start = i / len(learners)
-        evaluations[name] = evaluate(learner, X, y, splits, part(report, start, share), name=name, keep_learners=keep_learners, watch=watch)
+        mine, kept = part(report, start, share), {"keep_learners": keep_learners, "watch": watch, "curve_groups": curve_groups}
+        evaluations[name] = evaluate(learner, X, y, splits, mine, name=name, **kept)
         if contrast:
             contrasts[name] = evaluate(learner, X, y, contrast, part(report, start + share, share), name=f"{name}, random folds")
         elif wanted:
@@ -195,11 +204,28 @@ def check_data(X, y, n_samples=None):
     return y
 
 
-def fit_clone(learner, X, y, groups=None, report=silent, coordinates=None):
-    """A fresh copy of `learner`, fitted; ``groups``, ``report`` and ``coordinates`` go only to learners whose ``fit`` takes them."""
+def check_labels(labels, rows):
+    """One label per row as an array, or a ModelError with the shapes."""
+    labels = np.asarray(labels)
+    if labels.shape != (rows,):
+        raise ModelError(f"Labels of shape {labels.shape} do not belong to {rows} samples. Give one label per sample.")
+    return labels
+
+
+def epochs_of(fitted):
+    """Losses of every epoch of the first member of a network, as JSON values; empty for other learners."""
+    histories = getattr(fitted, "history_", ())
+    return [dict(row) for row in histories[0].rows] if histories else []
+
+
+def fit_clone(learner, X, y, groups=None, report=silent, coordinates=None, curve_groups=None):
+    """A fresh copy of `learner`, fitted.
+
+    ``groups``, ``report``, ``coordinates`` and ``curve_groups`` (labels of these samples) go only to learners whose ``fit`` takes them.
+    """
     from sklearn.base import clone
 
-    offered = {"groups": groups, "report": report, "coordinates": coordinates}
+    offered = {"groups": groups, "report": report, "coordinates": coordinates, "curve_groups": curve_groups}
     accepted = inspect.signature(learner.fit).parameters
     return clone(learner).fit(X, y, **{name: value for name, value in offered.items() if name in accepted})
 

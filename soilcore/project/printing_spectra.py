@@ -46,6 +46,9 @@ def _compare(facts):
     for row in facts["models"]:
         if row.get("groups"):
             lines += ["", f"{row['name']} by {facts['group']}", table(row["groups"], ("group", "n", "r2", "r2_sd", "rmse", "me", "ccc", "rpiq"))]
+        if losses := row.get("losses_by_group"):
+            columns = ("group", "fits", "first", "lowest", "lowest_epoch", "last", "last_epoch")
+            lines += ["", f"{row['name']}: validation loss by {facts['group']} over the epochs", table(losses["groups"], columns), losses["said"]]
     if curve := facts.get("learning_curve"):
         rows = table(curve["rows"], ("model", "n", "r2", "r2_sd", "r2_log10", "rmse"))
         lines += ["", f"Learning curve, {curve['seeds']} seeds", rows, *(crossing["verdict"] for crossing in curve["crossings"])]

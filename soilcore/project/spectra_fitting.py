@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from soilcore.core.progress import part, silent
+from soilcore.evaluation.epoch_curves import curve_labels
 from soilcore.evaluation.holdout import group_scores
 from soilcore.evaluation.metrics import regression_scores
-from soilcore.evaluation.protocol import predict_checked, take
+from soilcore.evaluation.protocol import epochs_of, predict_checked, take
 
 SCORES = ("r2", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_log10")
 
@@ -76,7 +77,7 @@ def fit_validated(candidate, table, train, validation, report=silent, seed=None,
     if "validation" in accepted and validation.size:
         extra["validation"] = np.searchsorted(seen, validation)
     if "curve_groups" in accepted and table.labels is not None:
-        extra["curve_groups"] = table.labels[seen]
+        extra["curve_groups"] = curve_labels(table.labels)[seen]
     return learner.fit(take(candidate.X, seen), table.y[seen], report=report, **extra)
 
 
@@ -100,8 +101,7 @@ def fit_and_test(candidate, table, holdout, report=silent, *, seed=None, dissimi
 
 def history_of(learner):
     """Losses of every epoch of the first member of a network, as JSON values; empty for other learners."""
-    histories = getattr(learner, "history_", ())
-    return tuple(dict(row) for row in histories[0].rows) if histories else ()
+    return tuple(epochs_of(learner))
 
 
 def _dissimilarity(learner, X, holdout):

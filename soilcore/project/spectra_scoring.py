@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from soilcore.core.progress import labelled, part, silent
+from soilcore.evaluation.epoch_curves import curve_labels, losses_by_group
 from soilcore.evaluation.protocol import take
 from soilcore.evaluation.spectral_curves import distribution
 from soilcore.project.spectra_fitting import fit_validated, groups_told, history_of, scores_of, with_share
@@ -83,6 +84,7 @@ def _assessed(task, candidate, table, division, rows, models, report):
         table=table.table.iloc[rows],
         models=models,
         seed=task.fit.seed,
+        curve_groups=None if table.labels is None else curve_labels(table.labels)[rows],
         report=report,
     )
 
@@ -91,10 +93,13 @@ def _by_folds(task, candidate, table, division, models, report):
     rows = np.arange(len(table))
     one = _assessed(task, candidate, table, division, rows, models, report)
     predicted = one.evaluation.out_of_fold[0]
+    training = [{"seed": None, **fold} for fold in one.evaluation.curves]
     extra = {
         "groups": groups_told(table.y, predicted, table.labels),
         "distribution": distribution(table.y, predicted),
         "told": [one.facts["learner"]],
+        "training": training,
+        "losses_by_group": None if table.labels is None else losses_by_group(training),
     }
     predictions = {"position": rows, "observed": table.y, "predicted": predicted, "fold": division.splits.assignments[0]}
     predictions |= {"lower": one.lower, "upper": one.upper, "di": one.di, "inside": one.inside}
@@ -123,6 +128,7 @@ def _published(task, candidate, table, division, models, report):
     examined = examine(model, take(candidate.X, test), table.y[test])
     scores = scores_of(table.y[test], examined.predicted)
     labels = None if table.labels is None else table.labels[test]
+    training = [{"seed": 0, "rows": list(history_of(learner))}] if history_of(learner) else []
     row = {
         **one.row,
         **scores,
@@ -136,7 +142,8 @@ def _published(task, candidate, table, division, models, report):
         "groups": groups_told(table.y[test], examined.predicted, labels),
         "distribution": distribution(table.y[test], examined.predicted),
         "told": [learner.describe() if hasattr(learner, "describe") else None],
-        "training": [{"seed": 0, "rows": list(history_of(learner))}] if history_of(learner) else [],
+        "training": training,
+        "losses_by_group": None if table.labels is None else losses_by_group(training),
     }
     predictions = {"position": test, "observed": table.y[test], "predicted": examined.predicted}
     predictions |= {name: examined.facts.get(name) for name in ("lower", "upper", "di", "inside")}

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from soilcore.core.progress import labelled, part, silent
+from soilcore.evaluation.epoch_curves import losses_by_group
 from soilcore.evaluation.holdout import Holdout, draw_holdouts
 from soilcore.evaluation.metrics import interval_scores
 from soilcore.evaluation.spectral_curves import curve_sizes, distribution, spectral_curves
@@ -34,7 +35,8 @@ def score_by_seeds(candidate, table, holdouts, seed=0, report=silent):
     -------
     row : dict
         Its line of a comparison: mean over the divisions, ``r2_sd``, ``r2_log10_sd``, ``rmse_sd``, ``r2_folds`` one by one, scores by ``groups``,
-        ``distribution``, ``training`` (losses by epoch of each division).
+        ``distribution``, ``training`` (losses by epoch of each division), ``losses_by_group`` (their mean by group, see
+        `soilcore.evaluation.epoch_curves.losses_by_group`).
     tested : list of Tested
     """
     tested = []
@@ -45,6 +47,7 @@ def score_by_seeds(candidate, table, holdouts, seed=0, report=silent):
         tested.append(fit_and_test(candidate, table, holdout, mine, seed=own, dissimilar=True))
     reached = [scores_of(table.y[one.test], one.predicted) for one in tested]
     observed, predicted = np.concatenate([table.y[one.test] for one in tested]), np.concatenate([one.predicted for one in tested])
+    training = [{"seed": holdout.seed, "rows": list(one.history)} for holdout, one in zip(holdouts, tested, strict=True) if one.history]
     row = {
         "name": candidate.name,
         **{key: float(np.mean([scores[key] for scores in reached])) for key in SCORES},
@@ -58,7 +61,8 @@ def score_by_seeds(candidate, table, holdouts, seed=0, report=silent):
         "groups": groups_over_seeds(table.y, table.labels, tested),
         "distribution": distribution(observed, predicted),
         "told": [one.told for one in tested],
-        "training": [{"seed": holdout.seed, "rows": list(one.history)} for holdout, one in zip(holdouts, tested, strict=True) if one.history],
+        "training": training,
+        "losses_by_group": None if table.labels is None else losses_by_group(training, "divisions"),
     }
     return row, tested
 

@@ -88,7 +88,22 @@ class Assessment:
         return facts, arrays, learners
 
 
-def assess(name, learner, X, y, splits, *, intervals="conformal", permutations=None, pixels=None, table=None, models=1, seed=0, report=silent):
+def assess(
+    name,
+    learner,
+    X,
+    y,
+    splits,
+    *,
+    intervals="conformal",
+    permutations=None,
+    pixels=None,
+    table=None,
+    models=1,
+    seed=0,
+    curve_groups=None,
+    report=silent,
+):
     """Score a learner under its folds, and examine what the score is worth.
 
     Parameters
@@ -113,6 +128,8 @@ def assess(name, learner, X, y, splits, *, intervals="conformal", permutations=N
     models : int
         How many learners are compared on these folds, for the leakage report.
     seed : int
+    curve_groups : array-like of n_samples, optional
+        Labels by which networks keep their validation loss apart in every fold; see ``curves`` of `Evaluation`.
     report : Report
 
     Returns
@@ -121,7 +138,8 @@ def assess(name, learner, X, y, splits, *, intervals="conformal", permutations=N
     """
     watch = FoldwiseArea(X, splits) if has_learned_features(learner) else None
     kept = _kept(len(y), splits, watch is not None, intervals)
-    comparison = compare({name: learner}, X, y, splits, report=part(report, 0, _SCORING), keep_learners=kept, watch=watch)
+    mine = part(report, 0, _SCORING)
+    comparison = compare({name: learner}, X, y, splits, report=mine, keep_learners=kept, watch=watch, curve_groups=curve_groups)
     evaluation = comparison.evaluations[name]
     settings = IntervalSettings(intervals, LEVEL, seed=seed)
     area, note = _area(evaluation, X, y, seed, watch)

@@ -8,23 +8,10 @@ import pytest
 
 from soilcore.data.synthetic_spectra import synthetic_spectra
 from soilcore.project.cli import main
+from soilcore.project.printing import as_text
 from soilcore.project.tasks import run_task
 
-SCORE_KEYS = {"name", "r2", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_folds", "r2_log10", "coverage_90", "width_90", "aoa_share", "seconds"}
-COMPARE_KEYS = {"target", "unit", "transform", "n", "cv", "fold_sizes", "features", "seed", "device", "assumed", "leakage", "models"}
 QUICK = ("--permutations", 0, "--quiet")
-
-
-@pytest.fixture
-def ask(capsys):
-    """Run a command with --json; give its exit code, its one document, and what it said on standard error."""
-
-    def run(*arguments):
-        code = main([*map(str, arguments), "--json"])
-        captured = capsys.readouterr()
-        return code, json.loads(captured.out), captured.err
-
-    return run
 
 
 def library(n=140, step=8, seed=4):
@@ -56,8 +43,8 @@ def model(file, tmp_path_factory):
     return out
 
 
-def test_check_tells_axis_quantity_and_groups(ask, file):
-    code, facts, _ = ask("spectra", "check", file, "--target", "kex_cmol_kg", "--group", "order")
+def test_check_tells_axis_quantity_and_groups(hear, file):
+    code, facts, _ = hear("spectra", "check", file, "--target", "kex_cmol_kg", "--group", "order")
     assert code == 0
     assert {"ok", "n", "crs", "target", "unit", "extract", "findings", "assumed"} <= set(facts)
     assert facts["axis"]["unit"] == "cm-1"
@@ -66,8 +53,8 @@ def test_check_tells_axis_quantity_and_groups(ask, file):
     assert sum(row["n"] for row in facts["groups"]) == facts["n"] == facts["usable"] == 140
 
 
-def test_compare_keeps_the_contract_and_scores_every_group(ask, file, table):
-    code, facts, _ = ask(
+def test_compare_keeps_the_contract_and_scores_every_group(hear, file, table):
+    code, facts, _ = hear(
         "spectra", "compare", file, "--target", "kex_cmol_kg", "--group", "order", "--models", "plsr,mean", "--folds", 4, "--predictions", *QUICK
     )
     assert code == 0, facts
@@ -83,8 +70,8 @@ def test_compare_keeps_the_contract_and_scores_every_group(ask, file, table):
     assert plsr["groups"][0]["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)))
 
 
-def test_groups_and_published_folds_are_kept_whole(ask, file, table):
-    code, facts, _ = ask(
+def test_groups_and_published_folds_are_kept_whole(hear, file, table):
+    code, facts, _ = hear(
         "spectra", "compare", file, "--target", "kex_cmol_kg", "--models", "mean", "--cv", "group:profile", "--folds", 5, "--predictions", *QUICK
     )
     assert code == 0
@@ -92,9 +79,9 @@ def test_groups_and_published_folds_are_kept_whole(ask, file, table):
     assert (folds.groupby(table["profile"].to_numpy()).nunique() == 1).all()
 
 
-def test_an_official_split_trains_once_and_tests_once(ask, file, table):
+def test_an_official_split_trains_once_and_tests_once(hear, file, table):
     for scheme in ("split:train", "folds:train"):
-        code, facts, _ = ask("spectra", "compare", file, "--target", "kex_cmol_kg", "--models", "plsr", "--cv", scheme, "--predictions", *QUICK)
+        code, facts, _ = hear("spectra", "compare", file, "--target", "kex_cmol_kg", "--models", "plsr", "--cv", scheme, "--predictions", *QUICK)
         assert code == 0, facts
         assert facts["fold_sizes"] == [int((table["train"] == 0).sum())]
         assert sorted(facts["predictions"]["plsr"]["row"]) == (np.flatnonzero(table["train"] == 0) + 2).tolist()
@@ -116,8 +103,8 @@ def test_the_test_part_of_an_official_split_changes_nothing_in_the_model(table, 
     assert (coefficients[0] == coefficients[1]).all()
 
 
-def test_seeds_give_mean_and_spread_with_curve_and_local_training(ask, file):
-    code, facts, _ = ask(
+def test_seeds_give_mean_and_spread_with_curve_and_local_training(hear, file):
+    code, facts, _ = hear(
         *("spectra", "compare", file, "--target", "kex_cmol_kg", "--group", "order", "--models", "plsr,mean", "--cv", "sequential"),
         *("--seeds", 3, "--curve", "60", "--local", *QUICK),
     )
@@ -135,27 +122,27 @@ def test_seeds_give_mean_and_spread_with_curve_and_local_training(ask, file):
     assert any(row["note"] for row in facts["local"])  # groups of a few spectra cannot be trained on alone
 
 
-def test_the_detection_limit_filters_before_anything_is_fitted(ask, file, table):
+def test_the_detection_limit_filters_before_anything_is_fitted(hear, file, table):
     limit = float(np.quantile(table["kex_cmol_kg"], 0.2))
-    code, facts, _ = ask("spectra", "compare", file, "--target", "kex_cmol_kg", "--models", "mean", "--detection-limit", limit, *QUICK)
+    code, facts, _ = hear("spectra", "compare", file, "--target", "kex_cmol_kg", "--models", "mean", "--detection-limit", limit, *QUICK)
     assert code == 0
     assert facts["n"] == int((table["kex_cmol_kg"] >= limit).sum())
 
 
-def test_preprocessing_is_chosen_for_all_or_for_one(ask, file):
-    code, facts, _ = ask(
+def test_preprocessing_is_chosen_for_all_or_for_one(hear, file):
+    code, facts, _ = hear(
         *("spectra", "compare", file, "--target", "kex_cmol_kg", "--models", "plsr,mean", "--folds", 3, *QUICK),
         *("--preprocess", "snv", "--preprocess", "plsr=sg:7:2:2,co2:drop"),
     )
     assert code == 0, facts
     assert facts["preprocess"] == {"plsr": "sg:7:2:2,co2:drop", "mean": "snv"}
-    code, facts, _ = ask("spectra", "compare", file, "--target", "kex_cmol_kg", "--models", "plsr", "--preprocess", "rf=snv")
+    code, facts, _ = hear("spectra", "compare", file, "--target", "kex_cmol_kg", "--models", "plsr", "--preprocess", "rf=snv")
     assert code == 2
     assert "rf" in facts["error"]
 
 
-def test_preprocess_shows_and_writes(ask, file, tmp_path):
-    code, facts, _ = ask("spectra", "preprocess", file, "--preprocess", "snv,co2:drop", "--out", tmp_path / "done.csv", "--examples", 2)
+def test_preprocess_shows_and_writes(hear, file, tmp_path):
+    code, facts, _ = hear("spectra", "preprocess", file, "--preprocess", "snv,co2:drop", "--out", tmp_path / "done.csv", "--examples", 2)
     assert code == 0
     assert facts["after"]["points"] < facts["before"]["points"]
     assert len(facts["before"]["spectra"]) == 2
@@ -165,7 +152,7 @@ def test_preprocess_shows_and_writes(ask, file, tmp_path):
     assert np.abs(spectra[0] - np.array(facts["after"]["spectra"][0])).max() < 1e-5
 
 
-def test_predict_gives_interval_and_flag_and_samples_for_the_map(ask, model, tmp_path):
+def test_predict_gives_interval_and_flag_and_samples_for_the_map(hear, model, tmp_path):
     import geopandas as gpd
 
     new = library(30, seed=9).drop(columns=["train", "profile", "order"])
@@ -173,7 +160,7 @@ def test_predict_gives_interval_and_flag_and_samples_for_the_map(ask, model, tmp
     new.insert(2, "lat", np.linspace(50, 50.4, 30))
     new.iloc[0, 4:] = np.linspace(0.2, 3, new.shape[1] - 4) + np.sin(np.arange(new.shape[1] - 4))
     new.to_csv(tmp_path / "new.csv", index=False)
-    code, facts, _ = ask("spectra", "predict", model, tmp_path / "new.csv", "--out", tmp_path / "made.gpkg", "--crs", "EPSG:4326")
+    code, facts, _ = hear("spectra", "predict", model, tmp_path / "new.csv", "--out", tmp_path / "made.gpkg", "--crs", "EPSG:4326")
     assert code == 0, facts
     made = facts["predictions"]
     assert all(low <= value <= high for low, value, high in zip(made["lower"], made["predicted"], made["upper"], strict=True))
@@ -184,16 +171,16 @@ def test_predict_gives_interval_and_flag_and_samples_for_the_map(ask, model, tmp
     assert len(layer) == 30
     assert {"kex_cmol_kg_predicted", "kex_cmol_kg_lower", "kex_cmol_kg_upper", "representative", "lon"} <= set(layer.columns)
     assert layer.geometry.iloc[3].x == pytest.approx(new["lon"].iloc[3])
-    code, again, _ = ask("spectra", "predict", tmp_path / "new.csv", "--model", model)
+    code, again, _ = hear("spectra", "predict", tmp_path / "new.csv", "--model", model)
     assert again["predictions"]["predicted"] == made["predicted"]
 
 
-def test_other_spacing_is_brought_to_the_axis_of_training_and_said(ask, model, tmp_path):
+def test_other_spacing_is_brought_to_the_axis_of_training_and_said(hear, model, tmp_path):
     fine = library(20, step=4, seed=9)
     fine.drop(columns=["kex_cmol_kg"]).to_csv(tmp_path / "fine.csv", index=False)
     library(20, seed=9).to_csv(tmp_path / "same.csv", index=False)
-    code, facts, _ = ask("spectra", "predict", model, tmp_path / "fine.csv")
-    same = ask("spectra", "predict", model, tmp_path / "same.csv")[1]
+    code, facts, _ = hear("spectra", "predict", model, tmp_path / "fine.csv")
+    same = hear("spectra", "predict", model, tmp_path / "same.csv")[1]
     assert code == 0, facts
     assert any("points the model knows" in sentence for sentence in facts["assumed"])
     assert not any("points the model knows" in sentence for sentence in same["assumed"])
@@ -202,40 +189,40 @@ def test_other_spacing_is_brought_to_the_axis_of_training_and_said(ask, model, t
     assert facts["models"] == []
 
 
-def test_spectra_of_another_range_or_quantity_are_refused(ask, model, tmp_path):
+def test_spectra_of_another_range_or_quantity_are_refused(hear, model, tmp_path):
     short = library(20, seed=9)
     short.drop(columns=[name for name in short.columns[5:] if float(name) > 2500]).to_csv(tmp_path / "short.csv", index=False)
-    code, facts, _ = ask("spectra", "predict", model, tmp_path / "short.csv")
+    code, facts, _ = hear("spectra", "predict", model, tmp_path / "short.csv")
     assert code == 1
     assert "3999" in facts["error"]
     assert "missing part" in facts["error"]
-    code, facts, _ = ask("spectra", "predict", model, tmp_path / "short.csv", "--quantity", "reflectance")
+    code, facts, _ = hear("spectra", "predict", model, tmp_path / "short.csv", "--quantity", "reflectance")
     assert code == 1
     assert "reflectance" in facts["error"]
 
 
-def test_map_and_external_send_to_spectra_predict(ask, model, file, demo, tmp_path):
+def test_map_and_external_send_to_spectra_predict(hear, model, file, demo, tmp_path):
     for arguments in (("external", model, file), ("map", model, "--scene", demo / "scene.tif", "--out", tmp_path / "m.tif")):
-        code, facts, _ = ask(*arguments)
+        code, facts, _ = hear(*arguments)
         assert code == 1
         assert "spectra predict" in facts["error"]
 
 
-def test_models_of_images_do_not_take_spectra(ask, file):
+def test_models_of_images_do_not_take_spectra(hear, file):
     for name in ("soilnet", "kriging"):
-        code, facts, _ = ask("spectra", "compare", file, "--target", "kex_cmol_kg", "--models", name)
+        code, facts, _ = hear("spectra", "compare", file, "--target", "kex_cmol_kg", "--models", name)
         assert code == 2
         assert "does not work on spectra" in facts["error"]
 
 
-def test_a_run_file_trains_the_same_model_again(ask, model, tmp_path):
+def test_a_run_file_trains_the_same_model_again(hear, model, tmp_path):
     from soilcore.models.archive import load_model
 
     run = json.loads((model / "run.json").read_text())
     assert run["inputs"]
     run["steps"][0]["settings"]["out"] = str(tmp_path / "again")
     (tmp_path / "run.json").write_text(json.dumps(run))
-    code, facts, _ = ask("run", tmp_path / "run.json")
+    code, facts, _ = hear("run", tmp_path / "run.json")
     assert code == 0, facts
     first, again = load_model(model), load_model(tmp_path / "again")
     assert (first.learner.path_.coefficients() == again.learner.path_.coefficients()).all()
@@ -243,8 +230,8 @@ def test_a_run_file_trains_the_same_model_again(ask, model, tmp_path):
     assert first.scores["r2"] == again.scores["r2"]
 
 
-def test_attributions_of_a_linear_model_are_told_by_group_and_band(ask, model, file, tmp_path):
-    code, facts, _ = ask("spectra", "attribute", model, file, "--group", "order", "--out", tmp_path / "a")
+def test_attributions_of_a_linear_model_are_told_by_group_and_band(hear, model, file, tmp_path):
+    code, facts, _ = hear("spectra", "attribute", model, file, "--group", "order", "--out", tmp_path / "a")
     assert code == 0, facts
     assert facts["method"] == "linear"
     assert len(facts["profiles"]["all"]) == len(facts["axis"])
@@ -254,12 +241,12 @@ def test_attributions_of_a_linear_model_are_told_by_group_and_band(ask, model, f
     assert len(written) == len(facts["axis"])
 
 
-def test_a_network_is_trained_resumed_and_explained(ask, table, tmp_path):
+def test_a_network_is_trained_resumed_and_explained(hear, table, tmp_path):
     pytest.importorskip("torch")
     points = table.columns[5:]
     table[["id", "order", "kex_cmol_kg", *points]].iloc[:60].to_csv(tmp_path / "few.csv", index=False)
     common = ("--target", "kex_cmol_kg", "--group", "order", "--model", "spectra-cnn", "--epochs", 2, "--jobs", 1, "--device", "cpu", *QUICK)
-    code, facts, _ = ask("spectra", "train", tmp_path / "few.csv", *common, "--cv", "holdout", "--seeds", 1, "--out", tmp_path / "m", "--resume")
+    code, facts, _ = hear("spectra", "train", tmp_path / "few.csv", *common, "--cv", "holdout", "--seeds", 1, "--out", tmp_path / "m", "--resume")
     assert code == 0, facts
     assert facts["preprocess"] == {"spectra-cnn": "snv"}
     assert facts["device"] == "cpu"
@@ -267,12 +254,33 @@ def test_a_network_is_trained_resumed_and_explained(ask, table, tmp_path):
     assert [row["epoch"] for row in epochs] == [1, 2]
     assert set(epochs[0]["group_losses"]) <= set(table["order"])
     assert "as told" in " ".join(facts["models"][0]["told"][0]["notes"])
-    code, made, _ = ask("spectra", "predict", tmp_path / "m", tmp_path / "few.csv")
+    assert facts["models"][0]["losses_by_group"]["fits"] == 1
+    code, made, _ = hear("spectra", "predict", tmp_path / "m", tmp_path / "few.csv")
     assert code == 0, made
     assert made["aoa_share"] is not None
-    code, told, _ = ask("spectra", "attribute", tmp_path / "m", tmp_path / "few.csv", "--draws", 4, "--baselines", 6)
+    code, told, _ = hear("spectra", "attribute", tmp_path / "m", tmp_path / "few.csv", "--draws", 4, "--baselines", 6)
     assert code == 0, told
     assert told["method"] == "GradientShap"
+
+
+def test_losses_by_group_are_kept_in_every_fold_and_told_over_all(hear, table, tmp_path):
+    pytest.importorskip("torch")
+    table[["id", "order", "kex_cmol_kg", *table.columns[5:]]].iloc[:60].to_csv(tmp_path / "few.csv", index=False)
+    common = ("--target", "kex_cmol_kg", "--models", "spectra-cnn", "--epochs", 1, "--jobs", 1, "--device", "cpu", *QUICK)
+    code, facts, _ = hear("spectra", "compare", tmp_path / "few.csv", *common, "--group", "order", "--cv", "random", "--folds", 2)
+    assert code == 0, facts
+    row = facts["models"][0]
+    assert [(fit["fold"], len(fit["rows"])) for fit in row["training"]] == [(0, 1), (1, 1)]
+    told = row["losses_by_group"]
+    assert told["epochs"] == [1, 1]
+    kept = [fit["rows"][0]["group_losses"] for fit in row["training"]]
+    for one in told["rows"]:
+        losses = [losses[one["group"]] for losses in kept if one["group"] in losses]
+        assert (one["epoch"], one["fits"], one["loss"]) == (1, len(losses), pytest.approx(np.mean(losses)))
+    assert {one["group"] for one in told["rows"]} == {one["group"] for one in told["groups"]} <= set(table["order"])
+    text = as_text("spectra-compare", facts)
+    assert "validation loss by order over the epochs" in text
+    assert "lowest_epoch" in text
 
 
 def test_progress_tells_the_epochs_of_a_network(table, tmp_path):
@@ -302,7 +310,7 @@ def test_progress_tells_the_epochs_of_a_network(table, tmp_path):
     assert [row["epoch"] for row in listener.rows if row["kind"] == "epoch"] == [1, 2]
 
 
-def test_without_a_target_the_columns_are_named(ask, file):
-    code, facts, _ = ask("spectra", "compare", file, "--models", "plsr")
+def test_without_a_target_the_columns_are_named(hear, file):
+    code, facts, _ = hear("spectra", "compare", file, "--models", "plsr")
     assert code == 2
     assert "kex_cmol_kg" in facts["error"]
