@@ -57,13 +57,15 @@ def groups(rows, unit):
     return layout(figure, f"RMSE ({unit})", "", max(240, 32 * len(rows) + 90))
 
 
-def group_losses(table):
+def group_losses(table, until=None):
     """Validation loss of each group over the epochs.
 
     Parameters
     ----------
     table : pandas.DataFrame
         ``epoch`` and one column per group.
+    until : int, optional
+        Last epoch that all trainings of a mean reached; marked.
     """
     import plotly.graph_objects as go
 
@@ -74,6 +76,9 @@ def group_losses(table):
         figure.add_scatter(
             x=table["epoch"], y=table[name], name=name, mode="lines", line={"color": color, "dash": dash, "width": 2}, hovertemplate=hover
         )
+    if until is not None:
+        words = {"annotation_text": "fewer trainings beyond", "annotation_position": "top right"}
+        figure.add_vline(x=until, line={"color": GREY, "dash": "dot"}, **words)
     return legend_above(layout(figure, "epoch", "validation loss (scale of the network)", 380))
 
 

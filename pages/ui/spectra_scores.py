@@ -10,6 +10,15 @@ from pages.ui.trust_cards import metric
 _GAP = 0.05  # R2 by which the random score must exceed the other before it is called flattering
 _NOTHING = 0.1
 _KEPT = 0.84  # share of 90 % intervals below which they are called too narrow
+_MEAN = "all together"
+_MOST_BUTTONS = 8
+_LOSS_COLUMNS = {
+    "epoch": "Epoch",
+    "group": "Group",
+    "loss": st.column_config.NumberColumn("Mean validation loss", format="%.4g"),
+    "sd": st.column_config.NumberColumn("sd between trainings", format="%.3g"),
+    "fits": "Trainings in the mean",
+}
 _GROUP_COLUMNS = {
     "group": "Group",
     "n": "Spectra",
@@ -126,33 +135,51 @@ def by_group(one):
     evidence.chart(spectra_score_charts.groups(one.groups, unit), table, alt, f"{one.key}.groups", "groups.csv", _GROUP_COLUMNS)
     if (one.seeds or 0) > 1:
         st.caption("Errors are those of the test spectra of all divisions together; the number counts different spectra.")
-    losses = loss_tables(one.training)
-    if losses:
-        st.markdown("**While it learned.** Validation loss of each group over the epochs; a group whose line rises is learned at the cost of others.")
-        chosen = _division(list(losses), f"{one.key}.groups.seed")
-        alt = f"Validation loss of {one.scored.title} by group over the epochs"
-        table = losses[chosen]
-        evidence.chart(spectra_score_charts.group_losses(table), table, alt, f"{one.key}.group-losses", "group-losses.csv")
+    _losses_by_group(one)
+
+
+def _losses_by_group(one):
+    """Validation loss of each group while a network learned: the mean over all trainings first, then each by itself."""
+    together, losses = one.row.get("losses_by_group"), loss_tables(one.training)
+    together = together if together and together["fits"] > 1 else None
+    names = [*([_MEAN] if together else []), *losses]
+    if not names:
+        return
+    st.markdown("**While it learned.** Validation loss of each group over the epochs; a group whose line rises is learned at the cost of others.")
+    chosen = _division(names, f"{one.key}.groups.seed")
+    alt, key, until = f"Validation loss of {one.scored.title} by group over the epochs, {chosen}", f"{one.key}.group-losses", None
+    if chosen == _MEAN:
+        st.caption(messages.plain(together["said"]))
+        behind = pd.DataFrame(together["rows"])
+        table = behind.pivot(index="epoch", columns="group", values="loss").reset_index()
+        until = min(together["epochs"]) if len(set(together["epochs"])) > 1 else None
+    else:
+        behind = table = losses[chosen]
+    evidence.chart(spectra_score_charts.group_losses(table, until), behind, alt, key, "group-losses.csv", _LOSS_COLUMNS)
 
 
 def loss_tables(training):
-    """Validation loss by epoch and group, one table per division that has any."""
+    """Validation loss by epoch and group, one table per training that has any."""
     found = {}
     for fit in training:
         rows = [{"epoch": row["epoch"], **row["group_losses"]} for row in fit["rows"] if row.get("group_losses")]
         if rows:
-            found[_fit_words(fit["seed"])] = pd.DataFrame(rows)
+            found[_fit_words(fit)] = pd.DataFrame(rows)
     return found
 
 
-def _fit_words(seed):
-    return "the kept model" if seed is None else f"division {int(seed) + 1}"
+def _fit_words(fit):
+    if "fold" in fit:
+        return f"fold {fit['fold'] + 1}" + (f", repeat {fit['repeat'] + 1}" if fit["repeat"] else "")
+    return "the kept model" if fit["seed"] is None else f"division {int(fit['seed']) + 1}"
 
 
 def _division(names, key):
     if len(names) == 1:
         return names[0]
-    return st.segmented_control("Division", names, default=names[0], required=True, key=key, wrap=True) or names[0]
+    if len(names) > _MOST_BUTTONS:
+        return st.selectbox("Training", names, key=key)
+    return st.segmented_control("Training", names, default=names[0], required=True, key=key, wrap=True) or names[0]
 
 
 def distribution(one):
@@ -182,7 +209,7 @@ def distribution(one):
 
 def training(one):
     """Losses over the epochs, one division at a time."""
-    fits = {_fit_words(fit["seed"]): fit["rows"] for fit in one.training if fit["rows"]}
+    fits = {_fit_words(fit): fit["rows"] for fit in one.training if fit["rows"]}
     chosen = _division(list(fits), f"{one.key}.training.seed")
     frame = pd.DataFrame(fits[chosen]).drop(columns=["group_losses"], errors="ignore")
     evidence.chart(charts.losses(frame), frame, f"Loss by epoch of {one.scored.title}, {chosen}", f"{one.key}.losses", "losses.csv")

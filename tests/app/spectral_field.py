@@ -61,9 +61,9 @@ def make_finished_library(workspace):
 
 
 def make_network_library(workspace):
-    """A comparison in which the network learned for two epochs, with losses by group."""
+    """A comparison in which the network learned for two epochs in each of two folds, with losses by group."""
     project = make_library(workspace)
-    task = SpectraCompareTask(SETTINGS, ("spectra-cnn",), (), SplitSettings("holdout"), 1, QUICK, predictions=True, permutations=0)
+    task = SpectraCompareTask(SETTINGS, ("spectra-cnn",), (), SplitSettings("random", folds=2), 1, QUICK, predictions=True, permutations=0)
     finished_job(project, "spectra-compare", task)
     return project
 

@@ -244,9 +244,15 @@ def test_validation_loss_by_group_is_drawn_over_the_epochs(front_door, workspace
     shutil.copytree(with_network, workspace / with_network.name)
     test = at_part(front_door, Project.open(workspace, with_network.name), "models")
     assert "Validation loss of each group over the epochs" in look(test, "By group")
-    losses = json.loads(charts(test)[1])
-    assert {trace["name"] for trace in losses["data"]} <= {"mollisols", "aridisols", "spodosols", "vertisols", "oxisols", "histosols"}
-    assert len(losses["data"]) > 1
+    assert "Mean validation loss over 2 folds" in words(test)
+    which = next(group for group in test.button_group if group.label == "Training")
+    assert which.options == ["all together", "fold 1", "fold 2"]
+    together = json.loads(charts(test)[1])
+    assert {trace["name"] for trace in together["data"]} <= {"mollisols", "aridisols", "spodosols", "vertisols", "oxisols", "histosols"}
+    assert len(together["data"]) > 1
+    which.set_value("fold 2").run()
+    assert "Mean validation loss" not in words(test)
+    assert {trace["name"] for trace in json.loads(charts(test)[1])["data"]} <= {trace["name"] for trace in together["data"]}
     look(test, "Training")
     assert "held back" in charts(test)[0]
 
