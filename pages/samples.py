@@ -21,11 +21,10 @@ if work.samples_file is None:
 samples.choose_sheet()
 try:
     table = cached.samples()
-except SoilcoreError:
-    with messages.shown():
-        cached.samples()
+except SoilcoreError as error:
+    messages.refused(error)
     samples.file_form()
-    samples.start_again()
+    samples.start_again(work.choose_samples, work.samples_file, "samples.afresh")
     st.stop()
 samples.settings_form(table)
 with messages.shown(stop=True):

@@ -57,14 +57,12 @@ def panel(samples, asked):
         if settings is not None:
             fit = replace(asked.fit, dual_step=replace(asked.fit.dual_step, **settings, **more))
             task = DualStepTask(asked.inputs, asked.splits, fit, singles=singles)
-        st.button(
+        jobs.button(
             "Try two steps",
-            icon=":material/alt_route:",
-            type="primary",
-            on_click=jobs.start,
-            args=("dual-step", task, "Two steps beside one"),
-            disabled=jobs.is_busy() or not asked.ready or task is None,
-            key="model.dual",
+            ":material/alt_route:",
+            ("dual-step", task, "Two steps beside one"),
+            "model.dual",
+            ready=asked.ready and task is not None,
             help="Seven classifiers and both regressions are fitted under the folds above: minutes.",
         )
     job = jobs.latest("dual-step")

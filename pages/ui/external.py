@@ -71,10 +71,8 @@ def panel(identifier, model):
 def _done(identifier):
     """Finished jobs of this model by table, the newest of each, the newest first."""
     found = {}
-    for job in jobs.finished("external"):
-        settings = job.spec()["settings"]
-        if settings["model_dir"] == f"models/{identifier}":
-            found.setdefault(Path(settings["inputs"]["samples"]).name, job)
+    for job in jobs.finished("external", model_dir=f"models/{identifier}"):
+        found.setdefault(Path(job.spec()["settings"]["inputs"]["samples"]).name, job)
     return found
 
 
@@ -144,15 +142,8 @@ def _start(identifier, inputs, asked):
     if asked.settings is None:
         st.info("Choose the column that was measured.", icon=":material/ads_click:")
     task = ExternalTask(f"models/{identifier}", replace(inputs, samples=f"samples/{asked.name}", table=asked.settings or SampleSettings()))
-    st.button(
-        "Score it there",
-        icon=":material/rule:",
-        type="primary",
-        on_click=jobs.start,
-        args=("external", task, f"Scoring {identifier} on {asked.name}"),
-        disabled=jobs.is_busy() or bool(gone) or asked.settings is None,
-        key="external.start",
-    )
+    ready = not gone and asked.settings is not None
+    jobs.button("Score it there", ":material/rule:", ("external", task, f"Scoring {identifier} on {asked.name}"), "external.start", ready)
 
 
 def _gone(inputs):

@@ -54,8 +54,7 @@ def _take(work, part, uploads, kinds):
             names = [keep_upload(work.project, part, upload, kinds) for upload in uploads]
             _try_out(work, part, names)
     except SoilcoreError as error:
-        st.error(messages.plain(words.in_page(error.message)), icon=messages.ICONS["error"])
-        messages.findings(error.findings)
+        messages.refused(error)
         return
     _choose(work, part, names)
     st.rerun()

@@ -1,7 +1,4 @@
-"""The imagery page: its sections, of which one is drawn at a time, because each reads files."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""The sections of the imagery page."""
 
 import streamlit as st
 
@@ -20,44 +17,9 @@ from pages.ui import (
     scene_reading,
     stac_search,
 )
+from pages.ui.sections import Section
 from pages.ui.session import current_work
 from pages.ui.workspace import LIMIT_MB, SCENES
-
-_SECTION = "imagery.section"
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of the page.
-
-    Parameters
-    ----------
-    title, icon : str
-    show : callable
-        Draws it.
-    """
-
-    title: str
-    icon: str
-    show: Callable
-
-
-def choose_section():
-    """Which section is open."""
-    return (
-        st.segmented_control(
-            "Part of the page",
-            list(SECTIONS),
-            default=None if _SECTION in st.session_state else "image",  # a finished job opens the part with its result
-            required=True,
-            format_func=lambda name: f"{SECTIONS[name].icon} {SECTIONS[name].title}",
-            key=_SECTION,
-            persist_state="session",
-            label_visibility="collapsed",
-            wrap=True,
-        )
-        or "image"
-    )
 
 
 def _image():

@@ -62,12 +62,27 @@ def start(kind, settings, label):
     return True
 
 
-def latest(kind, state="finished"):
-    """The newest job of one kind in the open project that stands so, or None."""
-    work = current_work()
-    if work.project is None:
-        return None
-    return next((job for job in jobs.jobs_in(work.jobs_folder, kind) if job.status().state == state), None)
+def button(label, icon, job, key, ready=True, **more):
+    """A button that starts a job; it waits while another one runs and until all is ready.
+
+    Parameters
+    ----------
+    label, icon : str
+    job : tuple
+        What `start` takes.
+    key : str
+    ready : bool
+        Whether what the job needs is there.
+    **more
+        For `st.button`.
+    """
+    more = {"type": "primary", **more}
+    st.button(label, icon=icon, on_click=start, args=job, disabled=is_busy() or not ready, key=key, **more)
+
+
+def latest(kind, **settings):
+    """The newest finished job of one kind in the open project that was asked so, or None."""
+    return next((job for job in every(kind, **settings) if job.status().state == "finished"), None)
 
 
 def every(kind, **settings):
@@ -77,11 +92,9 @@ def every(kind, **settings):
     return [job for job in found if all(job.spec()["settings"].get(name) == value for name, value in settings.items())]
 
 
-def finished(kind):
-    """Finished jobs of one kind in the open project, the newest first."""
-    work = current_work()
-    found = jobs.jobs_in(work.jobs_folder, kind) if work.project is not None else ()
-    return [job for job in found if job.status().state == "finished"]
+def finished(kind, **settings):
+    """Finished jobs of one kind in the open project that were asked so, the newest first."""
+    return [job for job in every(kind, **settings) if job.status().state == "finished"]
 
 
 def newest(kinds):

@@ -60,15 +60,9 @@ def attributions(identifier, model):
             help="Relief, moisture and seasons round the sample; takes some minutes",
         )
         task = NetworkAttributeTask(f"models/{identifier}", inputs, window=window)
-        st.button(
-            "Attribute the predictions",
-            icon=":material/query_stats:",
-            on_click=jobs.start,
-            args=("network-attribute", task, f"Attributing the predictions of {identifier}"),
-            disabled=jobs.is_busy(),
-            key="model.attribute",
-        )
-    job = next((job for job in jobs.finished("network-attribute") if job.spec()["settings"]["model_dir"] == f"models/{identifier}"), None)
+        words = f"Attributing the predictions of {identifier}"
+        jobs.button("Attribute the predictions", ":material/query_stats:", ("network-attribute", task, words), "model.attribute", type="secondary")
+    job = jobs.latest("network-attribute", model_dir=task.model_dir)
     if job is not None:
         _attributed(job.status().result, f"model.attributed.{job.id}")
 
@@ -196,13 +190,11 @@ def beside_simpler(facts):
         st.markdown(f"{_icon(row['verdict'])} {messages.plain(in_page(row['sentence']))}")
     if rows:
         table = pd.DataFrame(rows).assign(verdict=[_VERDICTS.get(row["verdict"], row["verdict"]) for row in rows])
-        st.dataframe(
-            table[[name for name in _GATE if name in table]],
-            hide_index=True,
-            column_config=_GATE,
-            placeholder="",
-            alt="Networks beside the best simpler learner",
-        )
+        _table(table, _GATE, "Networks beside the best simpler learner")
+
+
+def _table(table, config, alt):
+    st.dataframe(table[[name for name in config if name in table]], hide_index=True, column_config=config, placeholder="", alt=alt)
 
 
 def _icon(verdict):
@@ -219,11 +211,4 @@ def paired(facts):
         f"**Is the best one really better?** {messages.plain(rows[0]['against'])} against each other learner, fold by fold on the same samples: "
         f"{'no difference is' if not clear else 'one difference is' if clear == 1 else f'{clear} differences are'} larger than the luck of the folds (p below {_SURE:g})."
     )
-    table = pd.DataFrame(rows)
-    st.dataframe(
-        table[[name for name in _PAIRED if name in table]],
-        hide_index=True,
-        column_config=_PAIRED,
-        placeholder="",
-        alt="The best learner against each other one",
-    )
+    _table(pd.DataFrame(rows), _PAIRED, "The best learner against each other one")

@@ -29,15 +29,8 @@ def panel(samples, asked):
             "Learner", names, index=names.index(_DEFAULT), format_func=label, key="model.curve.one", persist_state="session", width=460
         )
         task = LearningCurveTask(networks.inputs_for(asked, (one,)), one, asked.splits, networks.fit_for(asked, (one,)))
-        st.button(
-            "Draw the learning curve",
-            icon=":material/show_chart:",
-            type="primary",
-            on_click=jobs.start,
-            args=("learning-curve", task, f"Learning curve: {label(one)}"),
-            disabled=jobs.is_busy() or not asked.ready,
-            key="model.curve",
-        )
+        words = f"Learning curve: {label(one)}"
+        jobs.button("Draw the learning curve", ":material/show_chart:", ("learning-curve", task, words), "model.curve", asked.ready)
     networks.about((one,), asked, samples, "learning-curve")
     job = jobs.latest("learning-curve")
     if job is None:

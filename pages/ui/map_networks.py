@@ -14,7 +14,6 @@ _STRIDE_HELP = (
     "A network that looks at a window round every pixel is slow. Computing only every so many pixels along each axis and interpolating between them is much "
     "quicker; the error of that is measured on pixels in between, and stated with the map. Near gaps every pixel is computed."
 )
-_DEVICES = {"auto": "the fastest there is", "cpu": "CPU", "cuda": "NVIDIA GPU (CUDA)", "mps": "Apple GPU (MPS)"}
 # pixels per second on two cores without a GPU; see benchmarks/README.md
 _PIXELS_PER_SECOND = {
     **{"soilnet": 8, "soilnet-image": 8, "soilnet-image-glam": 8, "soilnet-small": 800, "sssoilnet": 110, "sssoilnet-stack": 120},
@@ -65,7 +64,7 @@ def form(identifier, model):
         help=_STRIDE_HELP,
         wrap=True,
     )
-    device = right.selectbox("On", ["auto", *network_pace.devices()], format_func=_DEVICES.get, key="map.device", persist_state="session")
+    device = right.selectbox("On", ["auto", *network_pace.devices()], format_func=network_pace.DEVICES.get, key="map.device", persist_state="session")
     stride = stride or suggested
     lasts = network_pace.lasts(_seconds(pixels, rate, stride))
     ground = "as measured on an earlier map here" if measured else "on two cores of an ordinary laptop"

@@ -29,10 +29,15 @@ def shown(stop=False):
     try:
         yield
     except SoilcoreError as error:
-        st.error(plain(in_page(error.message)), icon=ICONS["error"])
-        findings(error.findings)
+        refused(error)
         if stop:
             st.stop()
+
+
+def refused(error):
+    """An engine error in words, with what was found."""
+    st.error(plain(in_page(error.message)), icon=ICONS["error"])
+    findings(error.findings)
 
 
 def plain(text):
@@ -82,6 +87,11 @@ def unexpected(error):
     sentence = f"Something went wrong inside soilcore. Your files are safe. Please report reference **{reference}**; the log has the details."
     st.error(sentence, icon=ICONS["error"])
     return True
+
+
+def of_something_else(target, source):
+    """A result that is not of the target or the files that are chosen now."""
+    st.warning(f"This was computed for {plain(target)} of {plain(source)}, not for what is chosen now.", icon=":material/update:")
 
 
 def assumed(sentences):

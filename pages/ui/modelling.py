@@ -185,17 +185,7 @@ def _columns(samples, work, place):
 
 
 def _fit(samples):
-    transform = st.segmented_control(
-        "Model the target as",
-        ("none", "log10", "log1p"),
-        default="log1p",
-        required=True,
-        format_func={"none": "it is", "log10": "log10", "log1p": "log1p"}.get,
-        key="model.transform",
-        persist_state="session",
-        help=_TRANSFORM_HELP,
-        wrap=True,
-    )
+    form = transform("log1p", "model.transform", _TRANSFORM_HELP)
     trials = st.select_slider(
         "Tuning trials per learner and fold", (0, 5, 10, 20, 30, 60), value=0, key="model.trials", persist_state="session", help=_TRIALS_HELP
     )
@@ -203,17 +193,40 @@ def _fit(samples):
     intervals = st.selectbox(
         "Prediction intervals from", list(INTERVALS), format_func=INTERVALS.get, key="model.intervals", persist_state="session", help=_INTERVALS_HELP
     )
-    permutations = st.segmented_control(
+    return FitSettings(transform=form, trials=trials, neighbours=tuple(neighbours)), intervals, permutations("model.permutations")
+
+
+def transform(default, key, help_text):
+    """Ask on which scale the target is modelled."""
+    return (
+        st.segmented_control(
+            "Model the target as",
+            ("none", "log10", "log1p"),
+            default=default,
+            required=True,
+            format_func={"none": "it is", "log10": "log10", "log1p": "log1p"}.get,
+            key=key,
+            persist_state="session",
+            help=help_text,
+            wrap=True,
+        )
+        or "none"
+    )
+
+
+def permutations(key):
+    """Ask how often the target is shuffled; None: where it is quick."""
+    chosen = st.segmented_control(
         "Shuffle the target to look for leaks",
         list(_PERMUTATIONS),
         default="automatic",
         required=True,
-        key="model.permutations",
+        key=key,
         persist_state="session",
         help=_PERMUTATIONS_HELP,
         wrap=True,
     )
-    return FitSettings(transform=transform or "none", trials=trials, neighbours=tuple(neighbours)), intervals, _PERMUTATIONS.get(permutations)
+    return _PERMUTATIONS.get(chosen)
 
 
 def _neighbours():

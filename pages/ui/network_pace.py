@@ -15,6 +15,8 @@ from soilcore.models.settings import NetworkSettings
 
 QUICK, OWN = "quick", "published"
 PACES = {QUICK: "Quick: for a first look", OWN: "Thorough: as its paper has it"}
+DEVICES = {"auto": "the fastest there is", "cpu": "CPU", "cuda": "NVIDIA GPU (CUDA)", "mps": "Apple GPU (MPS)"}
+PRECISIONS = {"auto": "mixed on a GPU, else float32", "float32": "float32", "amp": "mixed"}
 QUICK_SETTINGS = {"epochs": 20, "patience": 6, "patch": 33}
 READS = {
     "soilnet": "reads a window of {side} × {side} cells of {cell} round each sample (bands, indices, elevation, slope) and 61 months of climate. It has 45 million "

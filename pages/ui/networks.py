@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import charts, covariate_makers, evidence, jobs, messages, network_pace
-from pages.ui.network_pace import PACES, QUICK, QUICK_SETTINGS, is_network
+from pages.ui.network_pace import DEVICES, PACES, PRECISIONS, QUICK, QUICK_SETTINGS, is_network
 from pages.ui.session import current_work
 from soilcore.models.network_needs import is_image_network
 from soilcore.models.settings import NetworkSettings
@@ -16,8 +16,6 @@ _SECONDS_BETWEEN_LOOKS = 2.0
 _SECONDS_UNTIL_OTHERS = 4.0
 _OWN = "its own"
 _NONE = "none"
-_DEVICES = {"auto": "the fastest there is", "cpu": "CPU", "cuda": "NVIDIA GPU (CUDA)", "mps": "Apple GPU (MPS)"}
-_PRECISION = {"auto": "mixed on a GPU, else float32", "float32": "float32", "amp": "mixed"}
 _TOGETHER = "All fits together"
 _PACE_HELP = (
     "Quick: at most 20 epochs and windows of 33 cells, minutes on a laptop; enough to see how it works, not to judge a network. "
@@ -78,7 +76,7 @@ def form():
         left, right = st.columns(2, gap="medium")
         members = left.number_input("Members", 1, 20, 1, key="model.net.members", persist_state="session", help=_MEMBERS_HELP)
         offered = ["auto", *network_pace.devices()]
-        device = right.selectbox("Train on", offered, format_func=_DEVICES.get, key="model.net.device", persist_state="session")
+        device = right.selectbox("Train on", offered, format_func=DEVICES.get, key="model.net.device", persist_state="session")
         st.caption(f"Networks will be trained on {network_pace.device_words(device)} of the computer this app runs on.")
         settings = _single(QUICK_SETTINGS if (pace or QUICK) == QUICK else {})
     return AskedNetworks(replace(settings, members=int(members)), device, dem, series)
@@ -97,7 +95,7 @@ def _single(preset):
             "cell": _number(right, "Cell of the window (m)", 0.5, 1000.0, "cell", preset, help=_CELL_HELP),
             "learning_rate": _number(right, "Learning rate", 1e-7, 1.0, "rate", preset, format="%g", help=_RATE_HELP),
         }
-        precision = left.selectbox("Numbers", list(_PRECISION), format_func=_PRECISION.get, key="model.net.precision", persist_state="session")
+        precision = left.selectbox("Numbers", list(PRECISIONS), format_func=PRECISIONS.get, key="model.net.precision", persist_state="session")
     said = {name: value for name, value in given.items() if value is not None}
     return NetworkSettings(**{**preset, **said}, precision=precision)
 

@@ -195,16 +195,9 @@ def file_form():
             _read_again(work, replace(now, **answers))
 
 
-def start_again():
-    """For a table that cannot be read as it was last said: forget the answers."""
-    work = current_work()
-    st.button(
-        "Forget the answers and read it afresh",
-        icon=":material/restart_alt:",
-        on_click=work.choose_samples,
-        args=(work.samples_file,),
-        key="samples.afresh",
-    )
+def start_again(choose, name, key):
+    """For a file that cannot be read as it was last said: choose it anew, which forgets the answers."""
+    st.button("Forget the answers and read it afresh", icon=":material/restart_alt:", on_click=choose, args=(name,), key=key)
 
 
 def cards(samples, found):

@@ -82,7 +82,7 @@ class Scored:
         return area if area and area.get("threshold") is not None else None
 
 
-def from_comparison(facts, name, key="compare"):
+def from_comparison(facts, name, key="compare", samples=None):
     """A learner of a comparison.
 
     Parameters
@@ -92,24 +92,28 @@ def from_comparison(facts, name, key="compare"):
     name : str
         Learner as typed.
     key : str
+    samples : pandas.DataFrame, optional
+        As in `Scored`; if left out, made of the predictions and intervals of the comparison.
 
     Returns
     -------
     Scored
     """
     row = next(row for row in facts["models"] if row["name"] == name)
-    samples = _samples(facts.get("predictions") or {}, name, (facts.get("intervals") or {}).get(name) or {})
+    if samples is None:
+        samples = _samples(facts.get("predictions") or {}, name, (facts.get("intervals") or {}).get(name) or {})
     trust, folds = (facts.get("trust") or {}).get(name) or {}, facts.get("folds_label") or facts["cv"]
     return Scored(f"{key}.{name}", name, name, facts["unit"], folds, row, samples, trust, _shared(facts))
 
 
-def from_model(identifier, model):
+def from_model(identifier, model, key="model"):
     """A model that was kept.
 
     Parameters
     ----------
     identifier : str
     model : FittedModel
+    key : str
 
     Returns
     -------
@@ -119,7 +123,7 @@ def from_model(identifier, model):
     own_folds = model.folds.get("label") or model.folds.get("scheme", "")
     trust = model.trust.get("facts") or {}
     return Scored(
-        f"model.{identifier}", model.name, identifier, model.target["unit"], own_folds, model.scores, finite(samples), trust, _shared(model.trust)
+        f"{key}.{identifier}", model.name, identifier, model.target["unit"], own_folds, model.scores, finite(samples), trust, _shared(model.trust)
     )
 
 

@@ -47,14 +47,9 @@ def panel(samples, asked):
     networks.about(models, asked, samples, "compare")
     inputs, fit = networks.inputs_for(asked, models), networks.fit_for(asked, models)
     task = CompareTask(inputs, models, asked.splits, fit, predictions=True, intervals=asked.intervals, permutations=asked.permutations)
-    st.button(
-        f"Compare {len(models)}" if models else "Compare",
-        icon=":material/leaderboard:",
-        type="primary",
-        on_click=jobs.start,
-        args=("compare", task, f"Comparing {len(models)} learners"),
-        disabled=jobs.is_busy() or not models or not asked.ready,
-        key="model.compare",
+    words = f"Compare {len(models)}" if models else "Compare"
+    jobs.button(
+        words, ":material/leaderboard:", ("compare", task, f"Comparing {len(models)} learners"), "model.compare", bool(models) and asked.ready
     )
     comparison(asked)
 
@@ -66,10 +61,9 @@ def comparison(asked):
         st.info("No comparison yet. The settings above are sensible: press Compare, and the scores appear here.", icon=":material/leaderboard:")
         return
     facts = job.status().result
-    best = max(facts["models"], key=lambda row: row["r2"] if row["r2"] is not None else -9)
     out_of_date(job, facts)
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        scored = from_comparison(facts, _chosen(facts, best))
+        scored = from_comparison(facts, _chosen(facts["models"]))
         _train_it(scored, asked)
     trust_cards.cards(scored)
     trust_cards.sentences(scored)
@@ -87,17 +81,19 @@ def comparison(asked):
     messages.assumed(facts["assumed"])
 
 
-def _chosen(facts, best):
-    """The learner whose cards are shown: the best one at first."""
-    names = [row["name"] for row in facts["models"]]
-    if len(names) == 1:
-        st.markdown(f"**{messages.plain(label(names[0]))}**")
-        return names[0]
-    words = {name: f"{name} · best" if name == best["name"] else name for name in names}
-    chosen = st.segmented_control(
-        "Learner", names, default=best["name"], format_func=words.get, required=True, key=f"model.pairs.{'+'.join(names)}", wrap=True
-    )
-    return chosen or best["name"]
+def _chosen(rows):
+    if len(rows) > 1:
+        return choose("Learner", rows, "model.pairs")
+    st.markdown(f"**{messages.plain(label(rows[0]['name']))}**")
+    return rows[0]["name"]
+
+
+def choose(title, rows, key):
+    """The learner whose cards are shown, by name: the best one at first."""
+    names = [row["name"] for row in rows]
+    best = max(rows, key=lambda row: row["r2"] if row["r2"] is not None else -9)["name"]
+    words = {name: f"{name} · best" if name == best and len(names) > 1 else name for name in names}
+    return st.segmented_control(title, names, default=best, format_func=words.get, required=True, key=f"{key}.{'+'.join(names)}", wrap=True) or best
 
 
 def _train_it(scored, asked):
@@ -137,10 +133,7 @@ def out_of_date(job, facts):
     scene_then = tuple((then.get("scene") or {}).get("paths", ()))
     same_scene = not scene_then or scene_then == (now.scene.paths if now.scene else ())
     if then["samples"] != now.samples or not same_scene or then["table"].get("target") != now.table.target:
-        st.warning(
-            f"This was computed for {messages.plain(facts['target'])} of {messages.plain(then['samples'])}, not for what is chosen now.",
-            icon=":material/update:",
-        )
+        messages.of_something_else(facts["target"], then["samples"])
 
 
 def _config(unit):
@@ -161,13 +154,12 @@ def table4_panel(samples, asked):
         both = replace(asked.features, index_sets=tuple(dict.fromkeys((*asked.features.index_sets, "existing17_lan2025", "novel4_lan2025"))))
         inputs = current_work().inputs(features=both)
         task = CompareTask(inputs, ("mean",), asked.splits, asked.fit, table4=True, predictions=False, permutations=0)
-        st.button(
+        jobs.button(
             "Lay out the table of paper 002",
-            icon=":material/table_chart:",
-            on_click=jobs.start,
-            args=("compare", task, "Laying out the table of paper 002"),
-            disabled=jobs.is_busy(),
-            key="model.table4",
+            ":material/table_chart:",
+            ("compare", task, "Laying out the table of paper 002"),
+            "model.table4",
+            type="secondary",
             help="Five methods, novel against existing indices, calibration and validation. Takes several minutes.",
         )
     else:

@@ -35,15 +35,8 @@ def panel():
     )
     permutations = columns[2].select_slider("Shuffles", (199, 499, 999, 1999), value=999, key="search.shuffles", persist_state="session")
     task = SearchTask(work.inputs(features=features), statistic or "spearman", statistic == "pearson", permutations, _SIX if chosen == "six" else ())
-    columns[3].button(
-        "Search",
-        icon=":material/search:",
-        type="primary",
-        on_click=jobs.start,
-        args=("search", task, "Searching indices"),
-        disabled=jobs.is_busy(),
-        key="search.start",
-    )
+    with columns[3]:
+        jobs.button("Search", ":material/search:", ("search", task, "Searching indices"), "search.start")
     job = jobs.latest("search")
     if job is None:
         st.info("No search yet. Six bands make 696 formulas, ten make 3,880; both take seconds.", icon=":material/search:")

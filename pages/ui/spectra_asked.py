@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.ui import spectra_steps
+from pages.ui import modelling, spectra_steps
+from pages.ui.network_pace import DEVICES, PRECISIONS
 from pages.ui.session import current_work
 from soilcore.evaluation.splits import SplitSettings
 from soilcore.models.settings import FitSettings, NetworkSettings
@@ -20,15 +21,11 @@ SCHEMES = {
 }
 _MANY_GROUPS = 10  # from which whole groups are suggested: fewer make a handful of very different tests
 _OWN = "its own"
-_DEVICES = {"auto": "the fastest there is", "cpu": "CPU", "cuda": "NVIDIA GPU (CUDA)", "mps": "Apple GPU (MPS)"}
-_PRECISION = {"auto": "mixed on a GPU, else float32", "float32": "float32", "amp": "mixed"}
-_PERMUTATIONS = {"automatic": None, "no": 0, "20 times": 20}
 _TRANSFORM_HELP = (
     "Laboratory values are often skewed: a logarithm keeps a few large ones from ruling the fit. Scores are always on the original scale."
 )
 _DIVISIONS_HELP = "How often training and test are drawn anew; the spread between them says how far to trust a difference between models"
 _WHOLE_HELP = "Samples of one group never stand in training and test at once"
-_PERMUTATIONS_HELP = "The target is shuffled and everything is repeated: a path that still shows skill is leaking. Automatic: where it takes seconds."
 _CNN_HELP = "How the network for spectra is trained; other learners do not look at this. What is empty is as in paper 004."
 
 
@@ -145,29 +142,10 @@ def _preprocess():
 
 
 def _fit():
-    transform = st.segmented_control(
-        "Model the target as",
-        ("none", "log10", "log1p"),
-        default="none",
-        required=True,
-        format_func={"none": "it is", "log10": "log10", "log1p": "log1p"}.get,
-        key="spectra.transform",
-        persist_state="session",
-        help=_TRANSFORM_HELP,
-        wrap=True,
-    )
-    permutations = st.segmented_control(
-        "Shuffle the target to look for leaks",
-        list(_PERMUTATIONS),
-        default="automatic",
-        required=True,
-        key="spectra.permutations",
-        persist_state="session",
-        help=_PERMUTATIONS_HELP,
-        wrap=True,
-    )
+    transform = modelling.transform("none", "spectra.transform", _TRANSFORM_HELP)
+    permutations = modelling.permutations("spectra.permutations")
     network, device = _network()
-    return FitSettings(transform=transform or "none", trials=0, network=network, device=device), _PERMUTATIONS.get(permutations)
+    return FitSettings(transform=transform, trials=0, network=network, device=device), permutations
 
 
 def _network():
@@ -180,8 +158,8 @@ def _network():
         members = right.number_input(
             "Members", 1, 20, 1, key="spectra.net.members", help="Networks from different random starts; their mean predicts"
         )
-        device = right.selectbox("Train on", list(_DEVICES), format_func=_DEVICES.get, key="spectra.net.device", help=_what_there_is())
-        precision = right.selectbox("Numbers", list(_PRECISION), format_func=_PRECISION.get, key="spectra.net.precision")
+        device = right.selectbox("Train on", list(DEVICES), format_func=DEVICES.get, key="spectra.net.device", help=_what_there_is())
+        precision = right.selectbox("Numbers", list(PRECISIONS), format_func=PRECISIONS.get, key="spectra.net.precision")
         init = right.selectbox("First weights", ("kaiming", "mirzai"), key="spectra.net.init", help="mirzai: as in the authors' package")
     settings = NetworkSettings(
         epochs=epochs, batch=batch, members=int(members), patience=patience, learning_rate=rate, precision=precision, init=init

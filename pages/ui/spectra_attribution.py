@@ -52,16 +52,8 @@ def panel():
         seeds = st.selectbox("Explain", options, index, format_func=words.get, key=key, persist_state="session", width=280, help=_REFITS_HELP)
         draws = st.select_slider("Draws per spectrum", (10, 20, 50, 100, 200), 50, key="spectra.explain.draws", persist_state="session", width=220)
         task = SpectraAttributeTask(f"models/{identifier}", current_work().spectra_settings, draws=draws, seeds=seeds)
-        st.button(
-            "Show what it looks at",
-            icon=":material/query_stats:",
-            type="primary",
-            on_click=jobs.start,
-            args=("spectra-attribute", task, f"Explaining {identifier}"),
-            disabled=jobs.is_busy(),
-            key="spectra.explain",
-        )
-    job = next((job for job in jobs.finished("spectra-attribute") if job.spec()["settings"]["model_dir"] == f"models/{identifier}"), None)
+        jobs.button("Show what it looks at", ":material/query_stats:", ("spectra-attribute", task, f"Explaining {identifier}"), "spectra.explain")
+    job = jobs.latest("spectra-attribute", model_dir=task.model_dir)
     if job is None:
         st.info(
             f"{identifier} was not explained yet. Its predictions are taken apart into contributions of every point of the spectrum, by group of "

@@ -1,9 +1,8 @@
 """Models of spectra that were kept: which there are, and everything known of one."""
 
-import pandas as pd
 import streamlit as st
 
-from pages.ui import cached, messages, spectra_scores
+from pages.ui import cached, messages, spectra_scores, trained
 from pages.ui.modelling import label
 from pages.ui.session import current_work
 from pages.ui.spectra_scored import from_model
@@ -21,7 +20,7 @@ def panel():
         spectra_scores.cards(one)
         spectra_scores.views(one)
         _facts(model)
-    _all()
+    trained.table(current_work().spectral_models, "models of spectra in this project", _row, _COLUMNS)
 
 
 def choose():
@@ -56,27 +55,12 @@ def _facts(model):
     messages.assumed(model.provenance.get("assumed", ()))
 
 
-def _all():
-    rows, kept = [], current_work().spectral_models
-    for identifier in kept:
-        with messages.shown():
-            rows.append(_row(identifier, cached.model(identifier)))
-    with st.expander(f"All models of spectra in this project ({len(rows)})", icon=":material/list:"):
-        st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="", alt="Models of spectra in this project", column_config=_COLUMNS)
-
-
-def _row(identifier, model):
+def _row(model):
     return {
-        "Model": identifier,
-        "Learner": model.name,
-        "Target": model.target["column"],
-        "Unit": model.target["unit"],
-        "R²": model.scores.get("r2"),
         "RMSE": model.scores.get("rmse"),
         "Coverage (90 %)": model.scores.get("coverage_90"),
         "Like the library": model.scores.get("aoa_share"),
         "Preprocessing": model.recipe["preprocess"] or "none",
         "Division": model.folds["label"],
         "Device": model.provenance.get("device"),
-        "Trained (UTC)": model.provenance["created"][:16].replace("T", " "),
     }

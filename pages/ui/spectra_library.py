@@ -42,13 +42,13 @@ def panel():
 
 def read():
     """The chosen library; where it cannot be read, the reason and what can be answered, and the page ends."""
+    work = current_work()
     try:
         return spectra_cached.library()
-    except SoilcoreError:
-        with messages.shown():
-            spectra_cached.library()
+    except SoilcoreError as error:
+        messages.refused(error)
         spectra_reading.questions()
-        spectra_reading.start_again()
+        samples.start_again(work.choose_spectra, work.spectra_file, "spectra.afresh")
         st.stop()
 
 

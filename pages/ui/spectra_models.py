@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui import evidence, jobs, messages, spectra_asked, spectra_library, spectra_score_charts, spectra_scores
+from pages.ui import evidence, jobs, messages, scores, spectra_asked, spectra_library, spectra_score_charts, spectra_scores
 from pages.ui.modelling import label
 from pages.ui.session import current_work
 from pages.ui.spectra_scored import from_facts
@@ -85,15 +85,9 @@ def _compare(asked, chosen, curve, local):
         predictions=True,
         permutations=asked.permutations,
     )
-    st.button(
-        f"Compare {len(chosen)}" if chosen else "Compare",
-        icon=":material/leaderboard:",
-        type="primary",
-        on_click=jobs.start,
-        args=("spectra-compare", task, f"Comparing {len(chosen)} model{'s' if len(chosen) != 1 else ''} of spectra"),
-        disabled=jobs.is_busy() or not chosen,
-        key="spectra.compare",
-    )
+    words = f"Compare {len(chosen)}" if chosen else "Compare"
+    running = f"Comparing {len(chosen)} model{'s' if len(chosen) != 1 else ''} of spectra"
+    jobs.button(words, ":material/leaderboard:", ("spectra-compare", task, running), "spectra.compare", bool(chosen))
 
 
 def start_training(asked, name):
@@ -107,12 +101,8 @@ def start_training(asked, name):
 def _result(spectra, job, asked):
     facts = job.status().result
     out_of_date(job, facts)
-    best = max(facts["models"], key=lambda row: row["r2"] if row["r2"] is not None else -9)
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        names = [row["name"] for row in facts["models"]]
-        words = {name: f"{name} · best" if name == best["name"] and len(names) > 1 else name for name in names}
-        key = f"spectra.model.{'+'.join(names)}"
-        name = st.segmented_control("Model", names, default=best["name"], format_func=words.get, required=True, key=key, wrap=True) or best["name"]
+        name = scores.choose("Model", facts["models"], "spectra.model")
         st.button(
             f"Train and keep {name}",
             icon=":material/model_training:",
@@ -124,7 +114,7 @@ def _result(spectra, job, asked):
         )
     one = from_facts(facts, name)
     spectra_scores.cards(one)
-    more = {"All models": lambda: _all(facts)} if len(names) > 1 else {}
+    more = {"All models": lambda: _all(facts)} if len(facts["models"]) > 1 else {}
     if facts.get("learning_curve"):
         more["Learning curve"] = lambda: _curve(facts["learning_curve"])
     if facts.get("local"):
@@ -144,10 +134,7 @@ def out_of_date(job, facts):
     then, now = job.spec()["settings"]["spectra"], current_work().spectra_settings
     if now is None or tuple(then["paths"]) != now.paths or facts["target"] != (now.table.target or facts["target"]):
         paths = ", ".join(path.partition("/")[2] for path in then["paths"])
-        st.warning(
-            f"This was computed for {messages.plain(facts['target'])} of {messages.plain(paths)}, not for what is chosen now.",
-            icon=":material/update:",
-        )
+        messages.of_something_else(facts["target"], paths)
 
 
 def _all(facts):

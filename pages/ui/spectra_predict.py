@@ -33,7 +33,7 @@ def panel():
         settings = _settings(name)
         if settings is not None:
             _button(identifier, name, settings)
-    job = next((job for job in jobs.finished("spectra-predict") if job.spec()["settings"]["model_dir"] == f"models/{identifier}"), None)
+    job = jobs.latest("spectra-predict", model_dir=f"models/{identifier}")
     if job is None:
         st.info(
             "No predictions by this model yet. Upload spectra measured like those of the library: they need no laboratory values; where there are some, "
@@ -68,9 +68,8 @@ def _settings(name):
     settings = work.spectra_settings if name == work.spectra_file else SpectraSettings((f"spectra/{name}",))
     try:
         spectra = spectra_cached.library(settings)
-    except SoilcoreError:
-        with messages.shown():
-            spectra_cached.library(settings)
+    except SoilcoreError as error:
+        messages.refused(error)
         st.caption("Open it in the part “Library” to say how it is to be read.")
         return None
     where = "with coordinates" if _has_places(spectra) else "without coordinates"
@@ -92,15 +91,7 @@ def _button(identifier, name, settings):
         stem = Path(name).stem
         out = f"reports/{work.project.new_id('reports', f'predicted-{stem}')}.{suffix}"
         task = SpectraPredictTask(f"models/{identifier}", settings, out, level or 0.9)
-        st.button(
-            "Predict",
-            icon=":material/online_prediction:",
-            type="primary",
-            on_click=jobs.start,
-            args=("spectra-predict", task, f"Predicting {name}"),
-            disabled=jobs.is_busy(),
-            key="spectra.predict",
-        )
+        jobs.button("Predict", ":material/online_prediction:", ("spectra-predict", task, f"Predicting {name}"), "spectra.predict")
 
 
 def _result(job, facts):

@@ -105,15 +105,3 @@ def _read_again(settings):
             open_spectra(work.spectra_here(settings))  # refused answers leave the library as it was
         work.choose_spectra(work.spectra_file, settings)
         st.rerun()
-
-
-def start_again():
-    """For a library that cannot be read as it was last said: forget the answers."""
-    work = current_work()
-    st.button(
-        "Forget the answers and read it afresh",
-        icon=":material/restart_alt:",
-        on_click=work.choose_spectra,
-        args=(work.spectra_file,),
-        key="spectra.afresh",
-    )

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from pages.ui.scored import SHARED, Scored, finite
+from pages.ui import scored
+from pages.ui.scored import Scored, finite
 
 _OF_ROW = ("groups", "distribution", "training", "told")
 
@@ -61,11 +62,8 @@ def from_facts(facts, name, key="spectra-compare"):
     -------
     SpectraScored
     """
-    row = next(row for row in facts["models"] if row["name"] == name)
     samples = _samples((facts.get("predictions") or {}).get(name))
-    shared = {kind: facts.get(kind) for kind in SHARED}
-    trust = (facts.get("trust") or {}).get(name) or {}
-    return _made(Scored(f"{key}.{name}", name, name, facts["unit"], facts["folds_label"], row, samples, trust, shared), facts.get("seeds"))
+    return _made(scored.from_comparison(facts, name, key, samples), facts.get("seeds"))
 
 
 def from_model(identifier, model):
@@ -80,21 +78,15 @@ def from_model(identifier, model):
     -------
     SpectraScored
     """
-    trust = model.trust.get("facts") or {}
-    shared = {kind: model.trust.get(kind) for kind in SHARED}
-    samples = finite(pd.DataFrame(model.out_of_fold))
-    scored = Scored(
-        f"spectral.{identifier}", model.name, identifier, model.target["unit"], model.folds["label"], model.scores, samples, trust, shared
-    )
     training = [{"seed": None, "rows": model.trust["training"]}] if model.trust.get("training") else []
-    return _made(scored, None, training)
+    return _made(scored.from_model(identifier, model, "spectral"), None, training)
 
 
-def _made(scored, seeds, training=None):
-    row = scored.row
+def _made(one, seeds, training=None):
+    row = one.row
     told = next((one for one in row.get("told") or () if one), None)
     return SpectraScored(
-        scored, row.get("groups") or [], row.get("distribution"), training if training is not None else row.get("training") or [], told, seeds
+        one, row.get("groups") or [], row.get("distribution"), training if training is not None else row.get("training") or [], told, seeds
     )
 
 

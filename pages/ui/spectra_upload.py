@@ -47,8 +47,7 @@ def _take(uploads, kinds, chosen):
             name = _keep(work, uploads, kinds)
             _try_out(work, name)
     except SoilcoreError as error:
-        st.error(messages.plain(words.in_page(error.message)), icon=messages.ICONS["error"])
-        messages.findings(error.findings)
+        messages.refused(error)
         return
     chosen(name)
     st.rerun()

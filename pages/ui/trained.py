@@ -67,29 +67,48 @@ def _kept():
     with messages.shown():
         _one(chosen, cached.model(chosen))
         external.panel(chosen, cached.model(chosen))
-    _all(work)
+    table(work.models, "models of this project", _facts, _COLUMNS)
 
 
-def _all(work):
+def table(identifiers, words, facts, config):
+    """All kept models in a folded table.
+
+    Parameters
+    ----------
+    identifiers : sequence of str
+    words : str
+        Which models, without capitals.
+    facts : callable
+        What stands in a model's row beside its name, target, score and day, by column.
+    config : dict
+        Column configuration.
+    """
     rows = []
-    for identifier in work.models:
+    for identifier in identifiers:
         with messages.shown():
-            rows.append(_row(identifier, cached.model(identifier)))
-    with st.expander(f"All models of this project ({len(rows)})", icon=":material/list:"):
-        st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="", alt="Models of this project", column_config=_COLUMNS)
+            rows.append(_row(identifier, cached.model(identifier), facts))
+    with st.expander(f"All {words} ({len(rows)})", icon=":material/list:"):
+        st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="", alt=words.capitalize(), column_config=config)
 
 
 def _choose(key):
     current_work().remember(model=st.session_state[key])
 
 
-def _row(identifier, model):
+def _row(identifier, model, facts):
     return {
         "Model": identifier,
         "Learner": model.name,
         "Target": model.target["column"],
         "Unit": model.target["unit"],
         "R²": model.scores.get("r2"),
+        **facts(model),
+        "Trained (UTC)": model.provenance["created"][:16].replace("T", " "),
+    }
+
+
+def _facts(model):
+    return {
         "Coverage (90 %)": model.scores.get("coverage_90"),
         "Area of applicability": model.scores.get("aoa_share"),
         "R² random folds": model.scores.get("r2_random"),
@@ -97,7 +116,6 @@ def _row(identifier, model):
         "Folds": model.folds["label"],
         "Predictors": len(model.envelope),
         "Device": model.learner.device_ if kept_network.is_one(model.learner) else model.provenance.get("device"),
-        "Trained (UTC)": model.provenance["created"][:16].replace("T", " "),
     }
 
 
