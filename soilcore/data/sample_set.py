@@ -64,6 +64,14 @@ class Target:
     method: str | None = None
     measured: "Target | None" = None
 
+    def facts(self):
+        """What the facts of a scoring say of it."""
+        return {"target": self.column, "unit": self.unit, "form": self.form, "method": self.method}
+
+    def to_dict(self):
+        """What a model folder says of it."""
+        return {"column": self.column, "unit": self.unit, "extract": self.extract, "form": self.form, "method": self.method}
+
 
 @dataclass(frozen=True)
 class SampleSet:

@@ -9,7 +9,7 @@ import struct
 import numpy as np
 
 from soilcore.core.errors import UnreadableError
-from soilcore.data.spectra_opus import InstrumentSpectrum
+from soilcore.data.spectra_opus import InstrumentSpectrum, iso_date
 from soilcore.data.spectra_set import ABSORBANCE, REFLECTANCE, WAVELENGTH
 
 MAGICS = (b"ASD", b"as2", b"as3", b"as4", b"as5", b"as6", b"as7", b"as8")
@@ -117,7 +117,4 @@ def _date(content):
     _, _, _, day, month, year = struct.unpack_from("<6h", content, 160)
     if not (1 <= day <= 31 and 0 <= month <= 11 and 80 <= year <= 300):
         return None
-    try:
-        return np.datetime64(f"{1900 + year:04d}-{month + 1:02d}-{day:02d}").astype(str)
-    except ValueError:
-        return None
+    return iso_date(1900 + year, month + 1, day)

@@ -290,7 +290,11 @@ def _iso_date(text):
     if len(parts) != 3 or not all(part.strip().isdigit() for part in parts):
         return None
     first, month, last = (int(part) for part in parts)
-    year, day = (first, last) if first > 31 else (last, first)
+    return iso_date(first, month, last) if first > 31 else iso_date(last, month, first)
+
+
+def iso_date(year, month, day):
+    """ISO date, or None where there is no such day."""
     try:
         return np.datetime64(f"{year:04d}-{month:02d}-{day:02d}").astype(str)
     except ValueError:

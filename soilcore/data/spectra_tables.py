@@ -10,12 +10,12 @@ import pandas as pd
 
 from soilcore.core.errors import UnreadableError
 from soilcore.core.progress import silent
-from soilcore.data.cells import MISSING, comma_evidence, read_column
+from soilcore.data.cells import MISSING, comma_evidence
 from soilcore.data.formats import kind_of
 from soilcore.data.remarks import remark, some
 from soilcore.data.spectra_axis import axis_columns
 from soilcore.data.spectra_columns import spectra_in_columns, with_header
-from soilcore.data.tabular import RawTable
+from soilcore.data.tabular import RawTable, read_columns
 from soilcore.data.text_tables import decode, read_text
 
 _HEAD_BYTES = 4 * 2**20
@@ -225,7 +225,7 @@ def _filled(batches, content, name, layout, skipped, report):
     for number, (actual, expected) in skipped.items():
         message = f"Row {number} has {actual} cells but the header {expected}. The row is not used."
         raw.findings.append(remark("row-too-long" if actual > expected else "row-too-short", message, row=number))
-    _add_columns(raw, {layout.names[k]: cells[k] for k in others}, numbers, layout.decimal)
+    raw.frame = read_columns({layout.names[k]: cells[k] for k in others}, numbers, layout.decimal, raw)
     wide = WideTable(raw, layout.spectrum.axis, values, f"{layout.spectrum.before} {layout.spectrum.after}", layout.spectrum.others)
     _say_odd(raw, odd, numbers, layout)
     _blank_codes(wide, [layout.names[k] for k in places])
@@ -292,19 +292,6 @@ def _blank_codes(wide, names):
             listed = [int(wide.raw.frame.index[k]) for k in rows]
             message = f"The spectra hold {code:g} at {int(found.sum())} points of {len(listed)} rows ({some(listed)}); it is read as missing."
             wide.raw.findings.append(remark("missing-code", message, row=listed[0], value=f"{code:g}", column=names[0]))
-
-
-def _add_columns(raw, cells, numbers, decimal):
-    read = {}
-    for name, column in cells.items():
-        found = read_column(name, column, numbers, decimal)
-        read[name] = found.values
-        raw.findings += found.findings
-        if found.limits:
-            raw.limits[name] = {numbers[k]: limit for k, limit in found.limits.items()}
-        if found.units:
-            raw.units[name] = {numbers[k]: unit for k, unit in found.units.items()}
-    raw.frame = pd.DataFrame(read, index=pd.Index(numbers, name="row"))
 
 
 def _from_parquet(content, name, begins, report):

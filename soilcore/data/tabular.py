@@ -116,7 +116,7 @@ def _decimal_of(rows):
 def _from_rows(rows, digest, decimal):
     columns = list(zip(*rows.rows, strict=True)) or [()] * len(rows.names)
     table = RawTable(pd.DataFrame(), digest, findings=rows.findings, assumed=rows.assumed)
-    table.frame = _columns(dict(zip(rows.names, columns, strict=True)), rows.numbers, decimal, table)
+    table.frame = read_columns(dict(zip(rows.names, columns, strict=True)), rows.numbers, decimal, table)
     for name, unit in rows.units.items():
         table.units.setdefault(name, dict.fromkeys(rows.numbers, unit))
     return table
@@ -128,7 +128,7 @@ def _from_features(features, digest, decimal):
     if frame.columns.empty:
         table.frame = pd.DataFrame(index=frame.index)
         return table
-    table.frame = _columns({name: _cells(frame[name]) for name in frame.columns}, list(frame.index), decimal, table)
+    table.frame = read_columns({name: _cells(frame[name]) for name in frame.columns}, list(frame.index), decimal, table)
     return table
 
 
@@ -149,7 +149,8 @@ def _text(cell):
     return cell.isoformat() if hasattr(cell, "isoformat") else cell if isinstance(cell, (str, int, float)) else str(cell)
 
 
-def _columns(cells, numbers, decimal, table):
+def read_columns(cells, numbers, decimal, table):
+    """The frame of a table's cells by column; what is found in them goes to `table`."""
     read = {}
     for name, values in cells.items():
         if isinstance(values, np.ndarray) and values.dtype == float:

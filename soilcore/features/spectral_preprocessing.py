@@ -287,36 +287,25 @@ def _plan_resample(plan, step):
     plan.axis = resampling.axis
 
 
-def _plan_absorbance(plan, step):
-    if plan.quantity in (ABSORBANCE, PSEUDO_ABSORBANCE):
-        plan.notes.append("absorbance was not done: the spectra are absorbance already.")
+def _plan_quantity(plan, step):
+    quantity, action = _QUANTITIES[step.kind]
+    if plan.quantity in (step.kind, quantity):
+        plan.notes.append(f"{step.kind} was not done: the spectra are {step.kind} already.")
         return
-    _refuse_scaled(plan, step)
-    plan.actions.append(spectral_steps.to_absorbance)
-    plan.quantity = PSEUDO_ABSORBANCE
-
-
-def _plan_reflectance(plan, step):
-    if plan.quantity == REFLECTANCE:
-        plan.notes.append("reflectance was not done: the spectra are reflectance already.")
-        return
-    _refuse_scaled(plan, step)
-    plan.actions.append(spectral_steps.to_reflectance)
-    plan.quantity = REFLECTANCE
-
-
-def _refuse_scaled(plan, step):
     if plan.quantity == "scaled":
         raise FeatureError(f"{step} needs measured spectra, but a step before it has scaled them. Write {step} first.")
+    plan.actions.append(action)
+    plan.quantity = quantity
 
 
+_QUANTITIES = {ABSORBANCE: (PSEUDO_ABSORBANCE, spectral_steps.to_absorbance), REFLECTANCE: (REFLECTANCE, spectral_steps.to_reflectance)}
 _PLANNERS = {
     "snv": _plan_snv,
     "detrend": _plan_detrend,
     "sg": _plan_savitzky_golay,
     "co2": _plan_carbon_dioxide,
-    "absorbance": _plan_absorbance,
-    "reflectance": _plan_reflectance,
+    "absorbance": _plan_quantity,
+    "reflectance": _plan_quantity,
     "crop": _plan_crop,
     "resample": _plan_resample,
 }

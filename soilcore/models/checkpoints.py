@@ -11,6 +11,7 @@ from pathlib import Path
 
 from soilcore.core.errors import ModelError
 from soilcore.core.files import written_whole
+from soilcore.core.locks import lock as lock_file
 
 _FILE = "state.safetensors"
 _KEY = re.compile(r"[0-9A-Za-z_-]{1,100}")
@@ -142,19 +143,11 @@ def _own_folder(folder, resume):
 
 
 def _locked(stream):
-    """Lock a file for this task; False where another holds it. The system lets go of it however the process ends."""
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    """Lock a file for this task; False where another holds it."""
+    with suppress(OSError):
+        lock_file(stream)
+        return True
+    return False
 
 
 def _is_there(stream, path):

@@ -28,8 +28,7 @@ def choose_device(asked):
     SettingsError
         If the name is none of these.
     """
-    if asked not in DEVICES:
-        raise SettingsError(f"There is no device {asked!r}. Choose one of {', '.join(DEVICES)}.")
+    check_device(asked)
     if asked == "cpu":
         return "cpu", ""
     if asked == "mps":
@@ -38,6 +37,12 @@ def choose_device(asked):
     if not reason:
         return "cuda", ""
     return "cpu", f"{reason}; the cpu was used." if asked == "cuda" else ""
+
+
+def check_device(asked):
+    """Refuse the name of a device that does not exist; the message lists those that do."""
+    if asked not in DEVICES:
+        raise SettingsError(f"There is no device {asked!r}. Choose one of {', '.join(DEVICES)}.")
 
 
 @cache

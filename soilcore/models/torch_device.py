@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
-from soilcore.core.errors import ModelError, SettingsError
-from soilcore.models.device import DEVICES
+from soilcore.core.errors import ModelError
+from soilcore.models.device import check_device
 
 _REPEATABLE_CUBLAS = ":4096:8"
 _NAMES = {"cuda": "CUDA", "mps": "MPS", "cpu": "CPU"}
@@ -33,8 +33,7 @@ def choose_torch_device(asked):
     SettingsError
         If the name is none of these.
     """
-    if asked not in DEVICES:
-        raise SettingsError(f"There is no device {asked!r}. Choose one of {', '.join(DEVICES)}.")
+    check_device(asked)
     if asked == "cpu":
         return "cpu", ""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}

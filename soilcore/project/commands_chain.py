@@ -144,9 +144,7 @@ def _run_compare(args):
         options.fit_settings(args),
         args.table4,
         args.predictions,
-        args.intervals,
-        args.permutations,
-        args.resume,
+        **options.trust_settings(args),
     )
     return do("compare", task, args)
 
@@ -169,9 +167,7 @@ def _run_train(args):
         options.split_settings(args),
         options.fit_settings(args),
         args.overwrite,
-        args.intervals,
-        args.permutations,
-        args.resume,
+        **options.trust_settings(args),
     )
     return do("train", task, args)
 

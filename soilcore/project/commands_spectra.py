@@ -67,9 +67,7 @@ def _run_train(args):
         args.seeds,
         options.fit_settings(args),
         args.overwrite,
-        args.intervals,
-        args.permutations,
-        args.resume,
+        **options.trust_settings(args),
     )
     return do("spectra-train", task, args)
 
@@ -102,9 +100,7 @@ def _run_compare(args):
         _sizes(args.curve),
         args.local,
         args.predictions,
-        args.intervals,
-        args.permutations,
-        args.resume,
+        **options.trust_settings(args),
     )
     return do("spectra-compare", task, args)
 

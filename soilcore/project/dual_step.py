@@ -59,10 +59,7 @@ def _facts(task, prepared, model, whole, search, evaluations, panel, notes):
     classifiers = classifier_rows(table.y, model.edges_, probabilities, seconds, model.tau_)
     shown = taken if taken in probabilities else classifiers[0]["name"]
     return {
-        "target": target.column,
-        "unit": target.unit,
-        "form": target.form,
-        "method": target.method,
+        **target.facts(),
         "n": len(table),
         "cv": task.splits.scheme,
         "folds_label": splits.label,

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from soilcore.core.errors import SettingsError, UnreadableError
 from soilcore.core.files import is_being_written, write_json
+from soilcore.core.locks import is_locked, lock
 from soilcore.core.settings import to_plain
 from soilcore.project.folder import PARTS
 
@@ -117,7 +118,7 @@ class Job:
         return replace(over, share=share, seconds=_ended(self.folder, progress["time"]) - spec["created"])
 
     def _is_alive(self, spec):
-        if _is_locked(self.folder / "alive.lock"):
+        if is_locked(self.folder / "alive.lock"):
             return True
         process = _processes.get(self.folder)
         if process is not None:
@@ -245,7 +246,7 @@ def _make_sure(job, grace):
     if process := _processes.get(job.folder):
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.5, end - time.monotonic()))
-    if _is_locked(job.folder / "alive.lock") or (process and process.poll() is None):
+    if is_locked(job.folder / "alive.lock") or (process and process.poll() is None):
         _signal(job.folder, getattr(signal, "SIGKILL", None))
         if process:
             process.wait()
@@ -256,7 +257,7 @@ def _signal(folder, number):
     """Reach the worker and all it started; the lock proves that the process number is still its own."""
     process = _processes.get(folder)
     identity = process.pid if process and process.poll() is None else None
-    if identity is None and _is_locked(folder / "alive.lock"):
+    if identity is None and is_locked(folder / "alive.lock"):
         identity = (_read(folder / "process.json") or {}).get("pid")
     if identity is None:
         return
@@ -333,32 +334,6 @@ def _last_line(path):
 def hold_alive(folder):
     """Hold the job's lock while the block runs; the system lets go of it however the process ends."""
     with open(folder / "alive.lock", "w", encoding="utf-8") as stream:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(stream, fcntl.LOCK_EX)
+        lock(stream, wait=True)
         write_json(folder / "process.json", {"pid": os.getpid()})
         yield
-
-
-def _is_locked(path):
-    if not path.exists():
-        return False
-    with open(path, "r+", encoding="utf-8") as stream:
-        try:
-            if os.name == "nt":
-                import msvcrt
-
-                msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-                msvcrt.locking(stream.fileno(), msvcrt.LK_UNLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False

@@ -172,6 +172,11 @@ def add_trust(parser):
     )
 
 
+def trust_settings(args):
+    """What is measured beside the scores, by its name in a task's settings."""
+    return {"intervals": args.intervals, "permutations": args.permutations, "resume": args.resume}
+
+
 def add_dual_step(parser):
     """The two steps: classes, then a regression in each."""
     group = parser.add_argument_group("dual-step")

@@ -190,14 +190,11 @@ def score_learners(names, task, prepared, report=silent):
 
 
 def _facts(task, prepared, rows, assessed):
-    target, splits = prepared.opened.samples.target, prepared.splits
+    splits = prepared.splits
     places = _places_facts(prepared)
     compared = _compared(rows, assessed)
     return {
-        "target": target.column,
-        "unit": target.unit,
-        "form": target.form,
-        "method": target.method,
+        **prepared.opened.samples.target.facts(),
         "transform": task.fit.transform,
         "n": len(prepared.table),
         "cv": task.splits.scheme,
@@ -330,14 +327,13 @@ def _fitted_model(task, prepared, learner, facts, assessed, report):
     from soilcore.models.archive import FittedModel, training_envelope
 
     table, opened, splits = prepared.table, prepared.opened, prepared.splits
-    target = opened.samples.target
     stored, arrays, learners = assessed.stored(learner, table.X, report)
     shared = {name: facts[name] for name in ("leakage", "design", "distances", "variogram", "spatial_first", "warnings")}
     return FittedModel(
         learner=learner,
         name=task.model,
         recipe=table.recipe.to_dict(),
-        target={"column": target.column, "unit": target.unit, "extract": target.extract, "form": target.form, "method": target.method},
+        target=opened.samples.target.to_dict(),
         envelope=training_envelope(table.X),
         scores=facts["models"][0],
         folds={"scheme": task.splits.scheme, "label": splits.label, "sizes": splits.sizes, "settings": to_plain(task.splits)},

@@ -8,6 +8,7 @@ from soilcore.evaluation.splits import SplitSettings
 from soilcore.features.recipe import FeatureSettings
 from soilcore.models.settings import FitSettings
 from soilcore.project.imagery_settings import IMAGERY_TASKS
+from soilcore.project.scoring_settings import ScoringTask
 from soilcore.project.spectra_settings import SPECTRA_TASKS
 
 
@@ -88,18 +89,8 @@ class SearchTask:
 
 
 @dataclass(frozen=True)
-class CompareTask:
-    """Score learners under the same folds.
-
-    Parameters
-    ----------
-    intervals : str
-        How prediction intervals are made; see `soilcore.trust.intervals`.
-    permutations : int, optional
-        How often the target is permuted to look for skill out of nothing; None: only where it is quick.
-    resume : bool
-        Whether networks go on where the same task was interrupted.
-    """
+class CompareTask(ScoringTask):
+    """Score learners under the same folds."""
 
     inputs: InputSettings
     models: tuple[str, ...]
@@ -107,13 +98,10 @@ class CompareTask:
     fit: FitSettings = field(default_factory=FitSettings)
     table4: bool = False
     predictions: bool = False
-    intervals: str = "conformal"
-    permutations: int | None = None
-    resume: bool = False
 
 
 @dataclass(frozen=True)
-class TrainTask:
+class TrainTask(ScoringTask):
     """Score one learner, fit it on all samples, and save it."""
 
     inputs: InputSettings
@@ -122,9 +110,6 @@ class TrainTask:
     splits: SplitSettings = field(default_factory=SplitSettings)
     fit: FitSettings = field(default_factory=FitSettings)
     overwrite: bool = False
-    intervals: str = "conformal"
-    permutations: int | None = None
-    resume: bool = False
 
 
 @dataclass(frozen=True)

@@ -199,13 +199,9 @@ def group_sizes(labels):
 
 def _facts(task, table, division, chosen, outcomes):
     spectra, first = table.spectra, next(iter(chosen.values()))
-    target = spectra.target
     said = [note for candidate in chosen.values() for note in candidate.said]
     return {
-        "target": target.column,
-        "unit": target.unit,
-        "form": target.form,
-        "method": target.method,
+        **spectra.target.facts(),
         "transform": task.fit.transform,
         "n": len(table),
         "cv": task.splits.scheme,
@@ -274,7 +270,7 @@ def _fitted_model(task, table, division, candidate, learner, outcome, facts, rep
 
     from soilcore.models.archive import FittedModel
 
-    target, spectra = table.spectra.target, table.spectra
+    spectra = table.spectra
     stored, arrays, learners = outcome.stored(learner, report)
     shared = {name: facts[name] for name in ("leakage", "design", "distances", "variogram", "spatial_first", "warnings", "groups", "group")}
     row = {name: value for name, value in outcome.row.items() if name not in ("told", "training")}
@@ -282,7 +278,7 @@ def _fitted_model(task, table, division, candidate, learner, outcome, facts, rep
         learner=learner,
         name=task.model,
         recipe=recipe_of(spectra, candidate),
-        target={"column": target.column, "unit": target.unit, "extract": target.extract, "form": target.form, "method": target.method},
+        target=spectra.target.to_dict(),
         envelope={},
         scores=row,
         folds={"scheme": task.splits.scheme, "label": division.label, "sizes": facts["fold_sizes"], "settings": to_plain(task.splits)},

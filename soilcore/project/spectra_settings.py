@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from soilcore.data.spectra_set import SpectraSettings
 from soilcore.evaluation.splits import SplitSettings
 from soilcore.models.settings import FitSettings
+from soilcore.project.scoring_settings import ScoringTask
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class SpectraPreprocessTask:
 
 
 @dataclass(frozen=True)
-class SpectraCompareTask:
+class SpectraCompareTask(ScoringTask):
     """Score learners on spectra under the same splits.
 
     Parameters
@@ -65,13 +66,10 @@ class SpectraCompareTask:
     curve: tuple[int, ...] | None = None
     local: bool = False
     predictions: bool = False
-    intervals: str = "conformal"
-    permutations: int | None = None
-    resume: bool = False
 
 
 @dataclass(frozen=True)
-class SpectraTrainTask:
+class SpectraTrainTask(ScoringTask):
     """Score one learner on spectra, fit it, and save it; see `SpectraCompareTask`."""
 
     spectra: SpectraSettings
@@ -82,9 +80,6 @@ class SpectraTrainTask:
     seeds: int = 5
     fit: FitSettings = field(default_factory=FitSettings)
     overwrite: bool = False
-    intervals: str = "conformal"
-    permutations: int | None = None
-    resume: bool = False
 
 
 @dataclass(frozen=True)

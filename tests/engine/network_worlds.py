@@ -1,7 +1,6 @@
 """A small landscape in memory with samples, and networks fitted to them in a few epochs."""
 
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,6 +23,7 @@ from soilcore.models.settings import NetworkSettings
 from soilcore.trust.expected_error import ExpectedError
 from soilcore.trust.intervals import IntervalSettings, fit_interval
 from soilcore.trust.learned_area import FoldwiseArea
+from tests.engine.array_source import ArraySource
 
 BANDS = ("B", "G", "R", "N", "S1")
 INDICES = ("NDVI", "EVI", "SI", "SI2", "NDWI", "LSWI")
@@ -32,26 +32,6 @@ NAMES = (*BANDS, *INDICES, *TERRAIN)
 GRID = Grid(42, 46, Affine(10, 0, 500000, 0, -10, 4000000), CRS.from_epsg(32639))
 MONTHS, VARIABLES = 12, ("pr", "tmmx")
 UTM = "EPSG:32639"
-
-
-@dataclass(frozen=True)
-class ArraySource:
-    """Predictors held in memory, and the climate of two stations."""
-
-    grid: Grid
-    values: np.ndarray
-    names: tuple = NAMES
-    climate: object = None
-    date: object = None
-    reads: list = field(default_factory=list)
-
-    @contextmanager
-    def reader(self):
-        yield self
-
-    def read(self, window):
-        self.reads.append(window)
-        return self.values[(slice(None), *window.slices)]
 
 
 def make_source(grid=GRID, gaps=True, seed=0):
@@ -67,7 +47,7 @@ def make_source(grid=GRID, gaps=True, seed=0):
         values[:, 20:24, 28:33] = np.nan
         values[elevation, 5:7, 5:7] = np.nan
         values[: len(BANDS) + len(INDICES), 37:, :9] = np.nan
-    return ArraySource(grid, values, climate=make_climate(grid))
+    return ArraySource(grid, values, NAMES, climate=make_climate(grid))
 
 
 def make_climate(grid):

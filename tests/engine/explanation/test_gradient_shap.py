@@ -12,12 +12,8 @@ from soilcore.models.networks.spectra_cnn import SpectraCNN
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _seeded(one_torch_thread):
     torch.manual_seed(0)
-    yield
-    torch.set_num_threads(before)
 
 
 class Rows:

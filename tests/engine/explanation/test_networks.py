@@ -11,13 +11,7 @@ from soilcore.models.baselines import MeanModel
 from soilcore.models.neural import NetworkLearner
 from soilcore.models.settings import NetworkSettings
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def fitted(name, world, members=1, gate="soft", epochs=1, rate=None):

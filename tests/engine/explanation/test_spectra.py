@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from soilcore.core.errors import NotAvailableError, SettingsError, Stopped
 from soilcore.explanation.spectra import SpectralFit, explain_spectra, linear_weights
@@ -12,14 +11,7 @@ from soilcore.models.settings import FitSettings, NetworkSettings
 
 AXIS = np.linspace(3000, 1000, 120)
 CARBONATE, SILICATE = (np.exp(-0.5 * ((AXIS - centre) / width) ** 2) for centre, width in ((2520, 40), (1080, 50)))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def library(n=200, seed=0):

@@ -28,14 +28,7 @@ CASES = {
     "small SoilNet": {"name": "soilnet-small", "size": 16},
 }
 _MADE = {}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def world_of(case):
@@ -185,7 +178,7 @@ def test_a_stride_is_refused_for_models_without_windows_and_when_impossible(tmp_
 def test_climate_is_that_of_each_pixel_and_of_the_date(tmp_path):
     world = world_of("small SoilNet")
     same = np.repeat(world.source.climate.store.values[:1], 2, axis=0)
-    other = worlds.ArraySource(world.source.grid, world.source.values, climate=worlds.make_climate(world.source.grid))
+    other = worlds.ArraySource(world.source.grid, world.source.values, worlds.NAMES, climate=worlds.make_climate(world.source.grid))
     other.climate.store.values[:] = same
     _, values = mapped(world, tmp_path)
     world.source, own = other, world.source
@@ -194,10 +187,10 @@ def test_climate_is_that_of_each_pixel_and_of_the_date(tmp_path):
         left, right = np.isclose(changed, values, rtol=2e-6)[:, :20], np.isclose(changed, values, rtol=2e-6)[:, 32:]
         assert left[np.isfinite(values[:, :20])].all()
         assert not right[np.isfinite(values[:, 32:])].any()
-        world.source = worlds.ArraySource(own.grid, own.values, climate=own.climate, date=date(2031, 1, 1))
+        world.source = worlds.ArraySource(own.grid, own.values, own.names, climate=own.climate, date=date(2031, 1, 1))
         with pytest.raises(FeatureError, match="2019-01 to 2019-12"):
             mapped(world, tmp_path)
-        world.source = worlds.ArraySource(own.grid, own.values)
+        world.source = worlds.ArraySource(own.grid, own.values, own.names)
         with pytest.raises(FeatureError, match="--climate"):
             mapped(world, tmp_path)
     finally:

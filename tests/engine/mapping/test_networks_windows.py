@@ -1,8 +1,5 @@
 """Windows for networks: the very patches that samples get, as views; whatever the window, the cell and the border."""
 
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-
 import numpy as np
 import pytest
 from affine import Affine
@@ -13,25 +10,9 @@ from soilcore.features.patches import Patches
 from soilcore.features.surroundings import PatchNeed
 from soilcore.mapping import networks_windows
 from soilcore.mapping.networks_windows import SurfaceCutter, read_once
+from tests.engine.array_source import ArraySource
 
-NAMES = ("B", "elevation", "NDVI")
 GRID = Grid(47, 61, Affine(10, 0, 500000, 0, -10, 4000000), CRS.from_epsg(32639))
-
-
-@dataclass(frozen=True)
-class ArraySource:
-    grid: Grid
-    values: np.ndarray
-    names: tuple = NAMES
-    reads: list = field(default_factory=list)
-
-    @contextmanager
-    def reader(self):
-        yield self
-
-    def read(self, window):
-        self.reads.append(window)
-        return self.values[(slice(None), *window.slices)]
 
 
 @pytest.fixture

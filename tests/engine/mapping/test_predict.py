@@ -1,7 +1,6 @@
 """Maps: the model's own predictions, pixel for pixel, however the raster is cut; NaN where there is nothing to say."""
 
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from xml.etree import ElementTree
 
 import numpy as np
@@ -19,28 +18,10 @@ from soilcore.mapping.styles import class_labels
 from soilcore.models.archive import FittedModel
 from soilcore.models.pipelines import TunedRegressor
 from soilcore.models.stacking import StackingModel
+from tests.engine.array_source import NAMES, ArraySource
 
-NAMES = ("B", "elevation", "NDVI")
 METRES = Grid(150, 230, Affine(20, 0, 500000, 0, -20, 4000000), CRS.from_epsg(32639))
 DEGREES = Grid(150, 230, Affine(0.01, 0, 44, 0, -0.02, 61), CRS.from_epsg(4326))
-
-
-@dataclass(frozen=True)
-class ArraySource:
-    """Predictors held in memory."""
-
-    grid: Grid
-    values: np.ndarray
-    names: tuple = NAMES
-    reads: list = field(default_factory=list)
-
-    @contextmanager
-    def reader(self):
-        yield self
-
-    def read(self, window):
-        self.reads.append(window)
-        return self.values[(slice(None), *window.slices)]
 
 
 @dataclass(frozen=True)

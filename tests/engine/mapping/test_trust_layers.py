@@ -1,7 +1,6 @@
 """Layers of trust: bounds, probabilities, applicability and expected error of every pixel, however the raster is cut."""
 
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -28,29 +27,12 @@ from soilcore.trust.applicability import AreaOfApplicability, applicability_of, 
 from soilcore.trust.coverage import coverage_facts, out_of_fold_bounds
 from soilcore.trust.expected_error import ExpectedError, expected_error_of
 from soilcore.trust.intervals import IntervalSettings, fit_interval, interval_of
+from tests.engine.array_source import NAMES, ArraySource
 
-NAMES = ("B", "elevation", "NDVI")
 GRID = Grid(150, 230, Affine(20, 0, 500000, 0, -20, 4000000), CRS.from_epsg(32639))
 ALIEN = (slice(100, 130), slice(150, 200))
 EVERYTHING = {"classes": "usda", "interval": 0.9, "thresholds": (4.0, 2.5), "aoa": True}
 ALL_LAYERS = ("value", "class", "lower", "upper", "p_gt_4", "p_gt_2.5", "di", "aoa", "error", "lpd")
-
-
-@dataclass(frozen=True)
-class ArraySource:
-    """Predictors held in memory."""
-
-    grid: Grid
-    values: np.ndarray
-    names: tuple = NAMES
-    reads: list = field(default_factory=list)
-
-    @contextmanager
-    def reader(self):
-        yield self
-
-    def read(self, window):
-        return self.values[(slice(None), *window.slices)]
 
 
 def scene(grid=GRID):

@@ -23,15 +23,7 @@ from soilcore.models.settings import FitSettings, NetworkSettings
 from soilcore.models.stacking import StackingModel
 from tests.engine.models.neural_samples import BANDS, INDICES, SOILNET_NEEDS, SS_NEEDS, WINDOW, needs_of, network, r2, samples, spectra
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 CAUSES = {

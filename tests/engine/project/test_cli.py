@@ -11,21 +11,7 @@ import pandas as pd
 import pytest
 
 from soilcore.project.cli import LATER, main
-
-SCORE_KEYS = {"name", "r2", "rmse", "mae", "me", "ccc", "rpd", "rpiq", "r2_folds", "r2_log10", "coverage_90", "width_90", "aoa_share", "seconds"}
-COMPARE_KEYS = {"target", "unit", "transform", "n", "cv", "fold_sizes", "features", "seed", "device", "assumed", "leakage", "models"}
-
-
-@pytest.fixture
-def ask(capsys):
-    """Run a command with --json; give its exit code, its one document, and what it said on standard error."""
-
-    def run(*arguments):
-        code = main([*map(str, arguments), "--json"])
-        captured = capsys.readouterr()
-        return code, json.loads(captured.out), captured.err
-
-    return run
+from tests.engine.project.conftest import COMPARE_KEYS, SCORE_KEYS
 
 
 @pytest.fixture(scope="module")
@@ -38,22 +24,22 @@ def model(demo, tmp_path_factory):
     return folder
 
 
-def test_demo_lists_its_files(ask, tmp_path):
-    code, facts, _ = ask("demo", tmp_path / "d", "--size", 64, "--samples", 20, "--dates", 1)
+def test_demo_lists_its_files(hear, tmp_path):
+    code, facts, _ = hear("demo", tmp_path / "d", "--size", 64, "--samples", 20, "--dates", 1)
     assert code == 0
     assert set(facts) >= {"dir", "files"}
     assert {"samples.csv", "scene.tif", "dem.tif", "fields.gpkg"} <= set(facts["files"])
     assert all((tmp_path / "d" / name).is_file() for name in facts["files"])
 
 
-def test_an_existing_demo_is_not_overwritten(ask, demo):
-    code, facts, _ = ask("demo", demo)
+def test_an_existing_demo_is_not_overwritten(hear, demo):
+    code, facts, _ = hear("demo", demo)
     assert code == 2
     assert "error" in facts
 
 
-def test_check_gives_findings_with_their_keys(ask, demo):
-    code, facts, _ = ask("check", demo / "samples.csv", "--scene", demo / "scene.tif", "--target", "ece_dS_m")
+def test_check_gives_findings_with_their_keys(hear, demo):
+    code, facts, _ = hear("check", demo / "samples.csv", "--scene", demo / "scene.tif", "--target", "ece_dS_m")
     assert code == 0, facts
     assert {"ok", "n", "crs", "target", "unit", "extract", "findings", "assumed"} <= set(facts)
     assert (facts["n"], facts["unit"], facts["extract"]) == (60, "dS/m", "paste")
@@ -61,10 +47,10 @@ def test_check_gives_findings_with_their_keys(ask, demo):
         assert set(finding) == {"code", "severity", "row", "column", "value", "message", "fix"}
 
 
-def test_indices_writes_one_band_per_index(ask, demo, tmp_path):
+def test_indices_writes_one_band_per_index(hear, demo, tmp_path):
     import rasterio
 
-    code, facts, _ = ask("indices", "--scene", demo / "scene.tif", "--index", "NDVI", "--formula", "X=(N-R)/(N+R)", "--out", tmp_path / "i.tif")
+    code, facts, _ = hear("indices", "--scene", demo / "scene.tif", "--index", "NDVI", "--formula", "X=(N-R)/(N+R)", "--out", tmp_path / "i.tif")
     assert code == 0
     assert [band["id"] for band in facts["bands"]] == ["NDVI", "X"]
     assert all(band["valid"] + band["invalid"] == 96 * 96 for band in facts["bands"])
@@ -73,8 +59,8 @@ def test_indices_writes_one_band_per_index(ask, demo, tmp_path):
         assert dataset.dtypes == ("float32", "float32")
 
 
-def test_correlate_ranks_bands_and_indices(ask, demo):
-    code, facts, _ = ask("correlate", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--log-target")
+def test_correlate_ranks_bands_and_indices(hear, demo):
+    code, facts, _ = hear("correlate", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--log-target")
     assert code == 0
     assert {"n", "target", "rows"} <= set(facts)
     assert {row["kind"] for row in facts["rows"]} == {"band", "index"}
@@ -83,8 +69,8 @@ def test_correlate_ranks_bands_and_indices(ask, demo):
         assert set(row) >= {"name", "kind", "pearson", "pearson_low", "pearson_high", "spearman", "p", "q", "n", "n_invalid"}
 
 
-def test_search_reports_its_guards(ask, demo):
-    code, facts, _ = ask(
+def test_search_reports_its_guards(hear, demo):
+    code, facts, _ = hear(
         "search",
         demo / "samples.csv",
         "--target",
@@ -103,8 +89,8 @@ def test_search_reports_its_guards(ask, demo):
     assert set(facts["rows"][0]) >= {"formula", "r", "rho", "p", "q", "p_family", "selection"}
 
 
-def test_models_lists_every_name_of_the_contract(ask):
-    code, rows, _ = ask("models")
+def test_models_lists_every_name_of_the_contract(hear):
+    code, rows, _ = hear("models")
     names = {row["name"] for row in rows}
     assert code == 0
     assert {
@@ -126,8 +112,8 @@ def test_models_lists_every_name_of_the_contract(ask):
     assert all(set(row) >= {"name", "family", "label", "parameters", "citation"} for row in rows)
 
 
-def test_compare_scores_learners_under_the_same_folds(ask, demo):
-    code, facts, _ = ask(
+def test_compare_scores_learners_under_the_same_folds(hear, demo):
+    code, facts, _ = hear(
         "compare",
         demo / "samples.csv",
         "--target",
@@ -160,14 +146,14 @@ def test_compare_scores_learners_under_the_same_folds(ask, demo):
     assert sum(facts["fold_sizes"]) == facts["n"]
 
 
-def test_a_random_scheme_needs_no_contrast(ask, demo):
-    _, facts, _ = ask("compare", demo / "samples.csv", "--target", "ece_dS_m", "--columns", "clay_pct,soc_g_kg", "--models", "ridge", "--trials", 0)
+def test_a_random_scheme_needs_no_contrast(hear, demo):
+    _, facts, _ = hear("compare", demo / "samples.csv", "--target", "ece_dS_m", "--columns", "clay_pct,soc_g_kg", "--models", "ridge", "--trials", 0)
     assert facts["models"][0].get("r2_random") is None
     assert facts["trust"]["ridge"]["aoa"]["of"] == "samples"  # a column of the table has no pixels
     assert "between samples" in facts["spatial_first"]
 
 
-def test_train_saves_a_model_with_its_run_file(ask, model):
+def test_train_saves_a_model_with_its_run_file(hear, model):
     saved = json.loads((model / "model.json").read_text(encoding="utf-8"))
     run = json.loads((model / "run.json").read_text(encoding="utf-8"))
     assert saved["name"] == "rf"
@@ -175,8 +161,8 @@ def test_train_saves_a_model_with_its_run_file(ask, model):
     assert all(len(digest) == 64 for digest in run["inputs"].values())
 
 
-def test_external_scores_another_table(ask, model, demo, tmp_path):
-    code, facts, _ = ask("external", model, demo / "samples.csv", "--scene", demo / "scene.tif")
+def test_external_scores_another_table(hear, model, demo, tmp_path):
+    code, facts, _ = hear("external", model, demo / "samples.csv", "--scene", demo / "scene.tif")
     assert code == 0
     assert {"r2", "rmse", "mae", "aoa_share", "warnings", "n"} <= set(facts)
     assert facts["r2"] > 0.5  # its own training samples
@@ -186,8 +172,8 @@ def test_external_scores_another_table(ask, model, demo, tmp_path):
     assert f"{facts['n']} of the {facts['n']} samples were in the training table" in facts["warnings"][0]
 
 
-def test_external_tells_each_sample_with_its_interval(ask, model, demo):
-    _, facts, _ = ask("external", model, demo / "samples.csv", "--scene", demo / "scene.tif")
+def test_external_tells_each_sample_with_its_interval(hear, model, demo):
+    _, facts, _ = hear("external", model, demo / "samples.csv", "--scene", demo / "scene.tif")
     each = facts["predictions"]
     assert set(each) == {"row", "observed", "predicted", "lower", "upper", "inside"}
     assert [len(values) for values in each.values()] == [facts["n"]] * 6
@@ -199,7 +185,7 @@ def test_external_tells_each_sample_with_its_interval(ask, model, demo):
     assert sum(each["inside"]) / facts["n"] == pytest.approx(facts["aoa_share"])
 
 
-def test_external_warns_of_samples_unlike_any_in_training(ask, model, demo, tmp_path):
+def test_external_warns_of_samples_unlike_any_in_training(hear, model, demo, tmp_path):
     import rasterio
 
     alien = tmp_path / "bright.tif"
@@ -208,15 +194,15 @@ def test_external_warns_of_samples_unlike_any_in_training(ask, model, demo, tmp_
         stored[:4] = 0.4 * stored[:4] + 7000
         bright.write(stored.clip(1, 14000).astype(scene.dtypes[0]))
         bright.descriptions, bright.scales, bright.offsets = scene.descriptions, scene.scales, scene.offsets
-    code, facts, _ = ask("external", model, demo / "samples.csv", "--scene", alien)
+    code, facts, _ = hear("external", model, demo / "samples.csv", "--scene", alien)
     assert code == 0, facts
     assert facts["aoa_share"] < 0.2
     assert any("area of applicability" in sentence for sentence in facts["warnings"])
 
 
-def test_map_writes_layers_and_class_areas(ask, model, demo, tmp_path):
+def test_map_writes_layers_and_class_areas(hear, model, demo, tmp_path):
     out = tmp_path / "map.tif"
-    code, facts, _ = ask("map", model, "--scene", demo / "scene.tif", "--mask", "water", "--classes", "usda", "--out", out)
+    code, facts, _ = hear("map", model, "--scene", demo / "scene.tif", "--mask", "water", "--classes", "usda", "--out", out)
     assert code == 0, facts
     assert {"out", "layers", "pixels", "valid", "seconds", "peak_rss_mb", "classes", "aoa_share"} <= set(facts)
     assert facts["pixels"] == 96 * 96
@@ -227,40 +213,40 @@ def test_map_writes_layers_and_class_areas(ask, model, demo, tmp_path):
         assert (tmp_path / f"map{suffix}").is_file()
 
 
-def test_run_makes_the_same_map_again(ask, model, demo, tmp_path):
+def test_run_makes_the_same_map_again(hear, model, demo, tmp_path):
     out = tmp_path / "map.tif"
-    ask("map", model, "--scene", demo / "scene.tif", "--out", out)
+    hear("map", model, "--scene", demo / "scene.tif", "--out", out)
     before = out.read_bytes()
-    code, facts, _ = ask("run", tmp_path / "map.run.json", "--overwrite")
+    code, facts, _ = hear("run", tmp_path / "map.run.json", "--overwrite")
     assert code == 0, facts
     assert out.read_bytes() == before
 
 
-def test_run_refuses_an_input_that_has_changed(ask, demo, tmp_path):
+def test_run_refuses_an_input_that_has_changed(hear, demo, tmp_path):
     samples = tmp_path / "samples.csv"
     samples.write_bytes((demo / "samples.csv").read_bytes())
     out = tmp_path / "m"
-    ask("train", samples, "--target", "ece_dS_m", "--columns", "clay_pct,soc_g_kg", "--model", "ridge", "--trials", 0, "--out", out)
+    hear("train", samples, "--target", "ece_dS_m", "--columns", "clay_pct,soc_g_kg", "--model", "ridge", "--trials", 0, "--out", out)
     samples.write_text(samples.read_text().replace("1", "2"))
-    code, facts, _ = ask("run", out / "run.json", "--overwrite")
+    code, facts, _ = hear("run", out / "run.json", "--overwrite")
     assert code == 2
     assert "content has changed" in facts["error"]
 
 
 @pytest.mark.parametrize("command", sorted(LATER))
-def test_what_is_not_built_yet_says_so(ask, command):
-    code, facts, said = ask(command)
+def test_what_is_not_built_yet_says_so(hear, command):
+    code, facts, said = hear(command)
     assert code == 2
     assert "not available yet" in facts["error"]
     assert "not available yet" in said
 
 
-def test_layers_of_trust_lie_beside_the_map(ask, model, demo, tmp_path):
+def test_layers_of_trust_lie_beside_the_map(hear, model, demo, tmp_path):
     import numpy as np
     import rasterio
 
     options = ["--interval", 0.9, "--threshold", 4, "--threshold", 8.5, "--aoa"]
-    code, facts, _ = ask("map", model, "--scene", demo / "scene.tif", "--out", tmp_path / "m.tif", *options)
+    code, facts, _ = hear("map", model, "--scene", demo / "scene.tif", "--out", tmp_path / "m.tif", *options)
     assert code == 0, facts
     layers = {}
     for kind in ("lower", "upper", "p_gt_4", "p_gt_8.5", "di", "aoa"):
@@ -276,50 +262,50 @@ def test_layers_of_trust_lie_beside_the_map(ask, model, demo, tmp_path):
     assert facts["interval"]["coverage"] is not None
 
 
-def test_what_maps_cannot_do_yet_is_said_before_anything_is_written(ask, model, demo, tmp_path):
-    code, facts, _ = ask("map", model, "--scene", demo / "scene.tif", "--out", tmp_path / "m.tif", "--cluster", "tcp://127.0.0.1:1")
+def test_what_maps_cannot_do_yet_is_said_before_anything_is_written(hear, model, demo, tmp_path):
+    code, facts, _ = hear("map", model, "--scene", demo / "scene.tif", "--out", tmp_path / "m.tif", "--cluster", "tcp://127.0.0.1:1")
     assert code == 2
     assert "not available yet" in facts["error"]
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("method", ["cv+", "local"])
-def test_other_kinds_of_intervals_are_trained_stored_and_mapped(ask, demo, tmp_path, method):
+def test_other_kinds_of_intervals_are_trained_stored_and_mapped(hear, demo, tmp_path, method):
     how = ["--model", "ridge", "--cv", "block", "--folds", 4, "--trials", 0, "--transform", "log1p", "--permutations", 0, "--intervals", method]
-    code, facts, _ = ask(
+    code, facts, _ = hear(
         "train", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--bands", *how, "--out", tmp_path / "m"
     )
     assert code == 0, facts
     assert facts["trust"]["ridge"]["interval"]["method"] == method
     assert 0.6 <= facts["models"][0]["coverage_90"] <= 1
-    code, mapped, _ = ask("map", tmp_path / "m", "--scene", demo / "scene.tif", "--interval", 0.8, "--out", tmp_path / "map.tif")
+    code, mapped, _ = hear("map", tmp_path / "m", "--scene", demo / "scene.tif", "--interval", 0.8, "--out", tmp_path / "map.tif")
     assert code == 0, mapped
     assert mapped["interval"]["method"] == method
 
 
 @pytest.mark.parametrize("kind", ["gi-star", "kriging-prior"])
-def test_features_of_neighbours_are_fitted_inside_the_folds_and_mapped(ask, demo, tmp_path, kind):
+def test_features_of_neighbours_are_fitted_inside_the_folds_and_mapped(hear, demo, tmp_path, kind):
     how = ["--model", "ridge", "--cv", "random", "--folds", 4, "--trials", 0, "--transform", "log1p", "--permutations", 0, "--neighbour", kind]
-    code, facts, _ = ask(
+    code, facts, _ = hear(
         "train", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--bands", *how, "--out", tmp_path / "m"
     )
     assert code == 0, facts
-    code, mapped, _ = ask("map", tmp_path / "m", "--scene", demo / "scene.tif", "--interval", 0.9, "--aoa", "--out", tmp_path / "map.tif")
+    code, mapped, _ = hear("map", tmp_path / "m", "--scene", demo / "scene.tif", "--interval", 0.9, "--aoa", "--out", tmp_path / "map.tif")
     assert code == 0, mapped
     assert mapped["valid"] > 0
 
 
-def test_a_learning_curve_ends_in_a_verdict(ask, demo):
+def test_a_learning_curve_ends_in_a_verdict(hear, demo):
     how = ["--model", "ridge", "--cv", "random", "--folds", 4, "--trials", 0]
-    code, facts, _ = ask("learning-curve", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--bands", *how)
+    code, facts, _ = hear("learning-curve", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--bands", *how)
     assert code == 0, facts
     sizes = [row["n"] for row in facts["rows"]]
     assert sizes == sorted(sizes)
     assert facts["verdict"]
 
 
-def test_knndm_folds_are_drawn_and_the_random_score_stands_beside(ask, demo):
-    code, facts, _ = ask("compare", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--models", "mean", "--cv", "knndm")
+def test_knndm_folds_are_drawn_and_the_random_score_stands_beside(hear, demo):
+    code, facts, _ = hear("compare", demo / "samples.csv", "--target", "ece_dS_m", "--scene", demo / "scene.tif", "--models", "mean", "--cv", "knndm")
     assert code == 0
     assert facts["cv"] == "knndm"
     assert sum(facts["fold_sizes"]) == facts["n"]
@@ -328,8 +314,8 @@ def test_knndm_folds_are_drawn_and_the_random_score_stands_beside(ask, demo):
 
 
 @pytest.mark.parametrize(("name", "named"), [("soilnet", "--scene"), ("spectra-cnn", "points")])
-def test_networks_without_windows_or_spectra_are_refused_in_words(ask, demo, name, named):
-    code, facts, _ = ask("compare", demo / "samples.csv", "--target", "ece_dS_m", "--columns", "clay_pct,soc_g_kg", "--models", name)
+def test_networks_without_windows_or_spectra_are_refused_in_words(hear, demo, name, named):
+    code, facts, _ = hear("compare", demo / "samples.csv", "--target", "ece_dS_m", "--columns", "clay_pct,soc_g_kg", "--models", name)
     assert code in (1, 2)
     assert named in facts["error"]
 
@@ -349,9 +335,9 @@ def test_networks_without_windows_or_spectra_are_refused_in_words(ask, demo, nam
         (["map", "{tmp}/nomodel", "--scene", "{scene}", "--out", "{tmp}/m.tif"], 2, "nomodel"),
     ],
 )
-def test_a_wrong_call_gets_one_clear_sentence_and_leaves_nothing(ask, demo, tmp_path, arguments, code, sentence):
+def test_a_wrong_call_gets_one_clear_sentence_and_leaves_nothing(hear, demo, tmp_path, arguments, code, sentence):
     places = {"samples": demo / "samples.csv", "scene": demo / "scene.tif", "tmp": tmp_path}
-    got, facts, said = ask(*[argument.format(**places) for argument in arguments])
+    got, facts, said = hear(*[argument.format(**places) for argument in arguments])
     assert got == code, facts
     assert sentence in facts["error"]
     assert "Traceback" not in said
@@ -378,9 +364,9 @@ def test_standard_output_holds_one_document_in_a_real_process(demo):
     assert json.loads(done.stdout)["target"] == "ece_dS_m"
 
 
-def test_water_is_left_out_of_a_map_unless_somebody_says_none(ask, model, demo, tmp_path):
-    _, dry, _ = ask("map", model, "--scene", demo / "scene.tif", "--out", tmp_path / "dry.tif")
-    _, wet, _ = ask("map", model, "--scene", demo / "scene.tif", "--mask", "none", "--out", tmp_path / "wet.tif")
+def test_water_is_left_out_of_a_map_unless_somebody_says_none(hear, model, demo, tmp_path):
+    _, dry, _ = hear("map", model, "--scene", demo / "scene.tif", "--out", tmp_path / "dry.tif")
+    _, wet, _ = hear("map", model, "--scene", demo / "scene.tif", "--mask", "none", "--out", tmp_path / "wet.tif")
     assert dry["valid"] < wet["valid"]
     assert any("water" in sentence for sentence in dry["assumed"])
     assert not any("water" in sentence for sentence in wet["assumed"])
@@ -405,7 +391,7 @@ def test_a_command_told_to_end_leaves_nothing_behind(tmp_path):
     [(0, "random"), (1, "random"), (15, "group:campaign")],
     ids=["all samples in one place", "a single known place", "places of one campaign alone"],
 )
-def test_learners_are_scored_where_places_are_too_few_to_speak_of_distances(ask, tmp_path, known, scheme):
+def test_learners_are_scored_where_places_are_too_few_to_speak_of_distances(hear, tmp_path, known, scheme):
     generator = np.random.default_rng(0)
     table = pd.DataFrame(generator.normal(size=(60, 2)), columns=["b1", "b2"]).assign(EC=lambda t: np.exp(t.b1), campaign=np.arange(60) // 15)
     table["lon"], table["lat"] = (120.0, 33.0) if not known else generator.uniform([[119], [33]], [[120], [34]], (2, 60))
@@ -414,6 +400,6 @@ def test_learners_are_scored_where_places_are_too_few_to_speak_of_distances(ask,
     table.to_csv(tmp_path / "table.csv", index=False)
     named = ["--target", "EC", "--unit", "dS/m", "--extract", "1:5", "--x", "lon", "--y", "lat", "--crs", "EPSG:4326", "--columns", "b1,b2"]
     learner = ["--models", "ridge", "--trials", "0", "--permutations", "0", "--cv", scheme, "--folds", "4"]
-    code, facts, _ = ask("compare", str(tmp_path / "table.csv"), *named, *learner)
+    code, facts, _ = hear("compare", str(tmp_path / "table.csv"), *named, *learner)
     assert code == 0 and facts["models"][0]["r2"] > 0.3
     assert facts["distances"] is None and facts["design"]["kind"] in (None, "random", "clustered")

@@ -1,13 +1,9 @@
 """Hot spots on the command line: the planted one is found, the layer opens, bad wishes are refused."""
 
-import json
-
 import geopandas
 import numpy as np
 import pandas as pd
 import pytest
-
-from soilcore.project.cli import main
 
 
 @pytest.fixture
@@ -21,15 +17,10 @@ def table(tmp_path):
     return path
 
 
-def ask(capsys, *arguments):
-    code = main([*map(str, arguments), "--json", "--quiet"])
-    return code, json.loads(capsys.readouterr().out)
-
-
-def test_the_planted_corner_is_hot_and_the_rest_is_not(table, tmp_path, capsys):
+def test_the_planted_corner_is_hot_and_the_rest_is_not(table, tmp_path, ask):
     out = tmp_path / "hot.gpkg"
     place = ("--x", "x", "--y", "y", "--crs", "EPSG:32650")
-    code, facts = ask(capsys, "hot-spots", table, "--target", "ec", *place, "--k", 8, "--out", out)
+    code, facts = ask("hot-spots", table, "--target", "ec", *place, "--k", 8, "--out", out)
     assert code == 0
     layer = geopandas.read_file(out)
     corner = (layer.geometry.x < 500450) & (layer.geometry.y < 4000450)
@@ -41,17 +32,17 @@ def test_the_planted_corner_is_hot_and_the_rest_is_not(table, tmp_path, capsys):
     assert sum(facts["classes"].values()) == 300
 
 
-def test_samples_without_places_are_refused_in_words(tmp_path, capsys):
+def test_samples_without_places_are_refused_in_words(tmp_path, ask):
     path = tmp_path / "nowhere.csv"
     pd.DataFrame({"ec": np.arange(1.0, 21.0), "ph": 7.0}).to_csv(path, index=False)
-    code, facts = ask(capsys, "hot-spots", path, "--target", "ec")
+    code, facts = ask("hot-spots", path, "--target", "ec")
     assert code == 1
     assert "where the samples lie" in facts["error"]
 
 
-def test_an_impossible_band_leaves_no_file(table, tmp_path, capsys):
+def test_an_impossible_band_leaves_no_file(table, tmp_path, ask):
     out = tmp_path / "hot.gpkg"
-    code, facts = ask(capsys, "hot-spots", table, "--target", "ec", "--x", "x", "--y", "y", "--crs", "EPSG:32650", "--band", "-5", "--out", out)
+    code, facts = ask("hot-spots", table, "--target", "ec", "--x", "x", "--y", "y", "--crs", "EPSG:32650", "--band", "-5", "--out", out)
     assert code == 2
     assert "-5" in facts["error"]
     assert not out.exists()

@@ -7,20 +7,7 @@ import pandas as pd
 import pytest
 import rasterio
 
-from soilcore.project.cli import main
-
 TERRAIN = ("slope_deg", "aspect_deg", "profile_curvature", "plan_curvature", "tangential_curvature", "twi", "tpi")
-
-
-@pytest.fixture
-def ask(capsys):
-    """Run a command with --json; give its exit code and its one document."""
-
-    def run(*arguments):
-        code = main([*map(str, arguments), "--json", "--quiet"])
-        return code, json.loads(capsys.readouterr().out)
-
-    return run
 
 
 @pytest.fixture(scope="module")

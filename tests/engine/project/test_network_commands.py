@@ -1,6 +1,5 @@
 """Networks keep the contract of the commands: train, compare, map and external, and a training that was killed goes on."""
 
-import json
 import os
 import signal
 import subprocess
@@ -20,17 +19,6 @@ NETWORKS = (
 )
 QUICK = ("--epochs", 1, "--batch", 16, "--patch", 21, "--permutations", 0, "--device", "cpu")
 LARGE = ("soilnet", "soilnet-image", "soilnet-image-glam")  # forty million numbers: counted in the tests of networks, trained here by one only
-
-
-@pytest.fixture
-def ask(capsys):
-    """Run a command with --json; give its exit code and its one document."""
-
-    def run(*arguments):
-        code = main([*map(str, arguments), "--json", "--quiet"])
-        return code, json.loads(capsys.readouterr().out)
-
-    return run
 
 
 def inputs(demo):

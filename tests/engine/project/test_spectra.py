@@ -10,6 +10,7 @@ from soilcore.data.synthetic_spectra import synthetic_spectra
 from soilcore.project.cli import main
 from soilcore.project.printing import as_text
 from soilcore.project.tasks import run_task
+from tests.engine.project.conftest import COMPARE_KEYS, SCORE_KEYS
 
 QUICK = ("--permutations", 0, "--quiet")
 

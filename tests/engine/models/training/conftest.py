@@ -1,12 +1,11 @@
 """Training tests leave PyTorch as they found it, and use one thread: tiny networks gain nothing from two."""
 
 import pytest
-import torch
+
+from soilcore.models.torch_device import torch_threads
 
 
 @pytest.fixture(autouse=True)
 def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(1):
+        yield
