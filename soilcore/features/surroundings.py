@@ -9,15 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-from soilcore.core.errors import FeatureError, SettingsError
+from soilcore.core.errors import FeatureError, ModelError, SettingsError
 from soilcore.core.progress import part, silent
+from soilcore.core.stored import UNTOUCHED, checked_list, checked_names, checked_number, checked_record, checked_text, checked_whole
 from soilcore.data.climate import SEQUENCE_MONTHS
 from soilcore.features.joining import dates_for, timelines
 from soilcore.features.patch_cells import pixel_metres
-from soilcore.features.patches import MOST_NODATA, Patches
+from soilcore.features.patches import LARGEST_SIZE, MOST_NODATA, Patches
 from soilcore.features.source import FeatureSource
 
 SEQUENCE = "sequence"  # key of the climate in a batch
+FEWEST_MONTHS = 12
+_MOST_WINDOWS = 16
+_WIDEST = 4.0e7  # metres: once round the Earth
 _IN_MEMORY = 512 << 20  # bytes; more lies in a temporary file
 _NO_DATE = np.datetime64("NaT", "D")
 
@@ -78,14 +82,39 @@ class NetworkNeeds:
 
     @classmethod
     def from_dict(cls, values):
-        """The needs that `to_dict` gave."""
-        patches = tuple(PatchNeed(each["name"], tuple(each["layers"]), int(each["size"]), each["cell"]) for each in values["patches"])
-        sequence = values["sequence"]
-        return cls(patches, sequence and SequenceNeed(tuple(sequence["variables"]), int(sequence["months"])))
+        """The needs that `to_dict` gave.
+
+        Raises
+        ------
+        ModelError
+            If a window or the months are such as no network is trained on.
+        """
+        checked_record(values, "description of its windows", ("patches", "sequence"))
+        patches = tuple(_patch_back(each) for each in checked_list(values["patches"], "windows", most=_MOST_WINDOWS))
+        checked_names([need.name for need in patches], "windows", least=0)
+        return cls(patches, None if values["sequence"] is None else _sequence_back(values["sequence"]))
 
     def reach_m(self, pixel):
         """Side of the largest window in metres, given the raster's pixel; 0 without windows."""
         return max((need.size * (need.cell or pixel) for need in self.patches), default=0.0)
+
+
+def _patch_back(values):
+    """A window from a file: within what can be cut."""
+    checked_record(values, "window", ("name", "layers", "size", "cell"))
+    name = checked_text(values["name"], "name of a window")
+    size = checked_whole(values["size"], f"side of the window {name!r} in cells", 1, LARGEST_SIZE)
+    cell = None if values["cell"] is None else checked_number(values["cell"], f"cell of the window {name!r} in metres", above=0.0)
+    if cell is not None and size * cell > _WIDEST:
+        raise ModelError(f"The model's window {name!r} of {size} cells of {cell:g} m is wider than the Earth. {UNTOUCHED}")
+    return PatchNeed(name, checked_names(values["layers"], f"layers of the window {name!r}"), size, cell)
+
+
+def _sequence_back(values):
+    """Months of climate from a file: as many as a network is trained on."""
+    checked_record(values, "description of its climate", ("variables", "months"))
+    months = checked_whole(values["months"], "number of months of climate", FEWEST_MONTHS, SEQUENCE_MONTHS)
+    return SequenceNeed(checked_names(values["variables"], "variables of climate"), months)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from soilcore.core.errors import FeatureError, SettingsError
-from soilcore.features.surroundings import NetworkNeeds, PatchNeed, SequenceNeed
+from soilcore.features.surroundings import FEWEST_MONTHS, NetworkNeeds, PatchNeed, SequenceNeed
 
 SOILNETS = ("soilnet", "soilnet-image", "soilnet-image-glam", "soilnet-small")
 SS_SOILNETS = ("sssoilnet", "sssoilnet-index", "sssoilnet-spec-index", "sssoilnet-stack", "sssoilnet-dense")
@@ -22,8 +22,8 @@ SPATIAL = ("elevation", "slope_deg", "profile_curvature", "plan_curvature", "LSW
 COASTAL = "CA"  # a user may call it so; scenes of Landsat 8/9 and Sentinel-2 have it by its number
 _COASTAL_NUMBERED = "B1"
 _SOILNET_BANDS = ("B", "G", "R", "N", "S1", "S2")
-_SMALL_PATCH, _SOILNET_PATCH, _SOILNET_CELL, _SS_PATCH, _CENTRE_PATCH = 32, 64, 30.0, 65, 3
-_FEWEST_MONTHS = 12
+CENTRE_CELLS = 3  # cells per side of the window round the centre
+_SMALL_PATCH, _SOILNET_PATCH, _SOILNET_CELL, _SS_PATCH = 32, 64, 30.0, 65
 _SMALLEST = {"soilnet-small": 16, "sssoilnet": 9, "sssoilnet-stack": 9, "sssoilnet-dense": 21}  # cells per side; below, the layers find nothing left
 _SMALLEST_IMAGE = 32
 
@@ -133,9 +133,14 @@ def network_needs(name, recipe, climate, settings):
 
 def _check_patch(name, size):
     """Refuse a window that is too small before any is cut."""
-    least = _SMALLEST_IMAGE if name in SOILNETS[:3] else _SMALLEST.get(name, 0)
+    least = least_patch(name)
     if size is not None and size < least:
         raise SettingsError(f"Windows of {size} cells per side are too small for {name!r}. Give at least --patch {least}.")
+
+
+def least_patch(name):
+    """Fewest cells per side of the window that a network works on; 0 for one without."""
+    return _SMALLEST_IMAGE if name in SOILNETS[:3] else _SMALLEST.get(name, 0)
 
 
 def _soilnet_needs(name, recipe, climate, settings):
@@ -162,8 +167,8 @@ def _soilnet_needs(name, recipe, climate, settings):
 
 def _sequence(climate):
     months = min(SequenceNeed(()).months, len(climate.months))
-    if months < _FEWEST_MONTHS:
-        raise SettingsError(f"The climate has {months} months; a series of at least {_FEWEST_MONTHS} is needed. Give a longer one with --climate.")
+    if months < FEWEST_MONTHS:
+        raise SettingsError(f"The climate has {months} months; a series of at least {FEWEST_MONTHS} is needed. Give a longer one with --climate.")
     return SequenceNeed(climate.sequence_variables, months)
 
 
@@ -186,7 +191,7 @@ def _sssoilnet_needs(name, recipe, settings):
         said += _absent(SPATIAL, layers, name)
         patches.append(PatchNeed(WINDOW, layers, settings.patch or _SS_PATCH, settings.cell))
     if name != "sssoilnet-index":
-        patches.append(PatchNeed(CENTRE, tuple(recipe.bands), _CENTRE_PATCH))
+        patches.append(PatchNeed(CENTRE, tuple(recipe.bands), CENTRE_CELLS))
     return NetworkNeeds(tuple(patches)), said
 
 

@@ -1,6 +1,12 @@
 """What happened while a network was trained."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+
+from soilcore.core.errors import ModelError
+from soilcore.core.stored import UNTOUCHED, checked_list, checked_number, checked_record, checked_text, checked_whole
+
+_MOST = 10**9
+_OF_EPOCH = ("epoch", "loss", "validation_loss", "learning_rate", "seconds")
 
 
 @dataclass(frozen=True)
@@ -43,5 +49,36 @@ class History:
 
     @classmethod
     def from_dict(cls, values):
-        """The history `to_dict` gave."""
-        return cls(**(values | {"rows": tuple(values["rows"]), "notes": tuple(values["notes"])}))
+        """The history `to_dict` gave.
+
+        Raises
+        ------
+        ModelError
+            If epochs, losses or times are such as no training has.
+        """
+        known = [one.name for one in fields(cls)]
+        checked_record(values, "course of a training", known)
+        if unknown := sorted(set(values) - set(known)):
+            raise ModelError(f"The model's course of a training has {unknown[0]!r}, which this version does not know. {UNTOUCHED}")
+        rows = checked_list(values["rows"], "epochs of a training", least=1)
+        for number_of_row, row in enumerate(rows, start=1):
+            _check_row(row, number_of_row)
+        checked_whole(values["best_epoch"], "best epoch of a training", 1, len(rows))
+        checked_whole(values["batch"], "number of rows at once", 1, _MOST)
+        for name in ("stopped", "device", "precision"):
+            checked_text(values[name], f"{name!r} of a training")
+        notes = tuple(checked_text(one, "note on a training") for one in checked_list(values["notes"], "notes on a training"))
+        return cls(**(values | {"rows": tuple(rows), "notes": notes}))
+
+
+def _check_row(row, expected):
+    """One epoch from a file: the next one, with finite losses."""
+    checked_record(row, "epoch of a training", _OF_EPOCH)
+    checked_whole(row["epoch"], "number of an epoch", expected, expected)
+    checked_number(row["loss"], f"loss of epoch {expected}")
+    if row["validation_loss"] is not None:
+        checked_number(row["validation_loss"], f"validation loss of epoch {expected}")
+    checked_number(row["learning_rate"], f"learning rate of epoch {expected}", least=0)
+    checked_number(row["seconds"], f"time of epoch {expected}", least=0)
+    for group, loss in checked_record(row.get("group_losses", {}), f"losses by group of epoch {expected}", ()).items():
+        checked_number(loss, f"loss of the group {group!r} in epoch {expected}")

@@ -12,16 +12,7 @@ from soilcore.models.structure import describe, rebuild
 from tests.engine.models.neural_samples import needs_of, network, samples, spectra
 
 NAMES = ("sssoilnet", "sssoilnet-dense", "soilnet-small", "spectra-cnn")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +96,7 @@ DESCRIPTIONS = {
     "no plain value": lambda learned: learned["options"].update(d={"a": 1}),
     "its inputs ask for": lambda learned: learned["options"].update(layers=5),
     "holds no network": lambda learned: learned.update(members=[]),
-    "not in its list": lambda learned: learned.update(members=["other.safetensors"]),
+    "not in its list": lambda learned: learned["members"].__setitem__(0, "other.safetensors"),
     "does not know": lambda learned: learned["scale"].update(name="sqrt"),
 }
 
@@ -114,6 +105,127 @@ DESCRIPTIONS = {
 def test_descriptions_no_network_of_ours_has_are_refused_in_words(words, stored):
     with pytest.raises(ModelError, match=words):
         changed(stored, lambda description, _: DESCRIPTIONS[words](description["learned"]))
+
+
+def put(learned, path, value):
+    """Replace one value that a path of keys and positions names."""
+    *way, last = path
+    for step in way:
+        learned = learned[step]
+    learned[last] = value
+
+
+PATCH, MONTHS, SS, SMALL, SPECTRA = ("needs", "patches", 0), ("needs", "sequence"), "sssoilnet", "soilnet-small", "spectra-cnn"
+FORGED = [
+    (SS, (*PATCH, "size"), 10**9, "from 1 to 1024"),
+    (SS, (*PATCH, "size"), 0, "from 1 to 1024"),
+    (SS, (*PATCH, "size"), 9.0, "whole number"),
+    (SS, (*PATCH, "size"), True, "whole number"),
+    (SS, (*PATCH, "size"), "9", "whole number"),
+    (SS, (*PATCH, "size"), 8, "at least 9"),
+    (SS, (*PATCH, "cell"), -30.0, "above 0"),
+    (SS, (*PATCH, "cell"), float("nan"), "finite number"),
+    (SS, (*PATCH, "cell"), 10**400, "finite number"),
+    (SS, (*PATCH, "cell"), 1e9, "wider than the Earth"),
+    (SS, (*PATCH, "layers"), "elevation", "must be a list"),
+    (SS, (*PATCH, "layers"), ["elevation", "elevation", "LSWI"], "different names"),
+    (SS, (*PATCH, "layers"), ["elevation"], "reads a window"),
+    (SS, (*PATCH, "layers"), [1, 2, 3], "different names"),
+    (SS, (*PATCH, "name"), "centre", "different names"),
+    (SS, (*PATCH, "name"), "other", "reads a window"),
+    (SS, (*PATCH, "name"), None, "must be a text"),
+    (SS, ("needs", "patches", 1, "size"), 5, "from 3 to 3"),
+    (SS, ("needs", "patches"), {}, "windows are"),
+    (SS, ("needs",), {"patches": []}, "lacks 'sequence'"),
+    (SS, ("needs",), [], "values by name"),
+    (SS, ("needs",), None, "does not say which windows"),
+    (SPECTRA, ("needs",), {"patches": [], "sequence": None}, "reads spectra"),
+    ("sssoilnet-dense", (*PATCH, "size"), 33, "size = 21"),
+    (SMALL, (*PATCH, "size"), 15, "at least 16"),
+    (SMALL, (*PATCH, "size"), 17, "size = 16"),
+    (SMALL, (*MONTHS, "months"), 62, "from 12 to 61"),
+    (SMALL, (*MONTHS, "months"), 11, "from 12 to 61"),
+    (SMALL, (*MONTHS, "months"), 10**12, "from 12 to 61"),
+    (SMALL, (*MONTHS, "variables"), ["pr"], "other climate"),
+    (SMALL, MONTHS, None, "other climate"),
+    (SMALL, ("inputs", "layers"), "BGRN", "must be a list"),
+    (SMALL, ("inputs", "variables"), ["pr"], "channels of its climate"),
+    (SS, ("inputs", "columns", 0), 10**6, "column of an index"),
+    (SS, ("inputs", "columns", 0), -1, "column of an index"),
+    (SS, ("inputs", "columns"), [0], "columns of its indices"),
+    (SS, ("inputs", "ndvi"), 38.5, "column of NDVI"),
+    (SS, ("inputs", "bands"), [], "has 0 bands"),
+    (SS, ("options", "parts"), "stack", "parts = 'stack'"),
+    (SPECTRA, ("inputs", "length"), 119, "reads 119 points"),
+    (SPECTRA, ("inputs", "length"), 10**15, "points of a spectrum"),
+    (SPECTRA, ("n_features_in_",), "120", "number of predictors"),
+    (SPECTRA, ("options",), {"blocks": 3}, "length = None"),
+    (SS, ("scale", "spread"), 0.0, "above 0"),
+    (SS, ("scale", "spread"), float("inf"), "finite number"),
+    (SS, ("scale", "shift"), float("nan"), "finite number"),
+    (SS, ("scale", "smearing"), -1.0, "above 0"),
+    (SS, ("scale", "highest"), "much", "finite number"),
+    (SS, ("scale",), None, "values by name"),
+    (SS, ("members",), ["learner.member0.safetensors"] * 2, "different names"),
+    (SS, ("members",), ["learner.member0.safetensors"], "holds 1 networks, but its settings say 2"),
+    (SS, ("members",), [f"{number}.safetensors" for number in range(101)], "list of 1 to 100"),
+    (SS, ("members",), "learner.member0.safetensors", "must be a list"),
+    (SS, ("history",), [], "courses of training"),
+    (SS, ("history", 0, "rows"), [], "epochs of a training"),
+    (SS, ("history", 0, "rows", 0, "epoch"), 2, "number of an epoch"),
+    (SS, ("history", 0, "rows", 0, "loss"), float("nan"), "loss of epoch 1"),
+    (SS, ("history", 0, "rows", 0, "group_losses"), {"sand": "low"}, "loss of the group 'sand'"),
+    (SS, ("history", 0, "best_epoch"), 7, "best epoch"),
+    (SS, ("history", 0, "batch"), 0, "rows at once"),
+    (SS, ("history", 0, "notes"), "none", "notes on a training"),
+    (SS, ("history", 0, "more"), 1, "has 'more'"),
+    (SS, ("facts", "parameters"), "many", "'parameters'"),
+    (SS, ("facts", "notes"), [1], "'notes'"),
+    (SS, ("facts", "attention", "values", 0, 0), None, "attention"),
+    (SS, ("facts", "attention", "values"), [], "values of its attention"),
+    (SS, ("facts", "vegetated"), 2.0, "vegetated ground"),
+    (SS, ("facts",), [], "values by name"),
+]
+
+
+@pytest.mark.parametrize(("name", "path", "value", "words"), FORGED)
+def test_values_that_no_training_gives_are_refused_in_one_sentence(name, path, value, words, stored):
+    with pytest.raises(ModelError, match=words) as refused:
+        changed(stored, lambda description, _: put(description["learned"], path, value), name)
+    assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize("part", ["options", "members", "inputs", "arrays", "scale", "needs", "history", "facts"])
+def test_a_part_that_is_left_out_is_named(part, stored):
+    with pytest.raises(ModelError, match=f"lacks '{part}'"):
+        changed(stored, lambda description, _: description["learned"].pop(part))
+
+
+def with_arrays(stored, change, name):
+    """The model after `change(arrays)` of its scalings."""
+    _, _, _, text, files = stored[name]
+    description, writer = json.loads(text), PartWriter()
+    arrays = PartReader(files).arrays(description["learned"]["arrays"])
+    change(arrays)
+    writer.add_arrays("learner.scaling", arrays)
+    return rebuild(description, PartReader({**files, **writer.files}))
+
+
+ARRAYS = {
+    "scales 1 channels": lambda arrays: arrays.update({"window.shift": np.zeros(1), "window.spread": np.ones(1)}),
+    "holds nothing": lambda arrays: arrays.update({"window.limits": np.array([1.0, -1.0])}),
+    "nan to nan": lambda arrays: arrays.update({"indices.limits": np.full(2, np.nan)}),
+    "impossible numbers": lambda arrays: arrays.update({"spectrum.spread": arrays["spectrum.spread"] * np.inf}),
+    "mean of learned features has shape": lambda arrays: arrays.update(embedding_mean=np.zeros(3)),
+    "or is not finite": lambda arrays: arrays.update(embedding_mean=arrays["embedding_mean"] * np.nan),
+    "lacks the mean": lambda arrays: arrays.pop("embedding_mean"),
+}
+
+
+@pytest.mark.parametrize("words", ARRAYS)
+def test_scalings_that_do_not_fit_the_inputs_are_refused(words, stored):
+    with pytest.raises(ModelError, match=words):
+        with_arrays(stored, ARRAYS[words], "sssoilnet")
 
 
 def test_settings_a_network_does_not_have_are_refused():
