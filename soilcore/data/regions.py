@@ -289,7 +289,7 @@ def outer_rings(path, most=400):
     return [[(float(x), float(y)) for x, y, *_ in shape.exterior.coords] for shape in largest]
 
 
-def read_vector(path, what="boundary"):
+def read_vector(path, what="boundary", layer=None):
     """Features of a vector file.
 
     Parameters
@@ -298,6 +298,8 @@ def read_vector(path, what="boundary"):
         GeoPackage, GeoJSON, (zipped) shapefile, KML, FlatGeobuf or GeoParquet.
     what : str
         What the file is called in messages.
+    layer : str, optional
+        Of a file with several; the first if not given.
 
     Returns
     -------
@@ -319,7 +321,7 @@ def read_vector(path, what="boundary"):
     try:
         if path.suffix.lower() == ".parquet":
             return geopandas.read_parquet(path)
-        return geopandas.read_file(path, engine="pyogrio")
+        return geopandas.read_file(path, engine="pyogrio", **({} if layer is None else {"layer": layer}))
     except (DataSourceError, DataLayerError, ValueError, OSError) as error:
         raise UnreadableError(
             f"The {what} {str(path)!r} cannot be read as a vector file ({' '.join(str(error).split())[:160]}). Save it as GeoPackage or GeoJSON."

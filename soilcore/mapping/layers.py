@@ -16,6 +16,7 @@ from soilcore.mapping.ramps import CONTINUOUS
 NO_CLASS = 255  # nodata of uint8 rasters
 NO_COUNT = -1  # nodata of int32 rasters
 OUTSIDE, INSIDE = 0, 1
+VARIOGRAM_TAG = "SOILCORE_ERROR_VARIOGRAM"  # in the files of a map: JSON of the variogram of the model's errors
 STEP_CLASS = "step_class"  # a learner's own classes; "class" is the layer of a class scheme
 _STYLES = (".qml", ".sld")
 _P_GT, _P_CLASS = "p_gt", "p_class"

@@ -1,5 +1,6 @@
 """From a fitted model and its predictors as windows of pixels to a map: values, classes, areas, and the files other programs read."""
 
+import json
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from soilcore.core.progress import part, silent
 from soilcore.core.tiles import check_window, run_tiles, worker_threads
 from soilcore.features.recipe import FeatureRecipe, check_same_scaling
 from soilcore.mapping.classify import ClassAreas, classes_of
-from soilcore.mapping.layers import INSIDE, appearing_together, check_map_output
+from soilcore.mapping.layers import INSIDE, VARIOGRAM_TAG, appearing_together, check_map_output
 from soilcore.mapping.networks import NetworkMap, reads_windows, refuse_stride
 from soilcore.mapping.pixels import error_variogram_of, pixel_model
 from soilcore.mapping.rasters import MapRasters
@@ -115,7 +116,7 @@ def predict_map(model, source, settings, region=None, report=silent):
     if pixel.edges:
         drawn.uncertain = UncertainAreas(scheme, source.grid, block_side(error_variogram_of(model)))
     keys = ("value", *(("class",) if scheme else ()), *pixel.layers)
-    rasters = MapRasters(model, source.grid, keys, scheme, _tags(pixel))
+    rasters = MapRasters(model, source.grid, keys, scheme, _tags(pixel, error_variogram_of(model)))
     with appearing_together(out) as folder:
         _predict_windows(drawn, rasters, source, region, settings, folder, part(report, 0, _WINDOWS_SHARE))
         _check_not_empty(drawn, region)
@@ -295,9 +296,11 @@ def _interval_facts(pixel, drawn):
     return {"level": pixel.level, "method": pixel.method, "coverage": pixel.coverage, "unbounded": drawn.valid - drawn.bounded}
 
 
-def _tags(pixel):
-    """What the files say of interval and area."""
+def _tags(pixel, variogram):
+    """What the files say of interval and area, and of how errors resemble their neighbours, which the mean of a field needs."""
     tags = {"SOILCORE_INTERVAL_METHOD": pixel.method}
+    if variogram:
+        tags[VARIOGRAM_TAG] = json.dumps({name: variogram.get(name) for name in ("model", "nugget", "sill", "range", "usable")})
     if pixel.level is not None:
         tags |= {"SOILCORE_INTERVAL_LEVEL": pixel.level, "SOILCORE_INTERVAL_OBSERVED_COVERAGE": pixel.coverage}
     if pixel.with_area:
