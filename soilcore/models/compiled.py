@@ -124,15 +124,18 @@ class _Weighted:
 
 
 @dataclass(frozen=True)
-class _Trees:
+class Trees:
+    """Packed trees, many rows at a time."""
+
     forest: object
 
     def __call__(self, X):
+        """Predictions on the modelling scale, shape (n_rows,)."""
         return _in_blocks(self.forest.predict, X, TREE_ROWS, whole=False)
 
 
 @dataclass(frozen=True)
-class _Linear:
+class Linear:
     """``(x - centre) @ weights + constant`` in float64."""
 
     centre: np.ndarray
@@ -140,11 +143,12 @@ class _Linear:
     constant: float
 
     def __call__(self, X):
+        """Predictions on the modelling scale, shape (n_rows,)."""
         return _in_blocks(lambda block: (block - self.centre) @ self.weights + self.constant, X, NETWORK_ROWS)
 
 
 @dataclass(frozen=True)
-class _Networks:
+class Networks:
     """The mean of multilayer perceptrons; the first layers of all are one matrix.
 
     The scaler is folded into the first layer but for its mean: a float32 product of 3000 m +- 1 m would lose what matters.
@@ -158,11 +162,16 @@ class _Networks:
     widths: tuple
 
     def __call__(self, X):
+        """Predictions on the modelling scale, shape (n_rows,)."""
         result = _in_blocks(lambda block: self._run(block, np.float32), X, NETWORK_ROWS)
         wild = (np.abs(X - self.centre.astype(np.float32)) > (WILD * self.spread).astype(np.float32)).any(axis=1)
         if wild.any():
             result[wild] = _in_blocks(lambda block: self._run(block, np.float64), X[wild], EXACT_ROWS)
         return result
+
+    def exactly(self, X):
+        """The same in float64 throughout, shape (n_rows,); X of any float type."""
+        return _in_blocks(lambda block: self._run(block, np.float64), X, NETWORK_ROWS, whole=False)
 
     def _run(self, block, kind):
         centre = self.centre.astype(kind)
@@ -258,7 +267,7 @@ def _pipeline(pipeline):
     *steps, (_, model) = pipeline.steps
     kind = type(model).__name__
     if kind in _FORESTS:
-        return _Trees(compile_forest(model)) if not steps and _one_output(model) else None
+        return Trees(compile_forest(model)) if not steps and _one_output(model) else None
     before = _steps_before(steps, pipeline.n_features_in_)
     if before is None:
         return None
@@ -295,7 +304,7 @@ def _networks(members, centre, spread, shift, matrix):
     constants = np.concatenate([np.asarray(member.intercepts_[0], float) - shift @ matrix @ member.coefs_[0] for member in members])
     later = tuple(tuple(zip(member.coefs_[1:], member.intercepts_[1:], strict=True)) for member in members)
     widths = tuple(member.coefs_[0].shape[1] for member in members)
-    return _Networks(centre, spread, activation, (weights / spread[:, None], constants), later, widths)
+    return Networks(centre, spread, activation, (weights / spread[:, None], constants), later, widths)
 
 
 def _linear(model, centre, spread, shift, matrix):
@@ -305,7 +314,7 @@ def _linear(model, centre, spread, shift, matrix):
     weights = matrix @ coefficients.ravel()
     inner = -np.asarray(getattr(model, "_x_mean", np.zeros(matrix.shape[1])), float) @ coefficients.ravel()  # PLSR centres once more
     constant = float(np.ravel(model.intercept_)[0]) + float(inner) - float(shift @ weights)
-    return _Linear(centre, weights / spread, constant)
+    return Linear(centre, weights / spread, constant)
 
 
 def _one_output(model):

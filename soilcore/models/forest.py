@@ -178,11 +178,25 @@ def pack_forest(estimator):
     n_features = int(estimator.n_features_in_)
     if n_features > MAXIMUM_FEATURES:
         raise CannotPack(f"The trees use {n_features} features; the packed form holds {MAXIMUM_FEATURES}.")
-    if hasattr(estimator, "get_booster"):
-        trees, divisor, base = _boosted_trees(estimator)
-    else:
-        trees, divisor, base = _averaged_trees(estimator)
-    return pack_trees(trees, divisor, base, n_features)
+    return pack_trees(*trees_of(estimator), n_features)
+
+
+def trees_of(estimator):
+    """Fitted trees as plain arrays, whichever library grew them.
+
+    Returns
+    -------
+    trees : list of (left, right, feature, threshold, value)
+        As `pack_trees` takes them.
+    divisor, base : float
+        See `PackedForest`.
+
+    Raises
+    ------
+    CannotPack
+        The message names what such arrays cannot hold.
+    """
+    return _boosted_trees(estimator) if hasattr(estimator, "get_booster") else _averaged_trees(estimator)
 
 
 def pack_trees(trees, divisor, base, n_features):

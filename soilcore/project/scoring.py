@@ -349,9 +349,18 @@ def _fitted_model(task, prepared, learner, facts, assessed, report):
         },
         plane=_plane(table),
         trust={**stored, **shared, "facts": assessed.facts},
-        trust_arrays=arrays,
+        trust_arrays=arrays | _background(table, learner),
         trust_learners=learners,
     )
+
+
+def _background(table, learner):
+    """Training samples that explanations start from; networks that read windows have other ones."""
+    from soilcore.explanation.background import background_arrays
+
+    if getattr(learner, "uses_surroundings", False):
+        return {}
+    return background_arrays(table.X, table.y, projected_places(table))
 
 
 def _plane(table):
