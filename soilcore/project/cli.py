@@ -13,19 +13,16 @@ import traceback
 from soilcore.core.errors import NotAvailableError, SettingsError, SoilcoreError, Stopped
 from soilcore.core.threads import wait_quietly
 from soilcore.project import options
+from soilcore.project.commands_act import add_act_commands
 from soilcore.project.commands_chain import add_chain_commands
+from soilcore.project.commands_change import add_change_commands
 from soilcore.project.commands_imagery import add_imagery_commands
+from soilcore.project.commands_report import add_report_commands
 from soilcore.project.commands_spectra import add_spectra_commands
 from soilcore.project.running import fail
 
 LATER = {
     "explain": "attributions",
-    "change": "differences between maps",
-    "scenario": "what-if maps",
-    "fields": "statistics per field",
-    "advise": "crops and leaching",
-    "report": "a report of a project",
-    "bundle": "everything of a project in one archive",
 }
 
 
@@ -88,7 +85,10 @@ def build_parser():
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     add_chain_commands(commands)
     add_imagery_commands(commands)
+    add_change_commands(commands)
     add_spectra_commands(commands)
+    add_act_commands(commands)
+    add_report_commands(commands)
     for name, what in LATER.items():
         later = commands.add_parser(name, help=f"{what} (not available yet)", add_help=True)
         options.add_general(later)

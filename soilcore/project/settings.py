@@ -2,37 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from soilcore.data.imagery import SceneSettings
-from soilcore.data.samples import SampleSettings
 from soilcore.evaluation.splits import SplitSettings
-from soilcore.features.recipe import FeatureSettings
 from soilcore.models.settings import FitSettings
+from soilcore.project.act_settings import ACT_TASKS
+from soilcore.project.change_settings import CHANGE_TASKS
 from soilcore.project.imagery_settings import IMAGERY_TASKS
+from soilcore.project.input_settings import InputSettings
+from soilcore.project.report_settings import REPORT_TASKS
 from soilcore.project.scoring_settings import ScoringTask
 from soilcore.project.spectra_settings import SPECTRA_TASKS
-
-
-@dataclass(frozen=True)
-class InputSettings:
-    """Samples, imagery, and the predictors made of them.
-
-    Parameters
-    ----------
-    samples : str, optional
-        Table file.
-    table : SampleSettings
-    scene : SceneSettings, optional
-    features : FeatureSettings
-    aoi, mask : str, optional
-        Boundary (vector file) and mask (raster file, "water", or "none" where water would be left out).
-    """
-
-    samples: str | None = None
-    table: SampleSettings = field(default_factory=SampleSettings)
-    scene: SceneSettings | None = None
-    features: FeatureSettings = field(default_factory=FeatureSettings)
-    aoi: str | None = None
-    mask: str | None = None
 
 
 @dataclass(frozen=True)
@@ -236,6 +214,9 @@ TASKS = {
     "external": ExternalTask,
     "network-attribute": NetworkAttributeTask,
     "map": MapTask,
+    **ACT_TASKS,
+    **CHANGE_TASKS,
     **IMAGERY_TASKS,
     **SPECTRA_TASKS,
+    **REPORT_TASKS,
 }

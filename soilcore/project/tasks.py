@@ -4,7 +4,22 @@ from soilcore.core.errors import SettingsError
 from soilcore.core.files import plain
 from soilcore.core.progress import silent
 from soilcore.core.settings import from_plain
-from soilcore.project import demo, dual_step, hot_spots, imagery_tasks, network_attribute, scoring, spectra, spectra_attribute, spectra_predict, steps
+from soilcore.project import (
+    act,
+    advise,
+    change,
+    demo,
+    dual_step,
+    hot_spots,
+    imagery_tasks,
+    network_attribute,
+    report,
+    scoring,
+    spectra,
+    spectra_attribute,
+    spectra_predict,
+    steps,
+)
 from soilcore.project.settings import TASKS
 
 _RUNNERS = {
@@ -23,6 +38,11 @@ _RUNNERS = {
     "external": steps.external,
     "network-attribute": network_attribute.attribute,
     "map": steps.map_model,
+    "fields": act.fields,
+    "advise": advise.advise,
+    "crops": advise.crop_list,
+    "change": change.change,
+    "scenario": change.scenario,
     "terrain": imagery_tasks.terrain,
     "distance": imagery_tasks.distance,
     "phenology": imagery_tasks.phenology,
@@ -35,6 +55,7 @@ _RUNNERS = {
     "spectra-train": spectra.train,
     "spectra-predict": spectra_predict.predict,
     "spectra-attribute": spectra_attribute.attribute,
+    "report": report.report_project,
 }
 
 

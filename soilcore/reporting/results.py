@@ -1,0 +1,82 @@
+"""What else was made of a map, in a form that any page can show: sentences, tables and pictures, by kind of result."""
+
+TITLES = {
+    "explain": "Explanation",
+    "change": "Change between maps",
+    "scenario": "Scenario",
+    "fields": "Fields",
+    "advise": "Advice",
+    "external": "Score on other samples",
+}
+_ROWS = 25  # of a table in a report
+_WORDS = ("sentences", "sentence", "headline", "note", "notes", "warnings", "verdict", "summary", "attribution", "caution", "advice")
+_SKIPPED = {"out", "layers", "seconds", "peak_rss_mb", "assumed", "files", "settings", "steps", "runfile", "task"}
+_NUMBERS = 30
+_CELLS = 9  # columns of a table in a report
+
+
+def results_of(results):
+    """Each result with what can be told of it.
+
+    Parameters
+    ----------
+    results : sequence of dict
+        ``{"kind", "id", "settings", "result"}``.
+
+    Returns
+    -------
+    list of dict
+        ``kind``, ``id``, ``title``, ``sentences``, ``numbers`` (name and value), ``tables`` (``name``, ``columns``, ``rows``, ``more``: rows left out).
+    """
+    return [
+        {
+            "kind": one["kind"],
+            "id": one["id"],
+            "title": f"{TITLES.get(one['kind'], one['kind'].replace('-', ' ').capitalize())}: {one['id']}",
+            "sentences": _sentences(one["result"]),
+            "numbers": _numbers(one["result"]),
+            "tables": list(_tables(one["result"])),
+        }
+        for one in results
+    ]
+
+
+def _sentences(result):
+    said = []
+    for key in _WORDS:
+        value = result.get(key)
+        said += (
+            [value] if isinstance(value, str) else [text for text in value or () if isinstance(text, str)] if isinstance(value, (list, tuple)) else []
+        )
+    return list(dict.fromkeys(said))
+
+
+def _numbers(result):
+    """Single values, those of a nested dict under both names."""
+    found = []
+    for key, value in result.items():
+        if key in _SKIPPED or key in _WORDS:
+            continue
+        if _is_plain(value):
+            found.append({"name": _words(key), "value": value})
+        elif isinstance(value, dict) and value and len(value) <= _CELLS and all(_is_plain(item) for item in value.values()):
+            found += [{"name": f"{_words(key)}: {_words(inner)}", "value": item} for inner, item in value.items()]
+    return found[:_NUMBERS]
+
+
+def _tables(result):
+    for key, value in result.items():
+        if key in _SKIPPED or not isinstance(value, (list, tuple)) or not value or not all(isinstance(row, dict) for row in value):
+            continue
+        columns = list(dict.fromkeys(name for row in value for name, item in row.items() if _is_plain(item)))[:_CELLS]
+        if columns:
+            rows = [[row.get(name) if _is_plain(row.get(name)) else None for name in columns] for row in value[:_ROWS]]
+            yield {"name": _words(key), "columns": [_words(name) for name in columns], "rows": rows, "more": max(0, len(value) - _ROWS)}
+
+
+def _is_plain(value):
+    return value is None or isinstance(value, (str, int, float, bool))
+
+
+def _words(key):
+    return str(key).replace("_", " ")
