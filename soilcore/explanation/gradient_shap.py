@@ -195,19 +195,16 @@ def _of_rows(function, batch, pools, each, seed):
     """Attributions (two arrays), predictions and expected predictions of some samples; None when memory ran out."""
     import torch
 
-    from soilcore.models.torch_device import is_out_of_memory
+    from soilcore.models.torch_device import memory_may_run_out
 
     inputs, others = function.flat(batch), function.other(batch)
-    try:
+    with memory_may_run_out():
         parts = [_half(function, inputs, others, pools[half], each[half], [*seed, half]) for half in range(2)]
         with torch.no_grad():
             predicted = function(inputs, *others).double().cpu().numpy()
             expected = _expected(function, inputs, others, pools)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return None
-    return parts, predicted, expected
+        return parts, predicted, expected
+    return None
 
 
 def _half(function, inputs, others, pool, draws, seed):
