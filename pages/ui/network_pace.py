@@ -27,8 +27,9 @@ READS = {
     "sssoilnet": "reads the bands and 37 indices of the sample's pixel and a window of {side} × {side} {cells} round it (relief, moisture, seasons); attention joins them.",
     "sssoilnet-index": "reads the indices of the sample's pixel only: what SS-SoilNet is without bands and without a window.",
     "sssoilnet-spec-index": "reads the bands and indices of the sample's pixel: what SS-SoilNet is without a window.",
-    "sssoilnet-stack": "reads what SS-SoilNet reads and puts it side by side, without attention.",
-    "sssoilnet-dense": "reads what SS-SoilNet reads, without attention, in a form whose maps take seconds instead of hours.",
+    "sssoilnet-stack": "reads the bands and 37 indices of the sample's pixel and a window of {side} × {side} {cells} round it, side by side, without attention.",
+    "sssoilnet-dense": "reads the bands and 37 indices of the sample's pixel and a window of {side} × {side} {cells} round it, without attention, in a form whose "
+    "maps take seconds instead of hours.",
     "spectra-cnn": "reads all predictors as the points of one spectrum, in their order.",
 }
 # rows per second, forward and back, at the network's own window on two cores without a GPU; see benchmarks/README.md

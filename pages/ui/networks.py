@@ -245,8 +245,8 @@ def losses(rows, key):
     name, last = fits[-1] if chosen not in names else fits[names.index(chosen)]
     row = last.iloc[-1]
     st.caption(
-        f"{messages.plain(name)}: epoch {int(row['epoch'])} of at most {int(row['epochs'])}, {_took(row)}on {str(row['device']).upper()}. "
-        "Dotted: samples it trains on. Full lines: samples of a region held back; the lowest point is kept. Losses are on the scale of the network, each fit its own."
+        f"{messages.plain(name)}, epoch {int(row['epoch'])} of at most {int(row['epochs'])}, {_took(row)}on {str(row['device']).upper()}. Dotted: "
+        f"{_held_back(name)}; the lowest point is kept. Losses are on the scale of the network, each fit its own."
     )
     if chosen in names or len(of_network) == 1:
         figure, alt, table = charts.losses(last), f"Loss by epoch of {name}", last
@@ -254,6 +254,12 @@ def losses(rows, key):
         figure, alt = charts.losses_of_fits(of_network), f"Loss of the samples held back, by epoch, of {len(of_network)} fits of {_network_of(name)}"
         table = pd.concat([mine for _, mine in of_network])
     evidence.chart(figure, _readable(table), alt, key, "losses.csv")
+
+
+def _held_back(fit):
+    """What the two kinds of lines are: spectra have no region."""
+    what, where = ("spectra", "") if _network_of(fit).startswith("spectra-") else ("samples", " of a region")
+    return f"{what} it trains on. Full line: {what}{where} held back"
 
 
 def _took(row):

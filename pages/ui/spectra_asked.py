@@ -15,7 +15,7 @@ SCHEMES = {
     "split": "Official split: trained once on one part, tested once on the other",
     "group": "Whole groups left out: a profile, a field, a soil order the model never saw",
     "holdout": "Training, validation, test 80/10/10, drawn several times",
-    "sequential": "Two cuts of a tenth (81/9/10) as in paper 004, drawn several times",
+    "sequential": "Two cuts of a tenth (81/9/10) as in Albinet et al. (2022), drawn several times",
     "block": "Spatial blocks: whole squares left out",
     "random": "Random folds: how good between the spectra of this library",
 }
@@ -26,7 +26,7 @@ _TRANSFORM_HELP = (
 )
 _DIVISIONS_HELP = "How often training and test are drawn anew; the spread between them says how far to trust a difference between models"
 _WHOLE_HELP = "Samples of one group never stand in training and test at once"
-_CNN_HELP = "How the network for spectra is trained; other learners do not look at this. What is empty is as in paper 004."
+_CNN_HELP = "How the network for spectra is trained; other learners do not look at this. What is empty is as in Albinet et al. (2022)."
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ _REFITS_HELP = (
     "The model is fitted anew on so many divisions of the library and explained on spectra it did not see. Quick shows what the kept model says of the "
     "library it was trained on, which flatters."
 )
+_DRAWS = 50
+_DRAWS_HELP = "Each spectrum is compared with so many training spectra drawn by chance: more draws are steadier and take longer"
 _QUICK = "the kept model, quick"
 _BAND_COLUMNS = {
     "name": "Absorption",
@@ -50,7 +52,7 @@ def panel():
         index = 0 if is_network(model.name) else 1  # a network would be trained several times over
         key = f"spectra.explain.seeds.{index}"
         seeds = st.selectbox("Explain", options, index, format_func=words.get, key=key, persist_state="session", width=280, help=_REFITS_HELP)
-        draws = st.select_slider("Draws per spectrum", (10, 20, 50, 100, 200), 50, key="spectra.explain.draws", persist_state="session", width=220)
+        draws = _draws() if is_network(model.name) else _DRAWS
         task = SpectraAttributeTask(f"models/{identifier}", current_work().spectra_settings, draws=draws, seeds=seeds)
         jobs.button("Show what it looks at", ":material/query_stats:", ("spectra-attribute", task, f"Explaining {identifier}"), "spectra.explain")
     job = jobs.latest("spectra-attribute", model_dir=task.model_dir)
@@ -63,6 +65,12 @@ def panel():
         return
     with messages.shown():
         _result(job.status().result)
+
+
+def _draws():
+    """How often each spectrum is compared with a typical one; linear models need no draws."""
+    options = (10, 20, _DRAWS, 100, 200)
+    return st.select_slider("Draws per spectrum", options, _DRAWS, key="spectra.explain.draws", persist_state="session", width=220, help=_DRAWS_HELP)
 
 
 def is_network(name):
@@ -93,7 +101,7 @@ def _result(facts):
     which = _size_or_sign()
     lines = {name: facts[which][name] for name in shown}
     spread = facts["spread"] if which == "profiles" else None
-    figure = spectra_charts.profiles(facts["axis"], facts["unit"], lines, facts["scale"], spread, bands)
+    figure = spectra_charts.profiles(facts["axis"], facts["unit"], lines, _height(facts, which), spread, bands)
     table = pd.DataFrame({f"axis ({facts['unit']})": facts["axis"], **facts[which]})
     alt = f"Contribution of every point of the spectrum to predictions of {messages.plain(facts['target'])}, for {', '.join(shown)}"
     evidence.chart(figure, table, alt, "spectra.explain.profile", "profiles.csv")
@@ -101,6 +109,12 @@ def _result(facts):
     for sentence in facts["sentences"]:
         st.caption(spoken(sentence))
     _fine_print(facts)
+
+
+def _height(facts, which):
+    """What the height of a profile is, with its unit."""
+    unit = facts.get("unit_of_target") if facts["scale"] == "the unit of the target" else None
+    return f"{'mean size of contributions' if which == 'sizes' else 'mean contribution'} ({unit or facts['scale']})"
 
 
 def _size_or_sign():

@@ -53,7 +53,7 @@ def quantiles(facts, quantity, examples, absorptions=()):
     return _on_axis(figure, facts["axis"], facts["unit"], QUANTITIES.get(quantity, quantity), absorptions)
 
 
-def profiles(axis, unit, shown, scale, spread=None, absorptions=()):
+def profiles(axis, unit, shown, title, spread=None, absorptions=()):
     """Attribution along the spectrum for one or several groups.
 
     Parameters
@@ -61,8 +61,8 @@ def profiles(axis, unit, shown, scale, spread=None, absorptions=()):
     axis : list of float
     unit : {"cm-1", "nm"}
     shown : dict of str to list of float
-    scale : str
-        Unit of the attributions.
+    title : str
+        What the height is, with the unit of the attributions.
     spread : dict of str to list of float, optional
         Standard deviation over seeds, drawn round a single profile.
     absorptions : list of dict
@@ -78,8 +78,9 @@ def profiles(axis, unit, shown, scale, spread=None, absorptions=()):
         line = {"color": _COLORS[number % len(_COLORS)], "dash": _DASHES[number % len(_DASHES)], "width": 1.8}
         hover = f"{name}: %{{y:.3g}} at %{{x:.4g}}<extra></extra>"
         figure.add_scatter(x=axis, y=values, mode="lines", line=line, name=name, hovertemplate=hover, row=1, col=1)
+    figure.update_layout(showlegend=True)
     figure.add_hline(y=0, line={"color": GREY, "width": 1}, row=1, col=1)
-    return _on_axis(figure, axis, unit, f"contribution ({scale})", absorptions)
+    return _on_axis(figure, axis, unit, title, absorptions)
 
 
 def _lanes(absorptions):

@@ -9,6 +9,10 @@ from pages.ui.spectra_words import axis_words
 from pages.ui.trust_cards import metric
 from soilcore.core.errors import SoilcoreError
 
+_NO_PLACES = {  # what a table without coordinates means where spectra are the predictors
+    "message": "The library has no coordinates: predictions cannot become points on a map, and spatial blocks cannot be drawn.",
+    "fix": "Models of the spectra work all the same. For points and blocks, name the columns under “Axis, quantity, coordinates and file format”.",
+}
 _EXAMPLES = 4
 _MANY_GROUPS = 25
 _WIDTH = 150  # pixels: five cards beside each other where the window is 1280 wide
@@ -29,7 +33,7 @@ def panel():
         return
     spectra = read()
     spectra_reading.form(spectra)
-    found = spectra_cached.findings(spectra)
+    found = [{**one, **_NO_PLACES} if one["code"] == "no-coordinates" else one for one in spectra_cached.findings(spectra)]
     cards(spectra, found)
     samples.findings(found, key="spectra.findings")
     look(spectra)

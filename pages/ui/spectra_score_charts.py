@@ -21,13 +21,14 @@ def scores(rows):
 
     figure, names = go.Figure(), [row["name"] for row in rows]
     r2 = np.array([np.nan if row["r2"] is None else row["r2"] for row in rows], float)
-    spread = [(row.get("r2_sd") or 0, row.get("r2_sd") or 0) for row in rows]
+    spread, whiskers = [(row.get("r2_sd") or 0, row.get("r2_sd") or 0) for row in rows], "whiskers: ± 1 sd between divisions"
     if all(row.get("r2_low") is not None for row in rows):
-        spread = [(row["r2_high"] - row["r2"], row["r2"] - row["r2_low"]) for row in rows]
+        spread, whiskers = [(row["r2_high"] - row["r2"], row["r2"] - row["r2_low"]) for row in rows], "whiskers: 90 % of resampled groups"
     up, down = zip(*spread, strict=True)
     error = {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": GREY}
     hover = "%{x}: R² %{y:.2f}<extra></extra>"
-    figure.add_bar(x=names, y=r2, name="spectra held back", marker_color=BLUE, error_y=error, hovertemplate=hover)
+    name = f"spectra held back; {whiskers}" if any(map(any, spread)) else "spectra held back"
+    figure.add_bar(x=names, y=r2, name=name, showlegend=True, marker_color=BLUE, error_y=error, hovertemplate=hover)
     if any(row.get("r2_random") is not None for row in rows):
         contrast = {"marker_color": "#c9b458", "marker_pattern_shape": "/", "hovertemplate": hover}
         figure.add_bar(x=names, y=[row.get("r2_random") for row in rows], name="random folds, for contrast", **contrast)

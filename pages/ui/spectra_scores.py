@@ -66,7 +66,7 @@ def _contrast(row):
 def _small_print(one):
     row, unit, said = one.row, one.scored.unit or "", []
     if row.get("r2_sd") is not None and row["r2_sd"] == row["r2_sd"]:
-        said.append(f"± {theme.number(row['r2_sd'], 2)} between {one.seeds or 'the'} divisions")
+        said.append(f"R² ± {theme.number(row['r2_sd'], 2)} between {one.seeds or 'the'} divisions")
     if row.get("r2_low") is not None:
         said.append(f"R² lies between {theme.number(row['r2_low'], 2)} and {theme.number(row['r2_high'], 2)} (90 % of resampled groups)")
     if row.get("width_90") is not None:

@@ -48,18 +48,18 @@ def _ask(spectra):
     if by_hand:
         return st.text_input("Steps", kept() or USUAL, key="spectra.steps.text", persist_state="session", help=_TEXT_HELP)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        form = st.selectbox("Turn", list(_FORM), format_func=_FORM.get, key="spectra.steps.form", persist_state="session", width=170)
+        form = st.selectbox("Turn", list(_FORM), format_func=_FORM.get, key="spectra.steps.form", persist_state="session", width=150)
         scatter = st.selectbox(
-            "Scatter correction", list(_SCATTER), 1, format_func=_SCATTER.get, key="spectra.steps.scatter", persist_state="session", width=220
+            "Scatter correction", list(_SCATTER), 1, format_func=_SCATTER.get, key="spectra.steps.scatter", persist_state="session", width=210
         )
         window = st.selectbox(
-            "Window (points)", (0, 5, 7, 9, 11, 15, 21, 31), 4, key="spectra.steps.window", persist_state="session", width=150, help=_SG_HELP
+            "Window (points)", (0, 5, 7, 9, 11, 15, 21, 31), 4, key="spectra.steps.window", persist_state="session", width=140, help=_SG_HELP
         )
-        order = st.selectbox("Polynomial", (1, 2, 3), 0, key="spectra.steps.order", persist_state="session", width=110)
-        derivative = st.selectbox("Derivative", (0, 1, 2), 1, key="spectra.steps.derivative", persist_state="session", width=110)
+        order = st.selectbox("Polynomial", (1, 2, 3), 0, key="spectra.steps.order", persist_state="session", width=95)
+        derivative = st.selectbox("Derivative", (0, 1, 2), 1, key="spectra.steps.derivative", persist_state="session", width=95)
         carbon = "keep"
         if spectra.unit == "cm-1":
-            carbon = st.selectbox("CO₂ of the air", list(_CO2), 1, format_func=_CO2.get, key="spectra.steps.co2", persist_state="session", width=130)
+            carbon = st.selectbox("CO₂ of the air", list(_CO2), 1, format_func=_CO2.get, key="spectra.steps.co2", persist_state="session", width=115)
     smoothing = f"sg:{window}:{order}:{derivative}" if window else ""
     return ",".join(
         part for part in (*(one for one in (form, scatter) if one not in ("keep", "none")), smoothing, carbon) if part not in ("", "keep")

@@ -74,7 +74,7 @@ def _area(scored):
     if facts is None or share is None:
         metric("Area of applicability", "–", "not known", "Train again to learn where the model may be believed.")
         return
-    of = "of the map" if facts.get("of") == "pixels" else "of the samples, when tested"
+    of = "of the map" if facts.get("of") == "pixels" else "of the tested samples"
     metric(
         "Area of applicability",
         theme.percent(share),
