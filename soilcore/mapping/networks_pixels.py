@@ -9,7 +9,7 @@ import torch
 
 from soilcore.core.errors import ModelError
 from soilcore.mapping.networks_inputs import shared_inputs
-from soilcore.models.torch_device import free_memory, is_out_of_memory
+from soilcore.models.torch_device import free_memory, memory_may_run_out
 
 _BLOCK = 576  # patches a side whose convolutions are computed together; what lies around costs less with larger blocks
 _PIXELS = 4096  # that go through the layers behind the windows together
@@ -115,12 +115,9 @@ class PixelNetworks:
 
     def _embedded(self, views, numbers):
         """What each member makes of patches; None where memory ran out, and fewer are taken from then on."""
-        try:
+        with memory_may_run_out():
             windows = views.take(numbers)
             return [getattr(member, views.embed)(windows) for member in self.members]
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
         self._take_fewer(len(numbers))
         return None
 

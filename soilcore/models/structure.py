@@ -1,6 +1,7 @@
 """Learners as plain words and numbers, and back: one entry per kind of learner."""
 
 from dataclasses import is_dataclass
+from importlib import import_module
 
 import numpy as np
 
@@ -205,130 +206,32 @@ def _read_stack(learner, learned, reader):
         setattr(learner, name, array)
 
 
-def _mean():
-    from soilcore.models.baselines import MeanModel
-
-    return MeanModel
-
-
-def _best_index():
-    from soilcore.models.baselines import BestIndexModel
-
-    return BestIndexModel
+def _named(module, name):
+    """A class or function of `soilcore.models`, imported when it is asked for."""
+    return lambda: getattr(import_module(f"soilcore.models.{module}"), name)
 
 
-def _tuned():
-    from soilcore.models.pipelines import TunedRegressor
-
-    return TunedRegressor
-
-
-def _stack():
-    from soilcore.models.stacking import StackingModel
-
-    return StackingModel
-
-
-def _auto():
-    from soilcore.models.auto import AutoModel
-
-    return AutoModel
-
-
-def _write_auto(learner, writer, prefix):
-    from soilcore.models.stored_auto import write_auto
-
-    return write_auto(learner, writer, prefix)
-
-
-def _read_auto(learner, learned, reader):
-    from soilcore.models.stored_auto import read_auto
-
-    read_auto(learner, learned, reader)
-
-
-def _spectral_plsr():
-    from soilcore.models.plsr_components import SpectralPlsr
-
-    return SpectralPlsr
-
-
-def _stored_spectral_plsr(action):
-    """A writer or reader of `soilcore.models.plsr_components`, imported when it is called."""
-
-    def call(learner, *rest):
-        from soilcore.models import plsr_components
-
-        return getattr(plsr_components, f"{action}_spectral_plsr")(learner, *rest)
-
-    return call
-
-
-def _kriging():
-    from soilcore.models.kriging_learners import KrigingLearner
-
-    return KrigingLearner
-
-
-def _regression_kriging():
-    from soilcore.models.kriging_learners import RegressionKriging
-
-    return RegressionKriging
-
-
-def _with_neighbours():
-    from soilcore.models.neighbour_learner import WithNeighbours
-
-    return WithNeighbours
-
-
-def _stored_kriging(action):
-    """A writer or reader of `soilcore.models.stored_kriging`, imported when it is called."""
-
-    def call(learner, *rest):
-        from soilcore.models import stored_kriging
-
-        return getattr(stored_kriging, action)(learner, *rest)
-
-    return call
-
-
-def _network():
-    from soilcore.models.neural import NetworkLearner
-
-    return NetworkLearner
-
-
-def _spectra_network():
-    from soilcore.models.neural import SpectraNetwork
-
-    return SpectraNetwork
-
-
-def _stored_network(action):
-    """A writer or reader of `soilcore.models.stored_networks`, imported when it is called."""
-
-    def call(learner, *rest):
-        from soilcore.models import stored_networks
-
-        return getattr(stored_networks, action)(learner, *rest)
-
-    return call
+def _both(module, what):
+    """Writer and reader of a kind, imported when they are called."""
+    return (
+        lambda learner, writer, prefix: _named(module, f"write_{what}")()(learner, writer, prefix),
+        lambda learner, learned, reader: _named(module, f"read_{what}")()(learner, learned, reader),
+    )
 
 
 def _kinds():
     """Kind to (class, writer, reader)."""
     return {
-        "mean": (_mean, _write_mean, _read_mean),
-        "best-index": (_best_index, _write_best_index, _read_best_index),
-        "tuned": (_tuned, _write_tuned, _read_tuned),
-        "spectral-plsr": (_spectral_plsr, *(_stored_spectral_plsr(action) for action in ("write", "read"))),
-        "stacking": (_stack, _write_stack, _read_stack),
+        "mean": (_named("baselines", "MeanModel"), _write_mean, _read_mean),
+        "best-index": (_named("baselines", "BestIndexModel"), _write_best_index, _read_best_index),
+        "tuned": (_named("pipelines", "TunedRegressor"), _write_tuned, _read_tuned),
+        "spectral-plsr": (_named("plsr_components", "SpectralPlsr"), *_both("plsr_components", "spectral_plsr")),
+        "stacking": (_named("stacking", "StackingModel"), _write_stack, _read_stack),
         "dual-step": (two_step_class, write_two_step, read_two_step),
-        "kriging": (_kriging, _stored_kriging("write_kriging"), _stored_kriging("read_kriging")),
-        "regression-kriging": (_regression_kriging, _stored_kriging("write_regression_kriging"), _stored_kriging("read_regression_kriging")),
-        "with-neighbours": (_with_neighbours, _stored_kriging("write_with_neighbours"), _stored_kriging("read_with_neighbours")),
-        "auto": (_auto, _write_auto, _read_auto),
-        "network": (_network, _stored_network("write_network"), _stored_network("read_network")),
-        "spectra-network": (_spectra_network, _stored_network("write_network"), _stored_network("read_network")),
+        "kriging": (_named("kriging_learners", "KrigingLearner"), *_both("stored_kriging", "kriging")),
+        "regression-kriging": (_named("kriging_learners", "RegressionKriging"), *_both("stored_kriging", "regression_kriging")),
+        "with-neighbours": (_named("neighbour_learner", "WithNeighbours"), *_both("stored_kriging", "with_neighbours")),
+        "auto": (_named("auto", "AutoModel"), *_both("stored_auto", "auto")),
+        "network": (_named("neural", "NetworkLearner"), *_both("stored_networks", "network")),
+        "spectra-network": (_named("neural", "SpectraNetwork"), *_both("stored_networks", "network")),
     }

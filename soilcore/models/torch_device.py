@@ -76,6 +76,16 @@ def is_out_of_memory(error):
 
 
 @contextmanager
+def memory_may_run_out():
+    """Go on behind the block where memory ran out in it; the error, which holds all that was computed, is gone by then."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+
+
+@contextmanager
 def memory_errors_said(device):
     """Turn an error of the block that says memory ran out into one with a remedy."""
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from soilcore.models.torch_device import is_out_of_memory
+from soilcore.models.torch_device import memory_may_run_out
 from soilcore.models.training_batches import on_device
 
 _SHARE = 0.6  # of the free memory; the rest is for what is not counted and for others
@@ -38,11 +38,8 @@ def rows_that_fit(network, data, rows, device, training):
 
 def _bytes_or_all(network, data, rows, device):
     """Bytes of one row; without bounds if even one is too much, which the work itself will find out and say."""
-    try:
+    with memory_may_run_out():
         return _bytes_of_one_row(network, on_device(data.batch(rows[:1]), device))
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
     return float("inf")
 
 

@@ -5,7 +5,7 @@ import torch
 
 from soilcore.core.errors import ModelError
 from soilcore.core.progress import silent
-from soilcore.models.torch_device import choose_torch_device, free_memory, is_out_of_memory, own_randomness, torch_threads
+from soilcore.models.torch_device import choose_torch_device, free_memory, memory_may_run_out, own_randomness, torch_threads
 from soilcore.models.training_batches import on_device
 from soilcore.models.training_memory import rows_that_fit
 
@@ -72,9 +72,6 @@ def _in_pieces(network, data, rows, device, size, method, report):
 
 def _outputs(network, data, rows, device, method):
     """Outputs of some rows, or None when memory ran out."""
-    try:
+    with memory_may_run_out():
         return getattr(network, method)(**on_device(data.batch(rows), device)).float().cpu().numpy()
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
     return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 
 from soilcore.core.errors import ModelError
-from soilcore.models.torch_device import free_memory, is_out_of_memory
+from soilcore.models.torch_device import free_memory, memory_may_run_out
 from soilcore.models.training_batches import on_device, pieces
 from soilcore.models.training_precision import narrowed
 
@@ -89,12 +89,8 @@ def optimise(stepper, inputs, target):
 def _gradients_or_nothing(stepper, inputs, target):
     """Add up the gradients of a batch piece by piece; None when memory ran out, with everything as it was before."""
     statistics = [values.clone() for values in stepper.network.buffers()]
-    try:
+    with memory_may_run_out():
         return sum(_gradients(stepper, inputs, target, part) for part in pieces(len(target), stepper.size, stepper.least))
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-    # outside the except block: the error held everything that was computed
     stepper.optimizer.zero_grad(set_to_none=True)
     with torch.no_grad():
         for values, before in zip(stepper.network.buffers(), statistics, strict=True):

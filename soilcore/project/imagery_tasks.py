@@ -1,5 +1,6 @@
 """Tasks that bring imagery and covariates into shape: settings in, facts out, as in `soilcore.project.steps`."""
 
+from dataclasses import fields
 from pathlib import Path
 
 from soilcore.core.errors import SettingsError
@@ -12,17 +13,7 @@ def terrain(task, report=silent):
     """Derive slope, aspect, curvatures, wetness and position from an elevation model."""
     from soilcore.features.terrain import ATTRIBUTES, TerrainSettings, write_terrain
 
-    settings = TerrainSettings(
-        slope=task.slope,
-        convention=task.convention,
-        smooth=task.smooth,
-        attributes=task.attributes or ATTRIBUTES,
-        flat=task.flat,
-        window=task.window,
-        overwrite=task.overwrite,
-        tpi_radius=task.tpi_radius,
-        cell=task.cell,
-    )
+    settings = _settings(TerrainSettings, task, attributes=task.attributes or ATTRIBUTES)
     grid = None if task.like is None else grid_like(task.like, task.trusted)
     return _recorded("terrain", task, write_terrain(task.dem, task.out, settings, grid=grid, trusted=task.trusted, report=report))
 
@@ -40,8 +31,7 @@ def phenology(task, report=silent):
     from soilcore.data.index_series import open_index_series
     from soilcore.features.phenology import PhenologySettings, write_phenology
 
-    names = ("index", "season_start", "sos", "sdps", "gus", "min_dates", "min_amplitude", "year", "window", "overwrite")
-    settings = PhenologySettings(**{name: getattr(task, name) for name in names})
+    settings = _settings(PhenologySettings, task)
     series = open_index_series(task.series, index=task.index, crs=task.crs, scale=task.scale, trusted=task.trusted, report=part(report, 0, 0.1))
     return _recorded("phenology", task, write_phenology(series, task.out, settings, report=part(report, 0.1, 0.9)))
 
@@ -56,7 +46,7 @@ def composite(task, report=silent):
     if not isinstance(series, SceneSeries):
         raise SettingsError("Only one date was given, so there is nothing to combine. Name a folder of dated scenes with --scene, or several files.")
     check_offset(task.scene, series, "The composite would hide it from the next who looks.")
-    settings = CompositeSettings(method=task.method, dates=task.dates, min_valid=task.min_valid, window=task.window, overwrite=task.overwrite)
+    settings = _settings(CompositeSettings, task)
     rest = part(report, 0.1, 0.9)
     if task.samples is None:
         facts = make_composite(series, task.out, settings, rest)
@@ -84,16 +74,13 @@ def fetch(task, report=silent):
     bbox, assumed = task.bbox, ()
     if bbox is None:
         bbox, assumed = _bbox_of_samples(task)
-    settings = StacSettings(task.url, task.collection, bbox, task.dates, task.cloud, task.limit)
-    found = search_scenes(settings, part(report, 0, 0.05))
+    found = search_scenes(_settings(StacSettings, task, bbox=bbox), part(report, 0, 0.05))
     if task.days:
         found = found.choose(task.days)
     told = found.to_dict() | {"bbox": bbox}
     if task.only_list:
         return {**told, "dir": None, "files": [], "failed": [], "assumed": (*assumed, *told["assumed"])}
-    names = ("out", "resolution", "crs", "quality", "workers", "overwrite", "offset")
-    to = FetchSettings(bands=task.bands or None, **{name: getattr(task, name) for name in names})
-    facts = fetch_scenes(found, to, part(report, 0.05, 0.95))
+    facts = fetch_scenes(found, _settings(FetchSettings, task, bands=task.bands or None), part(report, 0.05, 0.95))
     return {**told, **facts, "assumed": (*assumed, *facts["assumed"])}
 
 
@@ -142,6 +129,12 @@ def grid_like(path, trusted=False):
         return open_scenes(SceneSettings((path,), trusted=trusted)).grid
     with opened_raster(path, trusted) as dataset:
         return grid_of(dataset, path)
+
+
+def _settings(cls, task, **others):
+    """Settings of one step: what the task says under the same names, and `others`."""
+    said = {each.name: getattr(task, each.name) for each in fields(cls) if hasattr(task, each.name)}
+    return cls(**said | others)
 
 
 def _recorded(kind, task, facts):
