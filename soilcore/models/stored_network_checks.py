@@ -8,9 +8,28 @@ from soilcore.models.network_needs import CENTRE, CENTRE_CELLS, IMAGE, WINDOW, l
 
 _MOST_COLUMNS = 10_000_000
 _FEWEST_POINTS = 5  # of a spectrum that still leaves the network one block
-_HUGE = 10**12
+_HUGE, _MOST_THREADS = 10**12, 100_000
 _SETS = ("vegetation", "bare", "water")
 _WHOLE_FACTS, _TEXT_FACTS = ("parameters", "members", "batch", "samples"), ("network", "precision", "target", "too_few")
+
+
+def check_settings(learner):
+    """Refuse settings of a learner from a file that training would have refused.
+
+    Parameters
+    ----------
+    learner : NetworkBase
+        Not yet filled.
+
+    Raises
+    ------
+    ModelError
+    """
+    checked_whole(learner.jobs, "number of threads", 1, _MOST_THREADS)
+    checked_number(learner.smearing, "factor of the back-transformed target", above=0.0)
+    if (learner.profile.family == "spectra") == learner.uses_surroundings:
+        other = "reads spectra" if learner.uses_surroundings else "reads windows of imagery"
+        raise ModelError(f"The model is stored as another kind of network than {learner.name!r}, which {other}. {UNTOUCHED}")
 
 
 def check_inputs(learner, facts):

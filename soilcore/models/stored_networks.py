@@ -8,7 +8,7 @@ from soilcore.models.network_needs import IMAGE, WINDOW
 from soilcore.models.neural_fitting import MOST_MEMBERS, check_torch
 from soilcore.models.neural_inputs import FAMILIES
 from soilcore.models.neural_scaling import TargetScale
-from soilcore.models.stored_network_checks import check_embedding, check_facts, check_inputs, check_needs, check_scale, check_scalings
+from soilcore.models.stored_network_checks import check_embedding, check_facts, check_inputs, check_needs, check_scale, check_scalings, check_settings
 from soilcore.models.training_history import History
 
 _EMBEDDING = "embedding_mean"
@@ -44,6 +44,7 @@ def read_network(learner, learned, reader):
 
     check_torch()
     checked_record(learned, "network", _PARTS)
+    check_settings(learner)
     arrays = reader.arrays(learned["arrays"])
     check_inputs(learner, learned["inputs"])
     learner.inputs_ = FAMILIES[learner.profile.family].rebuilt(learned["inputs"], arrays)

@@ -195,6 +195,20 @@ def test_values_that_no_training_gives_are_refused_in_one_sentence(name, path, v
     assert len(str(refused.value)) < 400
 
 
+@pytest.mark.parametrize(
+    ("name", "setting", "value", "words"),
+    [
+        (SS, "jobs", "all", "number of threads"),
+        (SS, "smearing", float("nan"), "finite number"),
+        (SS, "name", SPECTRA, "reads spectra"),
+        (SPECTRA, "name", SS, "reads windows of imagery"),
+    ],
+)
+def test_settings_that_training_would_have_refused_are_refused(name, setting, value, words, stored):
+    with pytest.raises(ModelError, match=words):
+        changed(stored, lambda description, _: description["settings"].update({setting: value}), name)
+
+
 @pytest.mark.parametrize("part", ["options", "members", "inputs", "arrays", "scale", "needs", "history", "facts"])
 def test_a_part_that_is_left_out_is_named(part, stored):
     with pytest.raises(ModelError, match=f"lacks '{part}'"):
