@@ -107,6 +107,14 @@ class ZoneMean:
     inside: float | None = None
     draws: np.ndarray | None = field(default=None, repr=False)
 
+    @property
+    def best(self):
+        """The best estimate of the true mean: the expected one, or that of the map where nothing finite is expected.
+
+        A model of logarithms draws medians, and the mean of medians is too low where values are skewed.
+        """
+        return self.value.expected if math.isfinite(self.value.expected) else self.mean
+
 
 class ZoneSums:
     """Sums over the pixels of one zone, filled block by block.

@@ -41,15 +41,15 @@ def field_trend(days, labels, zones, seed=0, number=0):
     from scipy.stats import kendalltau
 
     rows = [
-        {"label": label, "mean": _known(zone.mean), "low": _known(zone.value.low), "high": _known(zone.value.high)}
+        {"label": label, "mean": _known(zone.best), "low": _known(zone.value.low), "high": _known(zone.value.high)}
         for label, zone in zip(labels, zones, strict=True)
     ]
-    there = [n for n, zone in enumerate(zones) if np.isfinite(zone.mean)]
+    there = [n for n, zone in enumerate(zones) if np.isfinite(zone.best)]
     facts = {"means": rows, "slope": None, "slope_low": None, "slope_high": None, "p": None, "verdict": "too few years"}
     if len(there) < 2:
         return facts
     years = np.array([days[n].toordinal() for n in there]) / _DAYS_PER_YEAR
-    means = np.array([zones[n].mean for n in there])
+    means = np.array([zones[n].best for n in there])
     facts["slope"] = float(_sen(years, means[None])[0])
     if len(there) > 2:
         p = float(kendalltau(years, means).pvalue)

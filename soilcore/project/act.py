@@ -21,8 +21,9 @@ def fields(task, report=silent):
     dict
         ``out``, ``csv``, ``target``, ``form``, ``unit``, ``date``, ``level``, ``n``: fields on the map, ``missed``: fields off the map,
         ``classes``: labels, limits and colours of the scheme or None; ``rows``, the highest mean first: ``rank``, ``field``, ``number`` (place
-        in the file, from 0), ``area_ha``, ``mapped_ha``, ``mapped_share``, ``mean`` (of the map), ``expected``, ``low``, ``high`` (of the true
-        mean, with the interval of the map), ``smallest``, ``largest``, ``shares`` (of the mapped land by class as drawn),
+        in the file, from 0), ``area_ha``, ``mapped_ha``, ``mapped_share``, ``mean``, ``low``, ``high`` (the mean that
+        is expected, with its interval), ``map_mean``, ``smallest``, ``largest`` (of the map as drawn; a map of medians has too low a mean
+        where values are skewed), ``shares`` (of the mapped land by class as drawn),
         ``shares_expected``, ``shares_low``, ``shares_high``, ``class``: that of the mean, ``aoa_share``, ``trend``: see `field_trend`;
         ``assumption``: what the intervals rest on; ``sentences``; ``assumed``.
     """
@@ -211,16 +212,16 @@ def _row(number, outlines, zone, scheme):
         "area_ha": area,
         "mapped_ha": zone.area_ha,
         "mapped_share": min(1.0, zone.area_ha / area) if area else 0.0,
-        "mean": zone.mean if known else None,
-        "expected": zone.value.expected if known else None,
+        "mean": zone.best if known else None,
         "low": zone.value.low if known else None,
         "high": zone.value.high if known else None,
+        "map_mean": zone.mean if known else None,
         "smallest": zone.smallest if known else None,
         "largest": zone.largest if known else None,
         "aoa_share": zone.inside,
     }
     if scheme:
-        row["class"] = scheme.labels[int(scheme.assign([zone.mean])[0])] if known else None
+        row["class"] = scheme.labels[int(scheme.assign([zone.best])[0])] if known else None
         row["shares"] = list(zone.shares) if known else None
         for name, which in (("shares_expected", "expected"), ("shares_low", "low"), ("shares_high", "high")):
             row[name] = [getattr(one, which) for one in zone.class_shares] if known else None

@@ -1,5 +1,6 @@
 """What the tasks that help to act on a map are asked, as frozen dataclasses."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -43,6 +44,10 @@ class FieldsTask:
     model_dir: str | None = None
     seed: int = 0
     overwrite: bool = False
+
+    def read_files(self):
+        """Every file the task reads, layers of maps among them."""
+        return (self.boundaries, *(file for path in (self.map, *self.maps_of_years) for file in _layers(path)))
 
 
 @dataclass(frozen=True)
@@ -106,10 +111,22 @@ class AdviseTask:
     window: int = 512
     overwrite: bool = False
 
+    def read_files(self):
+        """Every file the task reads, layers of the map among them."""
+        mask = (self.mask or "").rpartition(":")[0] if self.mask and re.search(r":-?[\d,-]+$", self.mask) else self.mask
+        return (*_layers(self.map), *(file for file in (self.boundaries, self.access, mask) if file))
+
 
 @dataclass(frozen=True)
 class CropsTask:
     """The crops that are known, with their tolerance."""
+
+
+def _layers(path):
+    """Files of a map and its siblings."""
+    from soilcore.mapping.layers import layers_of
+
+    return tuple(str(layer.path) for layer in layers_of(path))
 
 
 ACT_TASKS = {"fields": FieldsTask, "advise": AdviseTask, "crops": CropsTask}

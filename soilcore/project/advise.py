@@ -163,7 +163,7 @@ def _crop_advice(task, finished, outlines, folder, report):
         "fields": field_rows,
         "leaching": leaching,
         "carbon": None,
-        "mean": _known(zone.mean),
+        "mean": _known(zone.best),
         "mean_low": _known(zone.value.low),
         "mean_high": _known(zone.value.high),
         "mapped_ha": zone.area_ha,
@@ -225,7 +225,7 @@ def _field_row(number, outlines, zone, chosen, finished, least, water):
         "field": outlines.ids[number],
         "number": number,
         "mapped_ha": zone.area_ha,
-        "mean": _known(zone.mean),
+        "mean": _known(zone.best),
         "low": _known(zone.value.low),
         "high": _known(zone.value.high),
         "aoa_share": zone.inside,
@@ -237,7 +237,7 @@ def _present(zone, water):
     """The leaching fraction that the present salinity stands for, were the water the only source of salt."""
     from soilcore.mapping.crops import leaching_requirement
 
-    value, low, high = (float(leaching_requirement(water, ece)) for ece in (zone.mean, zone.value.high, zone.value.low))
+    value, low, high = (float(leaching_requirement(water, ece)) for ece in (zone.best, zone.value.high, zone.value.low))
     return {"water": water, "present": {"value": _known(value), "low": _known(low), "high": _known(high)}}
 
 

@@ -46,7 +46,7 @@ def carbon_advice(task, finished, outlines, folder, report=silent):
     factor = _factor(task, finished)
     zone, rows = _means(task, finished, outlines, factor, part(report, 0, 0.5))
     layers = {} if folder is None else _write(finished, factor, folder, task, part(report, 0.5, 0.5))
-    mean, low, high = (factor * number for number in (zone.value.expected, zone.value.low, zone.value.high))
+    mean, low, high = (factor * number for number in (zone.best, zone.value.low, zone.value.high))
     facts = {
         "factor": factor,
         "mean_t_ha": _known(mean),
@@ -65,7 +65,7 @@ def carbon_advice(task, finished, outlines, folder, report=silent):
         "fields": rows,
         "leaching": None,
         "carbon": facts,
-        "mean": _known(zone.mean),
+        "mean": _known(zone.best),
         "mean_low": _known(zone.value.low),
         "mean_high": _known(zone.value.high),
         "mapped_ha": zone.area_ha,
@@ -112,18 +112,17 @@ def _means(task, finished, outlines, factor, report):
 
 
 def _row(number, outlines, zone, factor):
-    stock = {f"{name}_t_ha": _known(factor * value) for name, value in vars(zone.value).items()}
     return {
         "field": outlines.ids[number],
         "number": number,
         "mapped_ha": zone.area_ha,
-        "mean": _known(zone.mean),
+        "mean": _known(zone.best),
         "low": _known(zone.value.low),
         "high": _known(zone.value.high),
         "aoa_share": zone.inside,
-        "stock_t_ha": stock["expected_t_ha"],
-        "stock_low_t_ha": stock["low_t_ha"],
-        "stock_high_t_ha": stock["high_t_ha"],
+        "stock_t_ha": _known(factor * zone.best),
+        "stock_low_t_ha": _known(factor * zone.value.low),
+        "stock_high_t_ha": _known(factor * zone.value.high),
     }
 
 

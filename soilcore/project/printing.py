@@ -26,6 +26,14 @@ def as_text(kind, facts):
         from soilcore.project.printing_spectra import writers
 
         return writers()[kind](facts)
+    if kind in ("change", "scenario"):
+        from soilcore.project.printing_change import writers
+
+        return writers()[kind](facts)
+    if kind in ("fields", "advise", "crops"):
+        from soilcore.project.printing_act import writers
+
+        return writers()[kind](facts)
     writer = {
         "check": _check,
         "indices": lambda f: f"{f['out']}\n{table(f['bands'], ('id', 'valid', 'invalid'))}",

@@ -238,6 +238,7 @@ def _input_files(task):
         named += [inputs.samples, inputs.aoi, *features.distances, features.climate, features.series]
         named += [spec.path for spec in covariate_specs(features)]
         named += [inputs.mask] if inputs.mask not in ("water", "none") else []
+    named += getattr(task, "read_files", tuple)()  # a task whose inputs have other names tells them itself
     if model_dir := getattr(task, "model_dir", None):
         named.append(str(Path(model_dir) / "model.json"))
     files = []
