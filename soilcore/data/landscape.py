@@ -17,6 +17,7 @@ from pyproj import CRS, Transformer
 from soilcore.core.errors import SettingsError
 from soilcore.core.grids import Grid
 from soilcore.core.units import texture_class
+from soilcore.data.landscape_change import ln_ece_before
 from soilcore.data.landscape_cover import crop_covers, crust_share, soil_moisture
 from soilcore.data.landscape_fields import matern_field, stream
 from soilcore.data.landscape_place import LAND_USES, REFERENCE_DAY, REFERENCE_YEAR, ln_ece_of_year, make_place
@@ -102,7 +103,7 @@ def coast(size=256, cell=20.0, seed=0, day=REFERENCE_DAY, year=REFERENCE_YEAR, w
     day : int
         Day of year; 76 is 17 March.
     year : int
-        Calendar year; 2025 is the reference, other years carry an anomaly of ln ECe.
+        Calendar year; 2025 is the reference, other years carry an anomaly of ln ECe, those before 2022 also lack a planted change.
     wetness : float
         Shift of surface moisture by the weather before the day, m3/m3.
 
@@ -122,7 +123,7 @@ def coast(size=256, cell=20.0, seed=0, day=REFERENCE_DAY, year=REFERENCE_YEAR, w
 def view(place, day=REFERENCE_DAY, year=REFERENCE_YEAR, wetness=0.0):
     """Look at a place on one day; the same parameters, returns and errors as `coast`."""
     _check_date(day, year)
-    ln_ece = ln_ece_of_year(place, year)
+    ln_ece = ln_ece_of_year(place, year) + ln_ece_before(place, year)
     ece = np.exp(ln_ece)
     green, residue = crop_covers(place.land_use, ece, place.vigour, place.delay[place.parcels], place.tilled, day)
     moisture = soil_moisture(place.water_table, place.clay, ece, place.moisture, np.float32(wetness))

@@ -5,7 +5,7 @@ from scipy import fft
 
 # Any fixed numbers would do. That of the samples was picked among 32 so that seed 0 is a typical scene: how the demo's own samples
 # correlate is therefore no evidence of its calibration, which is tested at the pixels of the reference simulator instead.
-_STREAMS = {"view": 0, "year": 1, "texture": 2, "clouds": 3, "weather": 5, "climate": 6, "samples": 17}
+_STREAMS = {"view": 0, "year": 1, "texture": 2, "clouds": 3, "weather": 5, "climate": 6, "change": 7, "samples": 17}
 
 
 def stream(seed, purpose, *address):
@@ -16,7 +16,7 @@ def stream(seed, purpose, *address):
     seed : int
         Seed of the landscape.
     purpose : str
-        What is drawn: "view", "year", "texture", "clouds", "samples", "weather" or "climate".
+        What is drawn: "view", "year", "texture", "clouds", "samples", "weather", "climate" or "change".
     *address : int
         Which one, for example the year and the day of a view. Not negative.
 

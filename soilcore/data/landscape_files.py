@@ -14,6 +14,7 @@ from soilcore.core.files import write_json, written_whole
 from soilcore.core.progress import part, silent
 from soilcore.data import landscape
 from soilcore.data.cog import write_cog
+from soilcore.data.landscape_change import CHANGE_YEAR, CHANGES, planted_change
 from soilcore.data.landscape_place import CROPS, LAND_USES, REFERENCE_DAY, REFERENCE_YEAR, make_place
 from soilcore.data.landscape_reflectance import BANDS, COVERS, DN_OFFSET, DN_PER_REFLECTANCE
 
@@ -26,7 +27,8 @@ _COAST_NOTE = (
     "A synthetic coastal plain; the place does not exist. Salt acts on reflectance only through crust, plant stress and moisture; no index and "
     "no correlation with a target was put in. The scene holds strong predictors, useless ones and selection bias; it does not confirm that any "
     "published index is superior. Samples are the truth of their pixel without measurement error. EC 1:5 follows from ECe by the water content "
-    "of the saturated paste (Slavich and Petterson 1993, slavich_theta); factors by texture class recover ECe only approximately."
+    "of the saturated paste (Slavich and Petterson 1993, slavich_theta); factors by texture class recover ECe only approximately. "
+    "Years before 2022 differ by a planted change (truth/change.tif): some fields were leached since, others salinised, ECe by a factor of 4."
 )
 
 
@@ -221,6 +223,9 @@ def _write_years(folder, place, report):
         _write_scene(folder / "years" / f"{year}.tif", scene)
         truth[str(year)] = _on_land(scene, scene.ece_dS_m)
     _write_layers(folder / "truth" / "ece_by_year.tif", scene.grid, truth, unit="dS/m")
+    changed = np.where(scene.water, np.uint8(255), planted_change(place))
+    names = {f"CLASS_{code}": name for code, name in enumerate(CHANGES)}
+    _write_raster(folder / "truth" / "change.tif", scene.grid, {"change": changed}, nodata=255, tags=names | {"CHANGE_YEAR": str(CHANGE_YEAR)})
 
 
 def _write_scene(path, scene):
