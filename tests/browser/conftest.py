@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+VIEWPORT = {"width": 1280, "height": 1100}
 PATIENCE_MS = 30_000
 
 
@@ -72,17 +74,28 @@ class Server:
             self.process.wait()
 
 
+@contextmanager
+def demo_server(folder, demo_template, prefix=""):
+    """A server whose demo is made already."""
+    workspace = folder / "workspace"
+    workspace.mkdir()
+    shutil.copytree(demo_template, workspace / ".demo-template")
+    server = Server(workspace, folder / "server.log", prefix).start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture
-def fresh_server(request, tmp_path):
-    """Make a server that nobody has visited: ``fresh_server(prefix="/soil")``."""
+def fresh_server(tmp_path):
+    """Make a server that nobody has visited."""
     made = []
 
-    def make(prefix="", with_demo=False):
+    def make():
         workspace = tmp_path / f"workspace{len(made)}"
         workspace.mkdir()
-        if with_demo:
-            shutil.copytree(request.getfixturevalue("demo_template"), workspace / ".demo-template")
-        made.append(Server(workspace, tmp_path / f"server{len(made)}.log", prefix).start())
+        made.append(Server(workspace, tmp_path / f"server{len(made)}.log").start())
         return made[-1]
 
     yield make
@@ -92,19 +105,14 @@ def fresh_server(request, tmp_path):
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory, demo_template):
-    """One server for the tests that do not need a fresh one; the demo is made already."""
-    folder = tmp_path_factory.mktemp("server")
-    workspace = folder / "workspace"
-    workspace.mkdir()
-    shutil.copytree(demo_template, workspace / ".demo-template")
-    server = Server(workspace, folder / "server.log").start()
-    yield server
-    server.stop()
+    """One server for the tests that do not need a fresh one."""
+    with demo_server(tmp_path_factory.mktemp("server"), demo_template) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """Chromium from the system; never downloaded."""
+def browser(tmp_path_factory):
+    """Chromium from the system, never downloaded; one profile, so that the scripts of the app are read and compiled once."""
     if CHROMIUM is None:
         reason = "no Chromium found: install the system's package `chromium`, or name one in CHROMIUM"
         if os.environ.get("CI"):
@@ -113,7 +121,10 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        profile = tmp_path_factory.mktemp("profile")
+        browser = playwright.chromium.launch_persistent_context(
+            profile, executable_path=CHROMIUM, args=FLAGS, viewport=VIEWPORT, accept_downloads=True
+        )
         yield browser
         browser.close()
 
@@ -121,8 +132,7 @@ def browser():
 @pytest.fixture
 def page(browser):
     """A window that fails its test on a request to another machine, on a script error, and on a page that shows a defect."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1100}, accept_downloads=True)
-    page = context.new_page()
+    page = browser.new_page()
     page.set_default_timeout(PATIENCE_MS)
     away, errors = [], []
     page.on("request", lambda request: None if request.url.startswith(("http://127.0.0.1:", "data:", "blob:")) else away.append(request.url))
@@ -132,6 +142,6 @@ def page(browser):
     if pictures:
         Path(pictures).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=Path(pictures) / f"{os.environ['PYTEST_CURRENT_TEST'].split('::')[-1].split(' ')[0]}.png", full_page=True)
-    context.close()
+    page.close()
     assert not away, away
     assert not errors, errors

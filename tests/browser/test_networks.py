@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -12,14 +13,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.app.field import make_field
+from tests.browser import steps
 
 LONG = 240_000  # training takes turns with everything else a test run does
-
-
-def settled(page):
-    """Wait until the script has run, and see that nothing broke."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=LONG)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
+settled = partial(steps.settled, patience=LONG)
 
 
 @pytest.fixture
@@ -39,11 +36,12 @@ def field(server, demo):
 @pytest.fixture
 def other(browser):
     """The window of another person."""
-    context = browser.new_context(viewport={"width": 390, "height": 900}, color_scheme="dark")
-    page = context.new_page()
+    page = browser.new_page()
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.emulate_media(color_scheme="dark")
     page.set_default_timeout(LONG)
     yield page
-    context.close()
+    page.close()
 
 
 def fill(page, label, value):

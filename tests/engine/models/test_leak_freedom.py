@@ -88,9 +88,10 @@ def test_scalers_hold_the_statistics_of_the_training_samples_alone(name, samples
 
 
 @pytest.mark.parametrize(
-    ("name", "scheme"), [*((name, "group") for name in LEARNERS), *((name, "random") for name in LEARNERS if name != "stacking")]
+    ("name", "scheme"),
+    [*((name, "group") for name in LEARNERS if name != "stacking"), *((name, "random") for name in LEARNERS if name not in ("stacking", "auto"))],
 )
-def test_permuted_targets_show_no_skill(name, scheme, samples):
+def test_permuted_targets_show_no_skill(name, scheme, samples):  # the stack, whose tuning is one more chance to leak, comes below
     X, y, splits = samples
     if scheme == "random":
         splits = make_splits(SplitSettings(folds=3), y.size)
