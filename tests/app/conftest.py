@@ -1,6 +1,5 @@
 """Fixtures of the app's tests: a workspace of their own, pages run through the front door, jobs that end with the test, results made once."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -49,10 +48,9 @@ def finished_field(demo, tmp_path_factory):
 @pytest.fixture
 def field_with_results(workspace, finished_field):
     """A copy of the finished project of one's own."""
-    from soilcore.project.folder import Project
+    from tests.app.helpers import copy_of
 
-    shutil.copytree(finished_field.folder, workspace / finished_field.id)
-    return Project.open(workspace, finished_field.id)
+    return copy_of(finished_field.folder, workspace)
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +64,6 @@ def two_steps(demo, tmp_path_factory):
 @pytest.fixture
 def field_with_two_steps(workspace, two_steps):
     """A copy of it of one's own."""
-    from soilcore.project.folder import Project
+    from tests.app.helpers import copy_of
 
-    shutil.copytree(two_steps.folder, workspace / two_steps.id)
-    return Project.open(workspace, two_steps.id)
+    return copy_of(two_steps.folder, workspace)

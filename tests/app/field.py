@@ -76,8 +76,8 @@ def drawn(test):
     return json.loads(found[0].proto.json_args)
 
 
-def open_section(test, name):
-    """Open one part of the imagery page."""
-    test.button_group(key="imagery.section").set_value(name).run()
+def open_section(test, name, key="imagery.section"):
+    """Open one part of a page."""
+    test.button_group(key=key).set_value(name).run()
     assert not test.exception, test.exception
     return test

@@ -10,7 +10,7 @@ import rasterio
 from pages.ui import session
 from soilcore.project.folder import Project
 from tests.app.field import charts, drawn, field, labels, make_field, open_section, shown, words
-from tests.app.helpers import button, until_over
+from tests.app.helpers import button, when_over
 
 
 def upload(test, part, *files):
@@ -170,11 +170,7 @@ def test_what_was_understood_is_kept_as_one_file(front_door, workspace, demo):
     project = make_field(workspace, demo)
     test = front_door("imagery", project=project.id)
     test.button(key="imagery.keep").click().run()
-    work = test.session_state[session.KEY]
-    status = until_over(work.job)
-    assert status.state == "finished", status
-    test.run()
-    assert not test.exception
+    work = when_over(test).session_state[session.KEY]
     assert work.scene_files == ("scene-confirmed.tif",)
     assert "Keeping scene-confirmed.tif** is finished" in words(test).replace("\\", "")
     assert "imagery.keep" not in [one.key for one in test.button]

@@ -6,7 +6,7 @@ import pytest
 
 from pages.ui import session
 from tests.app.field import field, make_field, open_section, shown, words
-from tests.app.helpers import button, until_over
+from tests.app.helpers import button, when_over
 
 
 def said(test):
@@ -23,15 +23,6 @@ def project(workspace, demo):
     project = make_field(workspace, demo)
     shutil.copy(demo / "dem.tif", project.part("covariates") / "dem.tif")
     return project
-
-
-def finished(test):
-    """Wait for the job of a page and look again."""
-    status = until_over(test.session_state[session.KEY].job)
-    assert status.state == "finished", status
-    test.run()
-    assert not test.exception, test.exception
-    return test
 
 
 def test_without_rasters_the_part_says_what_they_are_for(front_door, workspace, demo):
@@ -96,11 +87,11 @@ def test_terrain_and_distance_are_made_by_jobs_and_get_cards(front_door, project
     test = open_section(front_door("imagery", project=project.id), "predictors")
     test.multiselect(key="terrain.attributes").set_value(["slope_deg", "tpi"]).run()
     test.button(key="terrain.start").click().run()
-    finished(test)
+    when_over(test)
     assert "terrain of dem.tif" in said(test)
     assert "slope_deg" in said(test)
     test.button(key="distance.start").click().run()
-    finished(test)
+    when_over(test)
     assert "distance to fields.gpkg" in said(test)
     work = test.session_state[session.KEY]
     assert set(work.covariates) == {"dem.tif", "terrain.tif", "distance_fields.tif"}
@@ -156,5 +147,5 @@ def test_seasons_of_an_uploaded_table_are_shown(front_door, workspace, demo, sha
     test = open_section(front_door("imagery", project=project.id), "predictors")
     assert field(test, "Series").value == "mod13a1.csv (uploaded)"
     test.button(key="seasons.start-job").click().run()
-    finished(test)
+    when_over(test)
     assert any("sos" in frame.value.columns for frame in test.dataframe)

@@ -7,7 +7,7 @@ import pytest
 
 from pages.ui import session
 from tests.app.field import field, make_field, open_section, shown, words
-from tests.app.helpers import until_over
+from tests.app.helpers import until_over, when_over
 from tests.engine.data.product_files import write_landsat, write_safe
 
 
@@ -93,11 +93,7 @@ def test_a_composite_is_made_by_a_job_of_dates_beside_the_image_and_can_become_i
     test = open_section(front_door("imagery", project=project.id), "dates")
     assert "imagery.series.use.dates" in [one.key for one in test.button]
     test.button(key="composite.start").click().run()
-    work = test.session_state[session.KEY]
-    status = until_over(work.job)
-    assert status.state == "finished", status
-    test.run()
-    assert not test.exception
+    work = when_over(test).session_state[session.KEY]
     assert work.scene_files == ("scene.tif",)
     made = next(name for name in work.data("scenes") if name.startswith("composite-"))
     test.button(key=f"composite.use.{made}").click().run()

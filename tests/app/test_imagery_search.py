@@ -6,7 +6,7 @@ import pytest
 
 from pages.ui import session
 from tests.app.field import drawn, make_field, open_section, words
-from tests.app.helpers import until_over
+from tests.app.helpers import until_over, when_over
 from tests.stac_server import CogServer, World, stac_api
 
 NEW = {"s2:processing_baseline": "05.10"}
@@ -69,11 +69,7 @@ def test_hits_are_chosen_downloaded_by_a_job_and_become_the_dated_scenes(front_d
     assert not test.get("image")  # pictures of the catalogue only after a click
     assert hits(open_section(front_door("imagery", project=test.session_state[session.KEY].project.id), "search")) == hits(test)  # after a reload
     test.button(key="search.download").click().run()
-    work = test.session_state[session.KEY]
-    status = until_over(work.job)
-    assert status.state == "finished", status
-    test.run()
-    assert not test.exception, test.exception
+    work = when_over(test).session_state[session.KEY]
     assert work.scene_files == (work.job.spec()["settings"]["out"].split("/")[1],)
     table = next(frame.value for frame in test.dataframe if "file" in frame.value)
     assert list(table["date"]) == ["2024-05-01", "2024-06-01"]

@@ -3,12 +3,11 @@
 import pytest
 import rasterio
 
-from pages.ui import session
 from soilcore.data.samples import SampleSettings
 from soilcore.project.folder import Project
 from soilcore.project.settings import IndicesTask, SearchTask
 from tests.app.field import charts, finished_job, labels, make_field, shown, words, work_of
-from tests.app.helpers import button, until_over
+from tests.app.helpers import button, when_over
 
 IMPOSSIBLE = "lon,lat,ece_dS_m\n118.37,37.80,2.1\n118.38,97.81,-4\n118.39,37.82,3.5\n118.40,37.83,5.5\n"
 
@@ -143,11 +142,8 @@ def test_a_search_is_started_as_a_job(front_door, project):
     test.select_slider(key="search.shuffles").set_value(199)
     button(test, "Search").click().run()
     assert not test.exception
-    job = test.session_state[session.KEY].job
     assert button(test, "Search").disabled
-    assert until_over(job).state == "finished", job.status()
-    test.run()
-    assert not test.exception
+    when_over(test)
     assert "is finished" in words(test)
     assert "The last search" in words(test)
 

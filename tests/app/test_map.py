@@ -10,7 +10,8 @@ from pages.ui import map_layers, mapping, maps, session
 from soilcore.project import jobs
 from soilcore.project.demo import new_demo
 from soilcore.project.folder import Project
-from tests.app.helpers import button, until_over
+from tests.app.field import drawn
+from tests.app.helpers import button, until_over, when_over
 
 
 @pytest.fixture
@@ -22,13 +23,6 @@ def demo(workspace, demo_template):
 
 def texts(test):
     return " ".join(element.value for kind in (test.markdown, test.caption, test.subheader, test.info) for element in kind)
-
-
-def drawn(test):
-    """What the map component was given."""
-    found = test.get("component_instance")
-    assert len(found) == 1
-    return json.loads(found[0].proto.json_args)
 
 
 def test_without_a_project_the_page_says_what_to_do(front_door):
@@ -70,10 +64,7 @@ def test_a_map_is_made_by_a_job_and_becomes_the_one_that_is_shown(front_door, de
     assert not test.exception
     work = test.session_state[session.KEY]
     assert work.job is not None
-    status = until_over(work.job)
-    assert status.state == "finished", status
-    test.run()
-    assert not test.exception
+    when_over(test)
     assert len(work.maps) == 2
     assert work.map == work.job.spec()["settings"]["out"].split("/")[1]
     assert "is finished" in texts(test)

@@ -5,14 +5,13 @@ import shutil
 
 import pytest
 
-from pages.ui import session
 from soilcore.evaluation.splits import SplitSettings
 from soilcore.features.recipe import FeatureSettings
 from soilcore.models.settings import FitSettings
 from soilcore.project.folder import Project
 from soilcore.project.settings import CompareTask, TrainTask
 from tests.app.field import charts, field, finished_job, labels, make_field, shown, words, work_of
-from tests.app.helpers import button, until_over
+from tests.app.helpers import button, when_over
 
 WITHOUT_PLACES = "site,ece_dS_m,Ca_mg,height_m,slope\n" + "".join(
     f"s{i % 4},{1 + (i * 7 % 11) * 0.7:.2f},{10 + i},{3 + i % 5},{i * 3 % 7}\n" for i in range(24)
@@ -153,12 +152,8 @@ def test_a_comparison_runs_as_a_job_from_the_button(front_door, project):
     test.multiselect(key="model.models").set_value(["mean", "plsr"]).run()
     button(test, "Compare 2").click().run()
     assert not test.exception
-    job = test.session_state[session.KEY].job
     assert button(test, "Compare 2").disabled
-    status = until_over(job)
-    assert status.state == "finished", status
-    test.run()
-    assert not test.exception
+    when_over(test)
     assert float(shown(test, "R², places not sampled")) < 1
 
 
@@ -168,10 +163,7 @@ def test_a_failed_comparison_says_why(front_door, project):
     test.radio[0].set_value("block").run()
     test.number_input(key="model.block").set_value(1e6).run()
     button(test, "Compare 1").click().run()
-    status = until_over(test.session_state[session.KEY].job)
-    assert status.state == "failed"
-    test.run()
-    assert not test.exception
+    when_over(test, "failed")
     assert "failed after" in words(test)
 
 

@@ -16,7 +16,7 @@ from soilcore.features.recipe import FeatureSettings
 from soilcore.models.settings import FitSettings, NetworkSettings
 from soilcore.project.settings import CompareTask, InputSettings, LearningCurveTask, NetworkAttributeTask, TrainTask
 from tests.app.field import charts, finished_job, labels, make_field, shown, words, work_of
-from tests.app.helpers import ROOT, button
+from tests.app.helpers import ROOT, button, copy_of
 
 NETWORK = "sssoilnet"
 
@@ -162,12 +162,7 @@ def trained(tmp_path_factory, demo):
 
 @pytest.fixture
 def field_with_network(workspace, trained):
-    import shutil
-
-    from soilcore.project.folder import Project
-
-    shutil.copytree(trained, workspace / trained.name)
-    return Project.open(workspace, trained.name)
+    return copy_of(trained, workspace)
 
 
 def test_a_kept_network_shows_how_it_learned_and_where_it_looked(front_door, field_with_network):

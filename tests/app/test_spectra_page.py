@@ -1,10 +1,10 @@
 """The spectra page in every state: what is missing, libraries that arrive or are refused, steps, scores, explanations, predictions that become samples."""
 
 import json
-import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -15,10 +15,11 @@ from soilcore.data.samples import SampleSettings
 from soilcore.data.spectra_set import SpectraSettings
 from soilcore.project.folder import Project
 from soilcore.project.spectra_settings import SpectraTrainTask
-from tests.app.field import charts, field, labels, shown, words
-from tests.app.helpers import ROOT, button
+from tests.app.field import charts, field, labels, open_section, shown, words
+from tests.app.helpers import ROOT, button, copy_of
 from tests.app.spectral_field import FILE, MODEL, NEW, QUICK, SETTINGS, library_table, library_text, make_finished_library, make_library
 
+open_part = partial(open_section, key="spectra.part")
 PARTS = ("library", "steps", "models", "kept", "explain", "predict")
 
 
@@ -30,15 +31,7 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def done(workspace, finished):
-    shutil.copytree(finished.folder, workspace / finished.id)
-    return Project.open(workspace, finished.id)
-
-
-def open_part(test, name):
-    """Open one part of the page."""
-    test.button_group(key="spectra.part").set_value(name).run()
-    assert not test.exception, test.exception
-    return test
+    return copy_of(finished.folder, workspace)
 
 
 def at_part(front_door, project, name):
@@ -241,8 +234,7 @@ def with_network(tmp_path_factory):
 
 
 def test_validation_loss_by_group_is_drawn_over_the_epochs(front_door, workspace, with_network):
-    shutil.copytree(with_network, workspace / with_network.name)
-    test = at_part(front_door, Project.open(workspace, with_network.name), "models")
+    test = at_part(front_door, copy_of(with_network, workspace), "models")
     assert "Validation loss of each group over the epochs" in look(test, "By group")
     assert "Mean validation loss over 2 folds" in words(test)
     which = next(group for group in test.button_group if group.label == "Training")

@@ -7,55 +7,10 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PATIENCE_MS, Server
+from tests.browser.conftest import PATIENCE_MS
+from tests.browser.steps import LONG, MAP, go, open_part, settled, start_project, until_finished, upload
 from tests.engine.data.product_files import ORIGIN, write_safe
 from tests.stac_server import CogServer, Trouble, World, stac_api
-
-MAP = "iframe[title^='streamlit_folium']"
-LONG = 120_000
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A server whose workspace is empty: nothing here needs the demo."""
-    folder = tmp_path_factory.mktemp("bare")
-    (folder / "workspace").mkdir()
-    server = Server(folder / "workspace", folder / "server.log").start()
-    yield server
-    server.stop()
-
-
-def settled(page):
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE_MS)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-
-
-def start_project(page, server, title):
-    page.goto(server.url)
-    page.get_by_label("Name of the new project").fill(title)
-    page.get_by_role("button", name="Start a project").click()
-    expect(page).to_have_url(re.compile("project="))
-    settled(page)
-
-
-def go(page, name):
-    page.get_by_test_id("stSidebar").get_by_role("link", name=name).click()
-    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=PATIENCE_MS)
-    settled(page)
-
-
-def open_part(page, name):
-    page.get_by_role("radio", name=name, exact=True).click()
-    settled(page)
-
-
-def upload(page, label, path):
-    page.get_by_test_id("stFileUploader").filter(has_text=label).locator("input[type=file]").set_input_files(path)
-
-
-def until_finished(page, label):
-    expect(page.get_by_text(re.compile(f"{label}.* is finished after"))).to_be_visible(timeout=LONG)
-    settled(page)
 
 
 def the_map(page):
@@ -81,8 +36,8 @@ def within_the_product(count=12):
     return [to_degrees.transform(ORIGIN[0] + 80 + 60 * i, ORIGIN[1] - 120 - 50 * i) for i in range(count)]
 
 
-def test_a_safe_archive_is_recognised_and_its_samples_lie_on_the_map(page, server, tmp_path):
-    start_project(page, server, "Product")
+def test_a_safe_archive_is_recognised_and_its_samples_lie_on_the_map(page, bare_server, tmp_path):
+    start_project(page, bare_server, "Product")
     go(page, "Samples")
     upload(page, "Upload a table", write_table(tmp_path / "samples.csv", within_the_product()))
     expect(page.get_by_test_id("stMetric").filter(has_text="Samples")).to_contain_text("12", timeout=PATIENCE_MS)
@@ -114,10 +69,10 @@ def catalogue(tmp_path):
             yield world, api, cogs
 
 
-def test_images_are_searched_in_a_drawn_area_and_a_stopped_download_is_finished_later(page, server, catalogue, tmp_path):
+def test_images_are_searched_in_a_drawn_area_and_a_stopped_download_is_finished_later(page, bare_server, catalogue, tmp_path):
     world, api, cogs = catalogue
     west, south, east, north = world.items[0]["bbox"]
-    start_project(page, server, "Search")
+    start_project(page, bare_server, "Search")
     go(page, "Samples")
     middle = [(west + (east - west) * share, south + (north - south) * share) for share in (0.4, 0.5, 0.6)]
     upload(page, "Upload a table", write_table(tmp_path / "samples.csv", middle))
@@ -138,7 +93,7 @@ def test_images_are_searched_in_a_drawn_area_and_a_stopped_download_is_finished_
     settled(page)
     expect(the_map(page).locator(".soilcore-panel")).to_contain_text("Footprints of the hits")
     page.get_by_role("button", name="Download 2 days").click()
-    first = wait_for(lambda: next(server.workspace.glob("*/scenes/downloaded-*/2024-05-01.tif"), None))
+    first = wait_for(lambda: next(bare_server.workspace.glob("*/scenes/downloaded-*/2024-05-01.tif"), None))
     whole = first.stat().st_mtime_ns
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text(re.compile("was stopped after .*; what came so far is kept"))).to_be_visible(timeout=PATIENCE_MS)
@@ -156,7 +111,7 @@ def test_images_are_searched_in_a_drawn_area_and_a_stopped_download_is_finished_
 
 def wait_for(condition):
     """Wait until something is there, and return it."""
-    end = time.monotonic() + PATIENCE_MS / 1000
+    end = time.monotonic() + LONG / 1000
     while not (found := condition()):
         assert time.monotonic() < end
         time.sleep(0.1)
@@ -208,8 +163,8 @@ def dates(page, first, last):
     settled(page)
 
 
-def test_terrain_of_an_uploaded_elevation_model_gets_its_card(page, server, demo):
-    start_project(page, server, "Terrain")
+def test_terrain_of_an_uploaded_elevation_model_gets_its_card(page, bare_server, demo):
+    start_project(page, bare_server, "Terrain")
     go(page, "Imagery")
     open_part(page, "Other predictors")
     expect(page.get_by_text("No rasters beside the image yet")).to_be_visible()

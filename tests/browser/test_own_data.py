@@ -8,14 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS
-
-MAP = "iframe[title^='streamlit_folium']"
-LONG = 90_000
-
-
-def settled(page):
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE_MS)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
+from tests.browser.steps import MAP, go, settled, start_project, until_finished, upload
 
 
 def own_table(demo, path):
@@ -29,35 +22,12 @@ def own_table(demo, path):
     return path
 
 
-def start_project(page, server, title):
-    page.goto(server.url)
-    page.get_by_label("Name of the new project").fill(title)
-    page.get_by_role("button", name="Start a project").click()
-    expect(page).to_have_url(re.compile("project="))
-    settled(page)
-
-
-def go(page, name):
-    page.get_by_test_id("stSidebar").get_by_role("link", name=name).click()
-    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=PATIENCE_MS)
-    settled(page)
-
-
-def upload(page, label, path):
-    page.get_by_test_id("stFileUploader").filter(has_text=label).locator("input[type=file]").set_input_files(path)
-
-
 def pick(page, label, option):
     """Choose one option of a selectbox by what it says; a long list shows it once its first words are typed."""
     box = page.get_by_test_id("stSelectbox").filter(has_text=label).get_by_role("combobox")
     box.click()
     box.press_sequentially(option[:12])
     page.get_by_role("option", name=option, exact=True).click()
-
-
-def until_finished(page, label):
-    expect(page.get_by_text(re.compile(f"{label}.* is finished after"))).to_be_visible(timeout=LONG)
-    settled(page)
 
 
 @pytest.fixture

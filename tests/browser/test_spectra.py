@@ -2,32 +2,10 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PATIENCE_MS, Server
-
-LONG = 120_000
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A server whose workspace is empty: nothing here needs the demo."""
-    folder = tmp_path_factory.mktemp("bare")
-    (folder / "workspace").mkdir()
-    server = Server(folder / "workspace", folder / "server.log").start()
-    yield server
-    server.stop()
-
-
-def settled(page):
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE_MS)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-
-
-def open_part(page, name):
-    page.get_by_role("radio", name=re.compile(f"{name}$")).click()
-    settled(page)
+from tests.browser.conftest import PATIENCE_MS
+from tests.browser.steps import LONG, go, open_part, settled, start_project
 
 
 def only_the_network(page):
@@ -43,13 +21,9 @@ def only_the_network(page):
     settled(page)
 
 
-def test_an_example_library_is_made_a_network_learns_in_view_is_stopped_and_can_go_on(page, server):
-    page.goto(server.url)
-    page.get_by_label("Name of the new project").fill("Spectra")
-    page.get_by_role("button", name="Start a project").click()
-    expect(page).to_have_url(re.compile("project="))
-    settled(page)
-    page.get_by_test_id("stSidebar").get_by_role("link", name="Spectra").click()
+def test_an_example_library_is_made_a_network_learns_in_view_is_stopped_and_can_go_on(page, bare_server):
+    start_project(page, bare_server, "Spectra")
+    go(page, "Spectra")
     page.get_by_role("button", name="Make an example library").click()
     expect(page.get_by_test_id("stMetric").filter(has_text="Points")).to_contain_text("1,764", timeout=LONG)
     settled(page)

@@ -1,0 +1,44 @@
+"""What a person does on every page, and waiting until it is done."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PATIENCE_MS
+
+MAP = "iframe[title^='streamlit_folium']"
+LONG = 120_000  # milliseconds, for jobs
+
+
+def settled(page, patience=PATIENCE_MS):
+    """Wait until the script has run, and see that nothing broke."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=patience)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def start_project(page, server, title):
+    page.goto(server.url)
+    page.get_by_label("Name of the new project").fill(title)
+    page.get_by_role("button", name="Start a project").click()
+    expect(page).to_have_url(re.compile("project="))
+    settled(page)
+
+
+def go(page, name):
+    page.get_by_test_id("stSidebar").get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    settled(page)
+
+
+def open_part(page, name):
+    page.get_by_role("radio", name=name, exact=True).click()
+    settled(page)
+
+
+def upload(page, label, path):
+    page.get_by_test_id("stFileUploader").filter(has_text=label).locator("input[type=file]").set_input_files(path)
+
+
+def until_finished(page, label):
+    expect(page.get_by_text(re.compile(f"{label}.* is finished after"))).to_be_visible(timeout=LONG)
+    settled(page)
