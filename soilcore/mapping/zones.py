@@ -1,7 +1,7 @@
 """Fields on a map: their outlines in the map's reference system, and of every pixel the part that lies inside, exactly.
 
-The covered part of a pixel is computed from the outline itself (exactextract, https://github.com/isciences/exactextract), not from pixel
-centres: a field smaller than a pixel still has its mean. On a grid in degrees, pixels count by their true area.
+The covered part of a pixel is the area of its intersection with the outline, not the answer to where its centre lies: a field smaller than
+a pixel still has its mean. On a grid in degrees, pixels count by their true area.
 """
 
 import math
@@ -14,6 +14,7 @@ from soilcore.core.grids import Window
 from soilcore.data.regions import read_vector
 
 BLOCK = 256  # pixels along a side that are looked at together; fixed, so that sums never depend on anything a caller chooses
+_TILE = 16  # pixels along a side that are told inside or outside at once
 _ID_NAMES = ("field_id", "fieldid", "field", "parcel_id", "parcel", "plot_id", "plot", "id", "fid", "code", "name")
 _MOST_FIELDS = 200_000
 
@@ -161,25 +162,46 @@ def _box(shape, grid):
 def _covered(shape, window):
     """Covered part of the pixels of one window, or None where it is missed."""
     import shapely
-    from exactextract import exact_extract
-    from exactextract.feature import JSONFeatureSource
-    from exactextract.raster import NumPyRasterSource
 
-    top, left, height, width = window.row, window.col, window.height, window.width
-    cut = shapely.clip_by_rect(shape, left - 1, top - 1, left + width + 1, top + height + 1)  # a long river need not be walked in every block
-    areas = [part for part in shapely.get_parts(cut) if part.geom_type in ("Polygon", "MultiPolygon")]
-    if not areas:
+    top, left = window.row, window.col
+    cut = _clipped(shape, left, top, left + window.width, top + window.height)
+    if cut.is_empty:
         return None
-    # The library counts y upwards: rows are turned over, about the window.
-    turned = shapely.transform(shapely.union_all(areas), lambda points: np.column_stack([points[:, 0] - left, top + height - points[:, 1]]))
-    blank = NumPyRasterSource(np.zeros((height, width), np.uint8), 0, 0, width, height)
-    feature = {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(turned)}
-    found = exact_extract(blank, JSONFeatureSource([feature]), ["cell_id", "coverage"])[0]["properties"]
-    if not len(found["cell_id"]):
-        return None
-    part = np.zeros(height * width)
-    part[found["cell_id"]] = np.clip(found["coverage"], 0, 1)
-    return part.reshape(height, width) if part.any() else None
+    part = np.zeros((window.height, window.width))
+    rows, cols = np.meshgrid(np.arange(0, window.height, _TILE), np.arange(0, window.width, _TILE), indexing="ij")
+    rows, cols = rows.ravel(), cols.ravel()
+    right, bottom = np.minimum(cols + _TILE, window.width), np.minimum(rows + _TILE, window.height)
+    shapely.prepare(cut)
+    tiles = shapely.box(cols + left, rows + top, right + left, bottom + top)
+    whole = shapely.covers(cut, tiles)
+    for number in np.flatnonzero(whole):
+        part[rows[number] : bottom[number], cols[number] : right[number]] = 1.0
+    for number in np.flatnonzero(shapely.intersects(cut, tiles) & ~whole):
+        place = slice(rows[number], bottom[number]), slice(cols[number], right[number])
+        part[place] = _covered_tile(cut, cols[number] + left, rows[number] + top, right[number] + left, bottom[number] + top)
+    return part if part.any() else None
+
+
+def _covered_tile(shape, left, top, right, bottom):
+    """Covered part of the pixels of a small tile that an outline runs through."""
+    import shapely
+
+    piece = _clipped(shape, left, top, right, bottom)
+    shapely.prepare(piece)
+    cols, rows = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
+    pixels = shapely.box(cols, rows, cols + 1, rows + 1)
+    part = shapely.covers(piece, pixels).astype(float)
+    cut = shapely.intersects(piece, pixels) & (part == 0)
+    part[cut] = np.clip(shapely.area(shapely.intersection(pixels[cut], piece)), 0.0, 1.0)
+    return part
+
+
+def _clipped(shape, left, top, right, bottom):
+    """The valid areas of a shape within a rectangle."""
+    import shapely
+
+    cut = shapely.clip_by_rect(shape, left, top, right, bottom)
+    return cut if cut.is_valid else shapely.make_valid(cut)
 
 
 def _ids(columns, wanted, remarks, path):
