@@ -75,16 +75,21 @@ class Server:
 
 
 @contextmanager
-def demo_server(folder, demo_template, prefix=""):
-    """A server whose demo is made already."""
+def running(folder, prefix=""):
+    """A server on the workspace in a folder, which is empty where there is none yet."""
     workspace = folder / "workspace"
-    workspace.mkdir()
-    shutil.copytree(demo_template, workspace / ".demo-template")
+    workspace.mkdir(exist_ok=True)
     server = Server(workspace, folder / "server.log", prefix).start()
     try:
         yield server
     finally:
         server.stop()
+
+
+def demo_server(folder, demo_template, prefix=""):
+    """A server whose demo is made already."""
+    shutil.copytree(demo_template, folder / "workspace" / ".demo-template")
+    return running(folder, prefix)
 
 
 @pytest.fixture
@@ -107,6 +112,13 @@ def fresh_server(tmp_path):
 def server(tmp_path_factory, demo_template):
     """One server for the tests that do not need a fresh one."""
     with demo_server(tmp_path_factory.mktemp("server"), demo_template) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def bare_server(tmp_path_factory):
+    """A server whose workspace is empty, for tests that do not need the demo."""
+    with running(tmp_path_factory.mktemp("bare")) as server:
         yield server
 
 
