@@ -24,6 +24,7 @@ from soilcore.mapping.differences import (
     CHANGE_COLORS,
     CHANGE_LABELS,
     FALL,
+    FROM_MAPS,
     RISE,
     beyond_interval,
     check_correlation,
@@ -116,6 +117,8 @@ def map_scenario(model, source, settings, region=None, beside=None, report=silen
     if not settings.changes:
         raise SettingsError("A scenario needs something that changes. Name it, for example --set elevation=+0.5.")
     correlation = check_correlation(settings.correlation)
+    if correlation == FROM_MAPS:
+        raise SettingsError("A scenario changes every pixel, so its maps do not tell how their errors go together. Give a number as correlation.")
     changed = ChangedSource(source, [parse_change(text) for text in settings.changes], model.envelope)
     _check_sequences(model, changed)
     out = check_result_folder(settings.out, MARKER, settings.overwrite)

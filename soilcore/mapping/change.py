@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from soilcore.mapping.change_facts import ChangeCounts
 from soilcore.mapping.change_layers import change_layers
 from soilcore.mapping.classify import classes_of
 from soilcore.mapping.dated_maps import open_dated_maps
-from soilcore.mapping.differences import beyond_interval, check_correlation, directions, limits_in_interval, rule_in_words
+from soilcore.mapping.differences import FROM_MAPS, beyond_interval, check_correlation, directions, limits_in_interval, rule_in_words
+from soilcore.mapping.error_correlation import correlations_of_maps
 from soilcore.mapping.persistence import FEWEST_YEARS, Persistence, PersistenceSettings
 from soilcore.mapping.ramps import CLASSES, ramp_stops
 from soilcore.mapping.raster_set import RasterSet, check_result_folder
@@ -41,8 +42,8 @@ class ChangeSettings:
         Class scheme; that which fits the target if not given.
     edges : tuple of float
         Class limits instead of a scheme, in the unit of the maps, rising.
-    correlation : float
-        Of the errors of one pixel on two dates; see `soilcore.mapping.differences`.
+    correlation : float or "maps"
+        Of the errors of one pixel on two dates; see `soilcore.mapping.differences`, and for "maps" `soilcore.mapping.error_correlation`.
     persistence : PersistenceSettings
     level : float, optional
         That the intervals of the maps must have.
@@ -55,7 +56,7 @@ class ChangeSettings:
     dates: tuple[str, ...] = ()
     scheme: str | None = None
     edges: tuple[float, ...] = ()
-    correlation: float = 0.0
+    correlation: float | str = 0.0
     persistence: PersistenceSettings = field(default_factory=PersistenceSettings)
     level: float | None = None
     window: int = 256
@@ -94,9 +95,10 @@ def change_maps(paths, settings, beside=None, report=silent):
     out = check_result_folder(settings.out, MARKER, settings.overwrite)
     maps = open_dated_maps(paths, settings.dates, settings.level)
     scheme, said = _scheme(maps, settings)
-    compared = _Compared(maps, scheme, settings, correlation)
+    correlations = _correlations(maps, correlation, settings.window)
+    compared = _Compared(maps, scheme, settings, correlations)
     counts = ChangeCounts(maps, scheme)
-    rasters = RasterSet(maps.grid, change_layers(maps, scheme, compared.persistence), _tags(maps, correlation))
+    rasters = RasterSet(maps.grid, change_layers(maps, scheme, compared.persistence), _tags(maps, correlations[0]))
     with written_whole(out) as folder:
         folder.mkdir()
         _run(maps, compared, counts, rasters, settings, folder, part(report, 0, _WINDOWS_SHARE))
@@ -108,10 +110,11 @@ def change_maps(paths, settings, beside=None, report=silent):
             "layers": layers,
             "unit": maps.unit,
             "level": maps.level,
-            "rule": None if maps.level is None else rule_in_words(correlation, maps.level),
-            "correlation": correlation,
+            "rule": None if maps.level is None else rule_in_words(correlations[0], maps.level, correlation == FROM_MAPS),
+            "correlation": correlations[0],
+            "correlation_from": FROM_MAPS if correlation == FROM_MAPS else "given",
             "dates_known": maps.days is not None,
-            **counts.facts(),
+            **_with_correlations(counts.facts(), correlations),
             "persistence": compared.persistence.facts() if compared.persistence else None,
             "scheme": None if scheme is None else {"id": scheme.id, "labels": scheme.labels, "colors": scheme.colors, "edges": scheme.edges},
             "seconds": round(time.perf_counter() - started, 3),
@@ -145,16 +148,31 @@ def _run(maps, compared, counts, rasters, settings, folder, report):
         )
 
 
+def _correlations(maps, correlation, window):
+    """Correlation of the errors: first with last, then each date with the next."""
+    if correlation == FROM_MAPS:
+        return correlations_of_maps(maps, window) if maps.level is not None else (0.0,) * len(maps)
+    return (correlation,) * len(maps)
+
+
+def _with_correlations(facts, correlations):
+    facts["difference"]["correlation"] = correlations[0]
+    for step, correlation in zip(facts["steps"], correlations[1:], strict=True):
+        step["correlation"] = correlation
+    return facts
+
+
 class _Compared:
     """What is computed for every window."""
 
-    def __init__(self, maps, scheme, settings, correlation):
-        self.maps, self.scheme, self.correlation = maps, scheme, correlation
+    def __init__(self, maps, scheme, settings, correlations):
+        self.maps, self.scheme, self.correlations = maps, scheme, correlations
         self.times = decimal_years(maps.days) if maps.days is not None else np.arange(len(maps), dtype=float)
         self.hectares = maps.grid.cell_areas_ha()
         self.persistence = None
         if scheme is not None and len(maps) >= FEWEST_YEARS:
-            self.persistence = Persistence(settings.persistence, scheme, len(maps))
+            between_years = float(np.median(correlations[1:]))
+            self.persistence = Persistence(replace(settings.persistence, correlation=between_years), scheme, len(maps))
 
     def window(self, window, data, counts):
         """Layers of one window, what is to be counted, and what is to be added to the persistence."""
@@ -163,7 +181,7 @@ class _Compared:
         arrays = {"difference": values[-1] - values[0]}
         steps = None
         if self.maps.level is not None:
-            beyond = beyond_interval(first, last, self.correlation)
+            beyond = beyond_interval(first, last, self.correlations[0])
             arrays["change"] = directions(values[0], values[-1], beyond)
             arrays["difference_beyond"] = np.where(beyond, arrays["difference"], np.float32(np.nan))
             steps = self._steps(data)
@@ -182,7 +200,7 @@ class _Compared:
         made = []
         for number in range(1, len(self.maps)):
             before, after = (tuple(data[key][n] for key in self.maps.keys) for n in (number - 1, number))
-            made.append(directions(before[0], after[0], beyond_interval(before, after, self.correlation)))
+            made.append(directions(before[0], after[0], beyond_interval(before, after, self.correlations[number])))
         return np.stack(made)
 
     def _limits(self, data, classes):
@@ -243,5 +261,5 @@ def _tags(maps, correlation):
     tags = {name: maps.tags[name] for name in keep if name in maps.tags}
     tags["SOILCORE_MAPS"] = ", ".join(maps.labels)
     if maps.level is not None:
-        tags |= {"SOILCORE_INTERVAL_LEVEL": f"{maps.level:g}", "SOILCORE_ERROR_CORRELATION": f"{correlation:g}"}
+        tags |= {"SOILCORE_INTERVAL_LEVEL": f"{maps.level:g}", "SOILCORE_ERROR_CORRELATION": f"{correlation:.3g}"}
     return tags

@@ -18,18 +18,21 @@ import numpy as np
 from soilcore.core.errors import SettingsError
 
 NO_CHANGE, RISE, FALL = 0, 1, 2
+FROM_MAPS = "maps"  # the correlation of errors is told by the maps themselves
 CHANGE_LABELS = ("no change beyond the interval", "higher, beyond the interval", "lower, beyond the interval")
 CHANGE_COLORS = ("#D9D9D9", "#E66101", "#2166AC")
-_FORWARD = {"log10": np.log10, "log1p": np.log1p, "none": lambda values: values}
+FORWARD = {"log10": np.log10, "log1p": np.log1p, "none": lambda values: values}
 
 
 def check_correlation(value):
-    """Return the correlation of the errors of two predictions as a number from -1 up to, but not 1.
+    """Return the correlation of the errors of two predictions: a number from -1 up to, but not 1, or "maps".
 
     Raises
     ------
     SettingsError
     """
+    if value == FROM_MAPS:
+        return value
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -1 <= value < 1:
         raise SettingsError(f"The correlation of the errors lies between -1 and 1 (1 not included); got {value!r}. 0 is the careful default.")
     return float(value)
@@ -87,7 +90,7 @@ def limits_in_interval(value, lower, upper, edges, level, transform="none"):
     """
     from scipy.stats import norm
 
-    forward, reach = _FORWARD[transform], norm.ppf(0.5 + level / 2)
+    forward, reach = FORWARD[transform], norm.ppf(0.5 + level / 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         centre = forward(np.clip(np.asarray(value, float), lower, upper))
         below, above = centre - forward(np.asarray(lower, float)), forward(np.asarray(upper, float)) - centre
@@ -100,14 +103,18 @@ def limits_in_interval(value, lower, upper, edges, level, transform="none"):
     return found
 
 
-def rule_in_words(correlation, level):
+def rule_in_words(correlation, level, estimated=False):
     """How a change is told from error, as a sentence."""
     asked = f"{100 * level:.4g} % intervals"
     if correlation <= -1:
         return f"A change is where the {asked} of both predictions do not overlap; this holds however their errors hang together."
-    if correlation == 0:
+    if correlation == 0 and not estimated:
         return (
             f"A change is where the difference exceeds the joint interval of two {asked} with independent errors (Zou and Donner 2008). "
             "Errors of one model at one pixel usually go together, so real changes are missed rather than false ones shown."
         )
-    return f"A change is where the difference exceeds the joint interval of two {asked} whose errors correlate with {correlation:g} (Zou 2007)."
+    rule = f"A change is where the difference exceeds the joint interval of two {asked} whose errors correlate with {correlation:.2g} (Zou 2007)."
+    if not estimated:
+        return rule
+    false = f"up to {100 * (1 - level):.3g} % of unchanged land is shown as changed"
+    return f"{rule} The correlation is told by the maps: most of the land is taken not to have changed, and {false}."

@@ -35,7 +35,7 @@ class PersistenceSettings:
         Draws of the prediction intervals; 0 for none.
     seed : int
     correlation : float
-        Of the errors of one pixel in two years; below 0 counts as 0 here.
+        Of the errors of one pixel in two years; below 0 counts as 0 here. A comparison of maps fills in its own.
     """
 
     low_max: int = 0

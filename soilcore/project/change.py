@@ -13,7 +13,7 @@ def change(task, report=silent):
     from soilcore.mapping.change import MARKER, ChangeSettings, change_maps
     from soilcore.mapping.persistence import PersistenceSettings
 
-    lasting = PersistenceSettings(task.low_max, task.high_min, task.stable_share, task.draws, task.seed, task.correlation)
+    lasting = PersistenceSettings(task.low_max, task.high_min, task.stable_share, task.draws, task.seed)
     settings = ChangeSettings(
         task.out, task.dates, task.scheme, task.edges, task.correlation, lasting, task.level, task.window, overwrite=task.overwrite
     )

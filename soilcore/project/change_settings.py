@@ -1,6 +1,7 @@
 """What the tasks that compare maps are asked: maps of several dates, and a map with changed predictors."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from soilcore.project.input_settings import InputSettings
 
@@ -27,8 +28,8 @@ class ChangeTask:
         Share of the years that makes a pixel stable.
     draws : int
         Draws of the prediction intervals for the support of labels; 0 for none.
-    correlation : float
-        Of the errors of one pixel on two dates: 0 is careful, -1 holds whatever it is.
+    correlation : float or "maps"
+        Of the errors of one pixel on two dates: 0 is careful, -1 holds whatever it is, "maps" takes it from the maps.
     level : float, optional
         Level of the intervals that the maps must have; whatever they have if not given.
     """
@@ -43,10 +44,17 @@ class ChangeTask:
     stable_share: float = 0.8
     draws: int = 100
     seed: int = 0
-    correlation: float = 0.0
+    correlation: float | str = 0.0
     level: float | None = None
     window: int = 256
     overwrite: bool = False
+
+    def read_files(self):
+        """Files the task reads: the maps, and the bounds beside them."""
+        files = []
+        for path in map(Path, self.maps):
+            files += [path, *(path.with_name(f"{path.stem}_{bound}{path.suffix}") for bound in ("lower", "upper"))]
+        return tuple(map(str, files))
 
 
 @dataclass(frozen=True)

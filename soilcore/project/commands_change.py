@@ -25,7 +25,7 @@ def _change(commands):
         "--draws", type=int, default=100, metavar="N", help="draws of the intervals that tell how sure labels are (default 100, 0: none)"
     )
     parser.add_argument("--level", type=float, metavar="LEVEL", help="level the maps' intervals must have (default: what they have)")
-    _add_correlation(parser)
+    _add_correlation(parser, "; maps: told by the maps, if most of the land did not change")
     parser.add_argument("--window", type=int, default=256)
 
 
@@ -43,7 +43,7 @@ def _run_change(args):
         args.stable_share,
         args.draws,
         args.seed,
-        args.correlation,
+        _correlation(args.correlation),
         args.level,
         args.window,
         args.overwrite,
@@ -83,7 +83,7 @@ def _run_scenario(args):
         args.date,
         args.classes,
         args.interval,
-        args.correlation,
+        _correlation(args.correlation),
         args.window,
         args.stride,
         args.overwrite,
@@ -99,11 +99,14 @@ def _numbers(text, option):
         raise SettingsError(f"{option} must be numbers such as 2,4,8; got {text!r}.") from None
 
 
-def _add_correlation(parser):
+def _add_correlation(parser, more=""):
     parser.add_argument(
         "--correlation",
-        type=float,
-        default=0.0,
+        default="0",
         metavar="R",
-        help="of the errors of both predictions of a pixel: 0 (default) claims a change too seldom, -1 holds whatever it is",
+        help=f"of the errors of both predictions of a pixel: 0 (default) claims a change too seldom, -1 holds whatever it is{more}",
     )
+
+
+def _correlation(text):
+    return text if text == "maps" else _numbers(text, "--correlation")[0]

@@ -15,7 +15,23 @@ from soilcore.core.errors import SettingsError, UnreadableError
 from soilcore.core.files import write_json
 
 SCHEMA = "soilcore-project/1"
-PARTS = ("samples", "scenes", "covariates", "regions", "vectors", "series", "climate", "spectra", "models", "maps", "fields", "jobs", "reports")
+PARTS = (
+    "samples",
+    "scenes",
+    "covariates",
+    "regions",
+    "vectors",
+    "series",
+    "climate",
+    "spectra",
+    "models",
+    "maps",
+    "changes",
+    "scenarios",
+    "fields",
+    "jobs",
+    "reports",
+)
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 

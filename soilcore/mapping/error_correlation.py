@@ -1,0 +1,66 @@
+"""How much the errors of two maps go together, from the maps themselves.
+
+Where most of the land did not change, what differs between two maps of it is error. With spreads `s_a` and `s_b` of the errors that the
+intervals promise, the difference has the variance `s_a^2 + s_b^2 - 2 r s_a s_b`, and a robust spread of the differences, which a change on less
+than half of the land hardly moves, tells the correlation `r`. What did change everywhere, as a wet year does, counts as error: the correlation
+comes out too low, and changes are claimed too seldom rather than too often.
+"""
+
+import math
+
+import numpy as np
+
+from soilcore.core.tiles import gdal_cache_capped
+from soilcore.mapping.differences import FORWARD
+from soilcore.mapping.raster_set import on_fixed_grid
+
+HIGHEST = 0.99  # intervals are no better known than that
+_SAMPLED = 200_000  # pixels of a fixed grid
+_FEWEST = 100
+_MEDIAN_OF_NORMAL = 0.6744897501960817  # of absolute values
+
+
+def correlations_of_maps(maps, window=512):
+    """Correlation of the errors of pairs of maps.
+
+    Parameters
+    ----------
+    maps : DatedMaps
+        With intervals.
+    window : int
+
+    Returns
+    -------
+    tuple of float
+        First with last, then each with the next; -1 to `HIGHEST`. 0 where too few pixels have both.
+    """
+    grid = maps.grid
+    step = max(1, math.ceil(math.sqrt(grid.height * grid.width / _SAMPLED)))
+    samples = []
+    with gdal_cache_capped(), maps.reader() as read:
+        for each in grid.windows(window):
+            data = read(each)
+            samples.append({key: np.stack([on_fixed_grid(each, layer, step).ravel() for layer in layers]) for key, layers in data.items()})
+    value, lower, upper = (np.concatenate([sample[key] for sample in samples], axis=1).astype(float) for key in ("value", "lower", "upper"))
+    pairs = [(0, len(maps) - 1), *((number - 1, number) for number in range(1, len(maps)))]
+    return tuple(_correlation(*_spread(value, lower, upper, maps.transform), maps.level, before, after) for before, after in pairs)
+
+
+def _spread(value, lower, upper, transform):
+    """Predictions on the scale that was modelled, and half the width of their intervals there."""
+    forward = FORWARD[transform]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return forward(value), (forward(upper) - forward(lower)) / 2
+
+
+def _correlation(centre, half, level, before, after):
+    from scipy.stats import norm
+
+    promised = np.hypot(half[before], half[after]) / norm.ppf(0.5 + level / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        standard = np.abs(centre[after] - centre[before]) / promised
+    standard = standard[np.isfinite(standard)]
+    if standard.size < _FEWEST:
+        return 0.0
+    spread = float(np.median(standard)) / _MEDIAN_OF_NORMAL
+    return float(np.clip(1 - spread**2, -1.0, HIGHEST))
