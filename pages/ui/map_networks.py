@@ -51,7 +51,7 @@ def form(identifier, model):
     """
     if not is_one(model):
         return {}
-    left, right, words = st.columns([5, 3, 5], gap="medium", vertical_alignment="bottom")
+    left, right, words = st.columns([6, 3, 4], gap="medium", vertical_alignment="bottom")
     pixels, rate, measured = _pixels(), *_rate(identifier, model)
     suggested = next((stride for stride in STRIDES if _seconds(pixels, rate, stride) <= _LONG_S), STRIDES[-1])
     stride = left.segmented_control(
