@@ -42,6 +42,25 @@ class Layout:
         return [*single, np.array([self.columns, self.columns + 1])] if self.has_place else single
 
 
+@dataclass(frozen=True)
+class Effort:
+    """How members are computed.
+
+    Parameters
+    ----------
+    draws : int or None
+        Pairs of walks of what is sampled; None for one from every background row.
+    seed : int
+        Orders those walks.
+    many : bool or None
+        See `soilcore.explanation.trees.attributions_of_trees`.
+    """
+
+    draws: int | None = None
+    seed: int = 0
+    many: bool | None = None
+
+
 class Constant:
     """What depends on nothing."""
 
@@ -50,7 +69,7 @@ class Constant:
     def __init__(self, value):
         self.value = float(value)
 
-    def prepare(self, background, layout, draws, seed):
+    def prepare(self, background, layout, effort):
         """See `Function.prepare`."""
         self.base, self._drivers = self.value, len(layout.names)
         return self
@@ -72,7 +91,7 @@ class LinearPart:
     def __init__(self, centre, weights, constant):
         self.centre, self.weights, self.constant = np.asarray(centre, float), np.asarray(weights, float), float(constant)
 
-    def prepare(self, background, layout, draws, seed):
+    def prepare(self, background, layout, effort):
         """See `Function.prepare`."""
         self._mean, self._drivers = background[:, : self.weights.size].mean(axis=0), len(layout.names)
         self.base = float(self.predict(background).mean())
@@ -101,9 +120,9 @@ class TreesPart:
         self._view = view or (lambda Z: Z[:, : self._packed.n_features])
         self._columns = np.arange(self._packed.n_features) if columns is None else np.asarray(columns)
 
-    def prepare(self, background, layout, draws, seed):
+    def prepare(self, background, layout, effort):
         """See `Function.prepare`."""
-        self._background, self._drivers = self._seen(background), len(layout.names)
+        self._background, self._drivers, self._many = self._seen(background), len(layout.names), effort.many
         self.base = float(self._packed.predict(self._background).mean())
         return self
 
@@ -114,7 +133,7 @@ class TreesPart:
     def attribute(self, Z):
         """See `Function.attribute`."""
         values = np.zeros((len(Z), self._drivers))
-        values[:, self._columns] = attributions_of_trees(self.trees, self._seen(Z), self._background)
+        values[:, self._columns] = attributions_of_trees(self.trees, self._seen(Z), self._background, self._many)
         return values, None
 
     def _seen(self, Z):
@@ -129,7 +148,7 @@ class PlacePart:
     def __init__(self, krige):
         self._krige = krige
 
-    def prepare(self, background, layout, draws, seed):
+    def prepare(self, background, layout, effort):
         """See `Function.prepare`."""
         self._drivers = len(layout.names)
         self.base = float(self.predict(background).mean())
@@ -154,16 +173,14 @@ class Function:
     def __init__(self, function):
         self._function = function
 
-    def prepare(self, background, layout, draws, seed):
+    def prepare(self, background, layout, effort):
         """Take what attributions start from.
 
         Parameters
         ----------
         background : ndarray of float, shape (n_background, n_columns)
         layout : Layout
-        draws : int or None
-            Pairs of walks of what is sampled; None for one from every background row.
-        seed : int
+        effort : Effort
 
         Returns
         -------
@@ -171,7 +188,7 @@ class Function:
         """
         self._background, self._drivers = background, layout.drivers
         self.base = float(self.predict(background).mean())
-        self._walks = walks(len(background), len(self._drivers), draws, seed)
+        self._walks = walks(len(background), len(self._drivers), effort.draws, effort.seed)
         return self
 
     def predict(self, Z):

@@ -7,7 +7,7 @@ import numpy as np
 from soilcore.core.errors import ModelError, NotAvailableError
 from soilcore.core.progress import silent
 from soilcore.explanation.background import background_of
-from soilcore.explanation.members import EXACT, PLACE, Layout, parts_of
+from soilcore.explanation.members import EXACT, PLACE, Effort, Layout, parts_of
 from soilcore.models.inputs import checked_new
 
 ATTRIBUTION_IS_NO_CAUSE = (
@@ -82,6 +82,8 @@ class TabularExplainer:
         Pairs of walks of sampled members; one from every background row if not given.
     seed : int
         Orders those walks.
+    many : bool, optional
+        Whether trees are computed in the way of maps, for which a row is the same to the last bit whatever the rows beside it.
 
     Attributes
     ----------
@@ -98,7 +100,7 @@ class TabularExplainer:
         If the learner looks at places and the background has none.
     """
 
-    def __init__(self, model, *, background=None, draws=None, seed=0):
+    def __init__(self, model, *, background=None, draws=None, seed=0, many=None):
         learner = model.learner
         if getattr(learner, "uses_surroundings", False):
             raise NotAvailableError(
@@ -115,7 +117,8 @@ class TabularExplainer:
         self.layout = Layout((*wide, PLACE) if self._needs_places else wide, len(wide), self._needs_places)
         self.names, self.scale, self.note = self.layout.names, scale_words(learner), self.background.note
         seen = self._columns(np.asarray(self.background.rows, float), self.background.places)
-        self._parts = [(name, weight, part.prepare(seen, self.layout, draws, seed)) for name, weight, part in parts_of(self._inner, self.layout)]
+        effort = Effort(draws, seed, many)
+        self._parts = [(name, weight, part.prepare(seen, self.layout, effort)) for name, weight, part in parts_of(self._inner, self.layout)]
         self.base = float(sum(weight * part.base for _, weight, part in self._parts))
         self.how = {name: {"weight": float(weight), "how": part.how} for name, weight, part in self._parts}
 

@@ -6,6 +6,10 @@ import numpy as np
 
 from soilcore.models.forest import trees_of
 
+_MOST_BACKGROUND = 4000  # rows that the table of patterns holds
+_MOST_COLUMNS = 32  # on a way to a leaf: bits of a pattern
+_PER_NODE, _PER_NODE_AND_ROW, _PER_PAIR = 1.4, 0.002, 0.85
+
 
 @dataclass(frozen=True)
 class FlatTrees:
@@ -24,6 +28,8 @@ class FlatTrees:
         Most decisions on a way from a root to a leaf.
     base : float
         Added to the sum of the trees.
+    inner : ndarray of int32, shape (n_nodes,)
+        Decisions in the subtree under each node.
     """
 
     left: np.ndarray
@@ -34,6 +40,7 @@ class FlatTrees:
     roots: np.ndarray
     depth: int
     base: float
+    inner: np.ndarray
 
     @classmethod
     def of(cls, estimator):
@@ -54,10 +61,11 @@ class FlatTrees:
                 column.append(part)
         kinds = (np.int32, np.int32, np.int32, np.float32, np.float64)
         flat = [np.concatenate(column).astype(kind) for column, kind in zip(columns, kinds, strict=True)]
-        return cls(*flat, starts[:-1].astype(np.int64), _depth(flat[0], flat[1], starts[:-1]), float(base))
+        depth, inner = _inside(flat[0], flat[1], starts[:-1])
+        return cls(*flat, starts[:-1].astype(np.int64), depth, float(base), inner)
 
 
-def attributions_of_trees(trees, X, background):
+def attributions_of_trees(trees, X, background, many=None):
     """Shapley values of every row, mean over the background.
 
     Parameters
@@ -66,6 +74,10 @@ def attributions_of_trees(trees, X, background):
     X : ndarray of float32, shape (n_rows, n_columns)
         No NaN.
     background : ndarray of float32, shape (n_background, n_columns)
+    many : bool, optional
+        Whether rows go through the parts of the trees pattern by pattern (see `soilcore.explanation.trees_patterns`) or pair by pair with those of the
+        background; what is faster for as many if not given. The two differ by rounding in float64; True gives a row the same to the last bit
+        whatever the rows beside it.
 
     Returns
     -------
@@ -75,18 +87,35 @@ def attributions_of_trees(trees, X, background):
     from soilcore.explanation.trees_kernel import add_pairs, leaf_weights
 
     X, background = np.ascontiguousarray(X, np.float32), np.ascontiguousarray(background, np.float32)
-    out = np.zeros(X.shape)
-    own, other = leaf_weights(min(trees.depth, X.shape[1]))
-    given = (trees.left, trees.right, trees.feature, trees.threshold, trees.value, trees.roots, trees.depth)
-    add_pairs(*given, X, background, own, other, out)
-    return out / len(background)
+    weights = leaf_weights(min(trees.depth, X.shape[1]))
+    arrays = trees.left, trees.right, trees.feature, trees.threshold, trees.value, trees.roots
+    if _by_patterns(trees, len(X), background, many):
+        from soilcore.explanation.trees_patterns import add_patterns
+
+        found = np.zeros(X.shape[::-1])
+        add_patterns((*arrays, trees.inner), trees.depth, np.ascontiguousarray(X.T), np.ascontiguousarray(background.T), weights, found)
+        return found.T
+    found = np.zeros(X.shape)
+    add_pairs(*arrays, trees.depth, X, background, *weights, found)
+    return found / len(background)
 
 
-def _depth(left, right, roots):
-    """Decisions on the longest way down."""
-    level, depth = np.asarray(roots), 0
-    while True:
-        level = level[left[level] >= 0]
-        if not level.size:
-            return depth
-        level, depth = np.concatenate([left[level], right[level]]), depth + 1
+def _by_patterns(trees, rows, background, many):
+    """Whether patterns are possible and wanted, or cost less; the times are of one core, in microseconds."""
+    if len(background) > _MOST_BACKGROUND or min(trees.depth, background.shape[1]) > _MOST_COLUMNS:
+        return False
+    if many is not None:
+        return many
+    by_patterns = len(trees.left) * (_PER_NODE + rows * _PER_NODE_AND_ROW)
+    return by_patterns < rows * len(background) * len(trees.roots) * _PER_PAIR
+
+
+def _inside(left, right, roots):
+    """Decisions on the longest way down, and in the subtree under each node."""
+    inner, levels, level = np.zeros(len(left), np.int32), [], np.asarray(roots)
+    while (level := level[left[level] >= 0]).size:
+        levels.append(level)
+        level = np.concatenate([left[level], right[level]])
+    for level in levels[::-1]:
+        inner[level] = 1 + inner[left[level]] + inner[right[level]]
+    return len(levels), inner
