@@ -1,8 +1,9 @@
 """The commands of the chain: from a table to a map."""
 
+from soilcore.core.errors import ModelError
 from soilcore.project import options
 from soilcore.project.options_networks import add_networks
-from soilcore.project.running import command, do, done, progress, show
+from soilcore.project.running import command, do, done, fail, progress, show
 
 
 def add_chain_commands(commands):
@@ -294,4 +295,12 @@ def _run_run(args):
 
     facts = run_file_again(args.runfile, overwrite=args.overwrite, report=progress(args))
     show("run", facts, args)
+    if facts["identical"] is False:
+        return fail(ModelError(_not_the_same(facts)), as_json=False)
     return 0
+
+
+def _not_the_same(facts):
+    versions = "; ".join(f"{name} {one['run']} then, {one['now'] or 'none'} now" for name, one in facts["versions_differ"].items())
+    why = f"The versions differ: {versions}." if versions else "The versions are the same, so the machine computes otherwise."
+    return f"{len(facts['differ'])} of {facts['rasters']} rasters did not come out as they were, such as {facts['differ'][0]!r}. {why}"

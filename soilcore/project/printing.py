@@ -48,6 +48,9 @@ def as_text(kind, facts):
         "learning-rate": lambda f: f"{f['model']}, n = {f['n']}\n{f['sentence']}",
         "hot-spots": _hot_spots,
         "map": _map,
+        "report": _report,
+        "bundle": _bundle,
+        "run": _run,
     }.get(kind, lambda f: "\n".join(f"{key}: {_cell(value)}" for key, value in f.items()))
     return writer(facts)
 
@@ -149,4 +152,23 @@ def _map(facts):
             f"{100 * facts['aoa_share']:.0f} % of the mapped pixels resemble the training samples closely enough for the scores to hold there"
         )
     lines += [f"{kind}: {place}" for kind, place in facts["layers"].items() if kind != "value"]
+    return "\n".join(lines)
+
+
+def _report(facts):
+    limits = [f"- {sentence}" for sentence in facts["limits"]]
+    return "\n".join([f"{facts['out']}: {facts['title']}", *facts["headline"], "Limits:", *limits])
+
+
+def _bundle(facts):
+    size = f"{facts['out']}: {facts['files']} files, {facts['bytes'] / 1e6:.1f} MB, sha256 {facts['fingerprint']}"
+    what = f"{len(facts['maps'])} maps ({facts['rasters']} rasters that run.json makes again), {len(facts['models'])} models, {len(facts['inputs'])} inputs"
+    return "\n".join([size, what, *(f"missing: {sentence}" for sentence in facts["missing"])])
+
+
+def _run(facts):
+    lines = [f"{step['task']}: {_cell(step['result'].get('out') or step['result'].get('model_dir'))}" for step in facts["steps"]]
+    lines += [f"{name}: {one['run']} in the run file, {_cell(one['now'])} now" for name, one in facts["versions_differ"].items()]
+    if facts["identical"]:
+        lines.append(f"All {facts['rasters']} rasters came out the same, bit for bit.")
     return "\n".join(lines)

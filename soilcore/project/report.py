@@ -67,7 +67,7 @@ def tell(found, model=None, map_name=None, report=silent):
     loaded = load_model(folder, leave=_Everything())
     report(0.3, 1, "drawing the map")
     others = [{"kind": one.kind, "id": one.id, "settings": one.settings, "result": one.facts} for one in found.others]
-    raster = _raster_of(drawn)
+    raster = raster_of(drawn)
     summary = summarise(
         loaded,
         title=found.title,
@@ -107,8 +107,8 @@ class _Everything:
         return True
 
 
-def _raster_of(drawn):
-    """Place of a map's raster: beside its run file, so that a project may be moved."""
+def raster_of(drawn):
+    """Place of a map's raster, or None: beside its run file, so that a project may be moved."""
     if drawn is None:
         return None
     raster = drawn.run_file.with_name(drawn.run_file.name.replace(".run.json", ".tif"))

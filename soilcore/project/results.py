@@ -1,6 +1,7 @@
 """What a project holds: its models, its maps, and the results made of them, found by the run files beside them."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,14 @@ class Result:
     facts: dict
     inputs: dict = field(default_factory=dict)
     steps: list = field(default_factory=list)
+
+    @property
+    def files(self):
+        """Its finished files, the run file among them; links and hidden ones are left out."""
+        if self.folder.name == self.id:
+            return files_in(self.folder)
+        stem = self.run_file.name.removesuffix(_RUN)
+        return [path for path in files_in(self.folder) if path.stem == stem or path.name.startswith((f"{stem}.", f"{stem}_"))]
 
 
 @dataclass(frozen=True)
@@ -85,9 +94,9 @@ def look_through(folder):
     folder = Path(folder)
     if not folder.is_dir():
         raise UnreadableError(f"There is no folder {str(folder)!r}. Name the folder of a project.")
-    models = _newest_first(path.parent for path in folder.glob(f"models/*/{MODEL_FILE}"))
     maps = tuple(one for one in _results(folder, "maps") if one.kind == "map")
     others = tuple(one for part in RESULT_PARTS for one in _results(folder, part))
+    models = _newest_first({*(path.parent.resolve() for path in folder.glob(f"models/*/{MODEL_FILE}")), *_models_behind((*maps, *others), folder)})
     facts, assumed = _project_facts(folder, bool(models or maps))
     return Found(folder, facts["title"], models, maps, others, facts.get("state") or {}, assumed)
 
@@ -137,6 +146,26 @@ def read_run_file(path):
     return document
 
 
+def files_in(folder):
+    """Finished files of a folder and those below, links and hidden ones left out."""
+    found = (path for path in Path(folder).rglob("*") if path.is_file() and not path.is_symlink())
+    return sorted(path for path in found if not any(piece.startswith(".") for piece in path.relative_to(folder).parts))
+
+
+def _models_behind(results, folder):
+    """Folders of models that results were made with and that lie elsewhere; only where they are still what the run file says."""
+    from soilcore.core import fingerprint
+
+    for one in results:
+        named = one.settings.get("model_dir")
+        expected = one.inputs.get(str(Path(named) / MODEL_FILE)) if named else None
+        for start in (folder, Path.cwd()):
+            model = (start / named).resolve() if expected else None
+            if model is not None and (model / MODEL_FILE).is_file() and fingerprint.of_file(model / MODEL_FILE) == expected:
+                yield model
+                break
+
+
 def _chosen(what, there, name, preferred):
     if name is not None:
         if name not in there:
@@ -160,20 +189,19 @@ def _project_facts(folder, has_results):
 
 def _results(folder, part):
     """Results of one part of a project, the last made first; folders that hold no run file are no results yet."""
-    runs = [path for path in (folder / part).glob(f"*/*{_RUN}") if not path.parent.name.startswith(".") and not path.name.startswith(".")]
+    runs = [path for path in (*(folder / part).glob(f"*/*{_RUN}"), *(folder / part).glob(f"*{_RUN}")) if not _is_hidden(path, folder)]
+    alone = Counter(path.parent for path in runs)
     for path in _newest_first(runs):
         document = read_run_file(path)
-        step = document["steps"][-1]
-        yield Result(
-            str(step.get("task")),
-            path.parent.name,
-            path.parent,
-            path,
-            step.get("settings") or {},
-            document.get("result") or {},
-            document.get("inputs") or {},
-            document["steps"],
-        )
+        step, stem = document["steps"][-1], path.name.removesuffix(_RUN)
+        own = path.parent.name if path.parent != folder / part else ""
+        name = own if own and alone[path.parent] == 1 else f"{own}-{stem}".strip("-")
+        told = document.get("result") or {}, document.get("inputs") or {}, document["steps"]
+        yield Result(str(step.get("task")), name, path.parent, path, step.get("settings") or {}, *told)
+
+
+def _is_hidden(path, folder):
+    return any(piece.startswith(".") for piece in path.relative_to(folder).parts)
 
 
 def _newest_first(paths):

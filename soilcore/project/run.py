@@ -1,6 +1,7 @@
 """A run file re-creates a result: the same settings on the same inputs, which are checked by hash first."""
 
 import json
+from contextlib import chdir
 from pathlib import Path
 
 from soilcore.core import fingerprint
@@ -8,6 +9,7 @@ from soilcore.core.errors import SettingsError, UnreadableError
 from soilcore.core.files import check_readable
 from soilcore.core.progress import part, silent
 from soilcore.project.chain import versions
+from soilcore.project.run_outputs import check_stays_inside, compare_rasters, may_be_replaced
 from soilcore.project.steps import RUN_SCHEMA
 from soilcore.project.tasks import run_task
 
@@ -18,35 +20,52 @@ def run_file_again(path, overwrite=False, report=silent):
     Parameters
     ----------
     path : path
-        A file that `train` or `map` wrote, or one written by hand in the same form. Paths inside it that are not absolute
-        are taken from the current folder first, then from the run file's own.
+        A file that `train`, `map` or `bundle` wrote, or one written by hand in the same form. Paths inside it that are not absolute
+        are taken from the current folder first, then from the run file's own, then from the project's around it.
     overwrite : bool
-        Whether outputs that exist may be replaced.
+        Whether outputs that exist may be replaced. Those that are to the last byte what the run file says it makes always may.
     report : Report
 
     Returns
     -------
     dict
-        ``{"runfile", "steps": [{"task", "result"}], "versions_differ"}``.
+        ``{"runfile", "folder", "steps": [{"task", "result"}], "versions_differ", "rasters", "identical", "differ"}``; the last three tell how many
+        rasters the run file knows the sha256 of, whether all came out the same (None where it knows none), and which did not.
 
     Raises
     ------
     UnreadableError
         If the file is not a run file.
     SettingsError
-        If an input is missing or differs from the one that was hashed.
+        If an input is missing or differs from the one that was hashed, or a bundle's run file names places outside of its folder.
     """
-    path = check_readable(path, "run file")
+    path = check_readable(path, "run file").absolute()
     document = _read(path)
-    _check_inputs(document.get("inputs", {}))
-    steps = document["steps"]
-    results = []
-    for number, step in enumerate(steps):
-        settings = dict(step["settings"])
-        if overwrite and "out" in settings:
-            settings["overwrite"] = True
-        results.append({"task": step["task"], "result": run_task(step["task"], settings, part(report, number / len(steps), 1 / len(steps)))})
-    return {"runfile": str(path), "steps": results, "versions_differ": _differences(document.get("versions", {}))}
+    folder = _folder_of(path, document)
+    if document.get("bundle"):
+        check_stays_inside(document)
+    with chdir(folder):
+        _check_inputs(document.get("inputs", {}))
+        steps = document["steps"]
+        results = []
+        for number, step in enumerate(steps):
+            settings = dict(step["settings"])
+            if "out" in settings and (overwrite or may_be_replaced(settings["out"], step.get("outputs") or {})):
+                settings["overwrite"] = True
+            done = run_task(step["task"], settings, part(report, number / len(steps), 1 / len(steps)))
+            results.append({"task": step["task"], "result": done})
+        compared = compare_rasters(steps)
+    differ = _differences(document.get("versions", {}))
+    return {"runfile": str(path), "folder": str(folder), "steps": results, "versions_differ": differ, **compared}
+
+
+def _folder_of(path, document):
+    """The folder that relative paths begin at: the first of the current one, the run file's, and the project's that has every input."""
+    project = next((folder for folder in path.parents if (folder / "project.json").is_file()), path.parent)
+    for folder in (Path.cwd(), path.parent, project):
+        if all((folder / name).is_file() for name in document.get("inputs", {})):
+            return folder
+    return path.parent if document.get("bundle") else Path.cwd()
 
 
 def _read(path):

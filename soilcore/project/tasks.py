@@ -7,6 +7,7 @@ from soilcore.core.settings import from_plain
 from soilcore.project import (
     act,
     advise,
+    bundle,
     change,
     demo,
     dual_step,
@@ -56,6 +57,7 @@ _RUNNERS = {
     "spectra-predict": spectra_predict.predict,
     "spectra-attribute": spectra_attribute.attribute,
     "report": report.report_project,
+    "bundle": bundle.bundle,
 }
 
 

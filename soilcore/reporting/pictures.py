@@ -53,7 +53,7 @@ class Picture:
     @property
     def address(self):
         """The picture as an address that holds it."""
-        return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
+        return data_address(self.png)
 
 
 def picture_of(path, title="", side=SIDE, style=None):
@@ -79,11 +79,9 @@ def picture_of(path, title="", side=SIDE, style=None):
         values = _values(raster, style, shape, step)
         metres = _width_in_metres(raster)
     share, text = scale_bar(metres)
-    image = _image(values, style)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True, transparency=_EMPTY)
+    image = colored(values, style)
     legend = style.entries
-    return Picture(buffer.getvalue(), shape[1], shape[0], title, style.unit, legend, style.kind == "continuous", share, text, step)
+    return Picture(png_of(image), shape[1], shape[0], title, style.unit, legend, style.kind == "continuous", share, text, step)
 
 
 def _values(raster, style, shape, step):
@@ -96,7 +94,19 @@ def _values(raster, style, shape, step):
     return values if style.kind == "classes" else values * raster.scales[band - 1] + raster.offsets[band - 1]
 
 
-def _image(values, style):
+def colored(values, style):
+    """Values as a picture with a palette, its last colour (255) for pixels without one.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (rows, columns)
+        NaN where there are none; class numbers for a style of classes.
+    style : Style
+
+    Returns
+    -------
+    PIL.Image.Image
+    """
     from PIL import Image
 
     seen = np.isfinite(values)
@@ -125,6 +135,18 @@ def _width_in_metres(raster):
         middle = (bottom + top) / 2
         return abs(Geod(ellps="WGS84").inv(left, middle, right, middle)[2])
     return (right - left) * raster.crs.linear_units_factor[1]
+
+
+def png_of(image):
+    """A picture with a palette as PNG, its last colour transparent."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True, transparency=_EMPTY)
+    return buffer.getvalue()
+
+
+def data_address(png):
+    """A PNG as an address that holds it."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def scale_bar(metres):
