@@ -76,7 +76,8 @@ def comparison(asked):
     sizes = ", ".join(map(str, facts["fold_sizes"]))
     st.caption(
         f"Target {messages.plain(facts['target'])} ({messages.plain(scored.unit_words)}), {facts['n']} samples, folds: {messages.plain(scored.folds)} with {sizes} samples, "
-        f"{len(facts['features'])} predictors, modelled as {facts['transform']}, computed on {facts['device']}."
+        f"{len(facts['features'])} predictors, modelled as {'it is' if facts['transform'] == 'none' else facts['transform']}, "
+        f"computed on {str(facts['device']).upper()}."
     )
     messages.assumed(facts["assumed"])
 

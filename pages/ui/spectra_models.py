@@ -124,7 +124,8 @@ def _result(spectra, job, asked):
     tested = f"{sizes[0]} tested each time" if facts.get("seeds") else f"parts of {', '.join(map(str, sizes))}"
     st.caption(
         f"Target {messages.plain(facts['target'])} ({messages.plain(facts['unit'] or 'unit not known')}), {facts['n']} spectra, {messages.plain(facts['folds_label'])}, {tested}; "
-        f"preprocessing {messages.plain(facts['preprocess'][name] or 'none')}; modelled as {facts['transform']}, computed on {facts['device']}."
+        f"preprocessing {messages.plain(facts['preprocess'][name] or 'none')}; modelled as {'it is' if facts['transform'] == 'none' else facts['transform']}, "
+        f"computed on {str(facts['device']).upper()}."
     )
     messages.assumed(facts["assumed"])
 
@@ -141,8 +142,14 @@ def _all(facts):
     rows = facts["models"]
     st.plotly_chart(spectra_score_charts.scores(rows), alt="R² of every model with its spread", key="spectra.scores")
     table = pd.DataFrame(rows).reindex(columns=list(_COLUMNS)).dropna(axis="columns", how="all")
-    st.dataframe(table, hide_index=True, column_config=_COLUMNS, placeholder="", alt="Scores of every model")
+    st.dataframe(table, hide_index=True, column_config=_with_unit(facts["unit"] or "unit not known"), placeholder="", alt="Scores of every model")
     evidence.download(table, "spectra.scores", "scores.csv", "Scores as CSV")
+
+
+def _with_unit(unit):
+    """Columns of scores; those that are in the unit of the target say so."""
+    found = {"rmse": "RMSE", "mae": "MAE", "me": "Bias", "width_90": "Width of 90 % intervals"}
+    return _COLUMNS | {name: st.column_config.NumberColumn(f"{words} ({unit})", format="%.3g") for name, words in found.items()}
 
 
 def _curve(facts):

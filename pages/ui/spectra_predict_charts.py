@@ -36,7 +36,7 @@ def predictions(table, unit, level):
         marker = {"color": color, "symbol": mark, "size": 7, "line": {"color": "#fff", "width": 0.5}}
         hover = f"%{{customdata[0]}}: %{{y:.3g}} {unit}<br>{level:.0%} interval %{{customdata[1]:.3g}} to %{{customdata[2]:.3g}}<extra></extra>"
         given = np.column_stack([part["id"].astype(str), bounds])
-        name = f"{words} ({len(part)}), with {level:.0%} interval" if error else f"{words} ({len(part)})"
+        name = f"{words} ({len(part)}), with {100 * level:g} % interval" if error else f"{words} ({len(part)})"
         figure.add_scatter(
             x=part.index + 1, y=part["predicted"], error_y=error, mode="markers", name=name, marker=marker, customdata=given, hovertemplate=hover
         )

@@ -55,6 +55,7 @@ class Tour:
             expect(self.page.get_by_text(heading).first).to_be_visible(timeout=_PATIENCE_MS)
             self.page.get_by_text(heading).first.evaluate("one => one.scrollIntoView()")
         self.page.mouse.move(2, 2)  # no help text over the page
+        expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=_PATIENCE_MS)
         self.page.wait_for_load_state("networkidle")
         self.page.wait_for_timeout(800)  # until charts have their size
         path = self.folder / f"{name}{self.look}.png"
@@ -73,6 +74,7 @@ def make_smaller(path):
 
 def settle(page):
     """Wait until the script has run and nothing spins; a page that shows a defect ends the walk."""
+    page.wait_for_timeout(500)  # until the script has begun
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=_PATIENCE_MS)
     expect(page.get_by_test_id("stSpinner")).to_have_count(0, timeout=_PATIENCE_MS)
     expect(page.get_by_test_id("stException")).to_have_count(0)
@@ -190,7 +192,7 @@ def spectra_use(tour):
     part(page, "Explain")
     press(page, "Show what it looks at")
     finish(page)
-    tour.picture("spectra-explain", "Draws per spectrum")
+    tour.picture("spectra-explain", "Look at")
     part(page, "Predict")
     page.get_by_role("button", name="Predict", exact=True).click()
     finish(page)
@@ -221,7 +223,7 @@ def network(tour):
     tour.picture("network-form", "What to do")
     press(page, re.compile("Train$"))
     expect(page.get_by_text("Learning now")).to_be_visible(timeout=_PATIENCE_MS)
-    expect(page.get_by_text(re.compile(r"fold 3 of 5\W+epoch"))).to_be_visible(timeout=_PATIENCE_MS)
+    expect(page.get_by_text(re.compile(r"fold 3 of 5\W+epoch")).first).to_be_visible(timeout=_PATIENCE_MS)
     tour.picture("network-learning", "Learning now")
     finish(page)
 
