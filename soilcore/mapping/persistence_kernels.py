@@ -10,7 +10,7 @@ FEWEST_YEARS = 5
 MEASURES = ("persistence", "transitions", "range", "mean", "s", "z", "entropy")
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _label(series, count, low_max, high_min, stable_share):
     """Label of the first `count` classes of a series; the first rule that holds counts."""
     low, high = 0, 0
@@ -64,20 +64,22 @@ def persistence_of_pixels(classes, n_classes, areas, low_max, high_min, stable_s
             measures[:, pixel] = np.nan
             continue
         labels[pixel] = _label(series, count, low_max, high_min, stable_share)
-        mode = np.argmax(counts)  # of equally frequent classes the lowest
-        modes[pixel] = mode
-        transitions, total = 0, 0.0
+        transitions, total, least, most = 0, 0.0, series[0], series[0]
         for year in range(count):
             transitions += year > 0 and series[year] != series[year - 1]
             total += series[year]
-        entropy = 0.0
+            least, most = min(least, series[year]), max(most, series[year])
+        mode, entropy = 0, 0.0
         for number in range(n_classes):
+            if counts[number] > counts[mode]:  # of equally frequent classes the lowest
+                mode = number
             if counts[number]:
                 share = counts[number] / count
                 entropy -= share * np.log(share)
         s, z = mann_kendall(series, count)
+        modes[pixel] = mode
         measures[0, pixel], measures[1, pixel] = counts[mode] / count, transitions
-        measures[2, pixel], measures[3, pixel] = series[:count].max() - series[:count].min(), total / count
+        measures[2, pixel], measures[3, pixel] = most - least, total / count
         measures[4, pixel], measures[5, pixel] = s, z
         measures[6, pixel] = entropy / np.log(n_classes)
         for later in range(1, years):

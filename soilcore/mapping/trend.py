@@ -40,7 +40,7 @@ def trends(values, times):
     return slope, s, z
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def mann_kendall(series, count):
     """S and Z of the first `count` values of a series."""
     s, ties = 0, 0.0
@@ -64,6 +64,21 @@ def mann_kendall(series, count):
     return s, (s - 1 if s > 0 else s + 1) / np.sqrt(variance)
 
 
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _median(values, count):
+    """Median of the first `count` values, which are sorted (Shell's way) in their place."""
+    gap = count // 2
+    while gap:
+        for position in range(gap, count):
+            moved, at = values[position], position
+            while at >= gap and values[at - gap] > moved:
+                values[at] = values[at - gap]
+                at -= gap
+            values[at] = moved
+        gap //= 2
+    return 0.5 * (values[(count - 1) // 2] + values[count // 2])
+
+
 @njit(nogil=True, error_model="numpy")
 def _trends(values, times, slope, s, z):
     dates, pixels = values.shape
@@ -84,7 +99,7 @@ def _trends(values, times, slope, s, z):
                 if when[later] > when[earlier]:
                     slopes[pairs] = (series[later] - series[earlier]) / (when[later] - when[earlier])
                     pairs += 1
-        slope[pixel] = np.median(slopes[:pairs]) if pairs else np.nan
+        slope[pixel] = _median(slopes, pairs) if pairs else np.nan
         s[pixel], z[pixel] = mann_kendall(series, count)
 
 
