@@ -135,9 +135,11 @@ class ZoneSums:
         parts = max(1, math.ceil(height / self.side)) * self.across
         self.knots, classes = responses.knots, len(responses.edges) + 1
         self.weight, self.places = np.zeros(parts), np.zeros((parts, 2))
-        self.means = np.zeros((parts, QUANTILES))
-        self.classes = np.zeros((parts, QUANTILES, classes))
-        self.hats = np.zeros((parts, QUANTILES, len(self.knots)))
+        self._probabilities = PROBABILITIES if finished.has_interval else np.array([0.5])
+        quantiles = self._probabilities.size
+        self.means = np.zeros((parts, quantiles))
+        self.classes = np.zeros((parts, quantiles, classes))
+        self.hats = np.zeros((parts, quantiles, len(self.knots)))
         self.plain, self.shares = 0.0, np.zeros(classes)
         self.smallest, self.largest = math.inf, -math.inf
         self.known_area = self.inside = 0.0
@@ -174,7 +176,7 @@ class ZoneSums:
         for start in range(0, rows.size, _STRIP):
             strip = slice(start, start + _STRIP)
             low, high = (None if bound is None else bound[strip] for bound in bounds)
-            self._spread(group[strip], weight[strip], self.finished.quantiles(value[strip], low, high, PROBABILITIES))
+            self._spread(group[strip], weight[strip], self.finished.quantiles(value[strip], low, high, self._probabilities))
 
     def _spread(self, group, weight, values):
         """Add the quantiles of some pixels, shape (n_quantiles, n)."""
@@ -214,7 +216,7 @@ class ZoneSums:
         if not total > 0:
             return ZoneMean()
         there = self.weight > 0
-        picked = self._picked(there, seed, number) if level is not None else None
+        picked = None if level is None else self._picked(there, seed, number)
         tails = None if level is None else (50 * (1 - level), 100 - 50 * (1 - level))
         means, draws = _estimates(self.means[there][:, :, None], picked, total, tails)
         classes = _estimates(self.classes[there], picked, total, tails)[0] if self.responses.edges else []
@@ -223,7 +225,7 @@ class ZoneSums:
         reached = None if drawn is None or not least else [float(np.mean(drawn[:, n] >= one)) for n, one in enumerate(least)]
         return ZoneMean(
             float(total),
-            self.plain / total,
+            float(self.plain / total),
             float(self.smallest),
             float(self.largest),
             means[0],

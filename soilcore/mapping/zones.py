@@ -138,10 +138,25 @@ def pixel_box(polygon, grid):
     return _box(_in_pixels(polygon, grid), grid)
 
 
-def whole_grid(grid):
-    """Like `covered_pixels` for a zone that is everything: each block with all its pixels."""
+def whole_grid(grid, most=None):
+    """Like `covered_pixels` for a zone that is everything.
+
+    Parameters
+    ----------
+    grid : Grid
+    most : int, optional
+        Of more pixels only every so manieth along each axis counts (`step_of`), for all that it stands for.
+    """
+    step = step_of(grid, most)
     for window in grid.windows(BLOCK):
-        yield window, np.ones((window.height, window.width))
+        part = np.zeros((window.height, window.width))
+        part[-window.row % step :: step, -window.col % step :: step] = step**2
+        yield window, part
+
+
+def step_of(grid, most=None):
+    """Every how manieth pixel along each axis leaves about `most` of them; 1 for all."""
+    return 1 if most is None else max(1, math.ceil(math.sqrt(grid.height * grid.width / most)))
 
 
 def _in_pixels(polygon, grid):

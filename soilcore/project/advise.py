@@ -12,6 +12,7 @@ from soilcore.core.tiles import check_window, gdal_cache_capped, one_library_thr
 
 _MOST_MAPPED = 3  # crops that are mapped where none was named
 _MOST_CROPS = 24
+MOST_PIXELS = 1_000_000  # of the map, for its mean; fields are computed from every pixel
 
 
 def advise(task, report=silent):
@@ -85,7 +86,7 @@ def is_carbon(finished, task=None):
 
 
 def crop_rows(zone, crops, finished, least, water=None):
-    """Crops of one zone, those with the highest expected yield first.
+    """Crops of one zone, those with the highest expected yield first; of equal ones (to a percent) those that come first in `crops`.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def crop_rows(zone, crops, finished, least, water=None):
             "ece_least": one.ece_for(least),
         }
         rows.append(row if water is None else row | _leaching(one, least, water))
-    return sorted(rows, key=lambda row: -(row["yield"] if row["yield"] is not None else -1.0))
+    return sorted(rows, key=lambda row: -round(row["yield"]) if row["yield"] is not None else 1)
 
 
 def _leaching(one, least, water):
@@ -171,8 +172,15 @@ def _crop_advice(task, finished, outlines, folder, report):
         "layers": layers,
         "sentences": sentences,
         "caution": words.CAUTION,
-        "assumed": () if named else ("crops: all of the table, because none was named",),
+        "assumed": (*_decimated(finished.grid), *(() if named else ("crops: all of the table, because none was named",))),
     }
+
+
+def _decimated(grid):
+    from soilcore.mapping.zones import step_of
+
+    step = step_of(grid, MOST_PIXELS)
+    return () if step == 1 else (f"means over the whole map: from every {step}. pixel along each axis",)
 
 
 def _chosen(task):
@@ -199,7 +207,7 @@ def _zones(task, finished, outlines, chosen, report):
     share = 0.5 if outlines is not None else 1.0
     done, total = 0, grid.height * grid.width
     with gdal_cache_capped(), one_library_thread(), finished.reader(MEAN_KEYS) as read:
-        for window, covered in whole_grid(grid):
+        for window, covered in whole_grid(grid, MOST_PIXELS):
             sums.add(window, covered, read(window))
             done += covered.size
             report(share * done / total, 1, "yields over the map")

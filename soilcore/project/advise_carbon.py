@@ -88,7 +88,9 @@ def _factor(task, finished):
     if missing:
         raise SettingsError(f"The map shows {finished.quantity}. Its stock needs {' and '.join(missing)}; crop advice needs a map of ECe instead.")
     if not 0.05 <= task.bulk_density <= 2.7:
-        raise SettingsError(f"A bulk density of {task.bulk_density:g} g/cm3 is not possible: soils have 0.05 to 2.7. Give g/cm3 (kg/m3 divided by 1000).")
+        raise SettingsError(
+            f"A bulk density of {task.bulk_density:g} g/cm3 is not possible: soils have 0.05 to 2.7. Give g/cm3 (kg/m3 divided by 1000)."
+        )
     if not 0 < task.depth_cm <= 500:
         raise SettingsError(f"A layer of {task.depth_cm:g} cm is not possible. Give its thickness in cm, above 0.")
     return _G_KG[unit] * float(carbon_stock_t_ha(1.0, task.bulk_density, task.depth_cm, task.coarse))
@@ -98,11 +100,12 @@ def _means(task, finished, outlines, factor, report):
     from soilcore.mapping.zone_means import Responses, ZoneSums
     from soilcore.mapping.zones import whole_grid
     from soilcore.project.act import MEAN_KEYS, zone_means
+    from soilcore.project.advise import MOST_PIXELS
 
     grid = finished.grid
     sums = ZoneSums(finished, Responses(), (0, 0, grid.height, grid.width))
     with gdal_cache_capped(), one_library_thread(), finished.reader(MEAN_KEYS) as read:
-        for window, covered in whole_grid(grid):
+        for window, covered in whole_grid(grid, MOST_PIXELS):
             sums.add(window, covered, read(window))
     zone = sums.result(finished.level, task.seed, 0)
     if not np.isfinite(zone.mean):
