@@ -38,6 +38,7 @@ from soilcore.mapping.raster_set import RasterLayer, RasterSet, check_result_fol
 from soilcore.mapping.rasters import origin_tags
 from soilcore.trust.applicability import FACTS as AREA_FACTS
 from soilcore.trust.interval_base import FACTS as INTERVAL_FACTS
+from soilcore.trust.interval_base import transform_of
 
 MARKER = "scenario.run.json"
 NOTE = (
@@ -246,7 +247,7 @@ class Envelope:
 def _compare(model, grid, asked, correlation, folder, out, report):
     """Rasters and facts of what lies between both maps."""
     scheme = class_scheme(asked.classes) if asked.classes else None
-    unit = model.target.get("unit") or ""
+    unit, transform = model.target.get("unit") or "", transform_of(model.learner).name
     rasters = RasterSet(grid, _layers(asked, unit), origin_tags(model))
     counts = _Counts(grid, scheme)
     keys = ["value", *(["lower", "upper"] if asked.interval is not None else []), *(["aoa"] if asked.aoa else []), *(["class"] if scheme else [])]
@@ -259,7 +260,7 @@ def _compare(model, grid, asked, correlation, folder, out, report):
         valid, both = np.isfinite(before[0]), np.isfinite(before[0]) & np.isfinite(after[0])
         arrays = {"difference": after[0] - before[0], "outside_envelope": np.where(valid, ~both, NO_CLASS).astype(np.uint8)}
         if asked.interval is not None:
-            beyond = beyond_interval(before, after, correlation)
+            beyond = beyond_interval(before, after, correlation, transform)
             arrays["change"] = directions(before[0], after[0], beyond)
             arrays["difference_beyond"] = np.where(beyond, arrays["difference"], np.float32(np.nan))
         if asked.aoa:

@@ -181,7 +181,7 @@ class _Compared:
         arrays = {"difference": values[-1] - values[0]}
         steps = None
         if self.maps.level is not None:
-            beyond = beyond_interval(first, last, self.correlations[0])
+            beyond = beyond_interval(first, last, self.correlations[0], self.maps.transform)
             arrays["change"] = directions(values[0], values[-1], beyond)
             arrays["difference_beyond"] = np.where(beyond, arrays["difference"], np.float32(np.nan))
             steps = self._steps(data)
@@ -200,7 +200,7 @@ class _Compared:
         made = []
         for number in range(1, len(self.maps)):
             before, after = (tuple(data[key][n] for key in self.maps.keys) for n in (number - 1, number))
-            made.append(directions(before[0], after[0], beyond_interval(before, after, self.correlations[number])))
+            made.append(directions(before[0], after[0], beyond_interval(before, after, self.correlations[number], self.maps.transform)))
         return np.stack(made)
 
     def _limits(self, data, classes):

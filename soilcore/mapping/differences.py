@@ -4,9 +4,10 @@ The limit of a difference is found from the limits of its two parts (method of v
 
 .. math:: b - a > \sqrt{(b - l_b)^2 + (u_a - a)^2 - 2 r (b - l_b)(u_a - a)}
 
-and a fall likewise with the other two bounds. The errors of one model at one pixel go together (what the imagery does not show is much the
-same every year), so their correlation `r` is above 0, and 0, the default, claims a change too seldom rather than too often. With
-r = -1 the two half-widths add: a change then is where the intervals do not overlap, which holds however the errors hang together.
+and a fall likewise with the other two bounds, all on the scale that was modelled, where the errors are. The errors of one model at one
+pixel go together (what the imagery does not show is much the same every year), so their correlation `r` is above 0, and 0, the default, claims
+a change too seldom rather than too often. With r = -1 the two half-widths add: a change then is where the intervals do not overlap, which holds
+however the errors hang together.
 
 References
 ----------
@@ -38,7 +39,7 @@ def check_correlation(value):
     return float(value)
 
 
-def beyond_interval(before, after, correlation=0.0):
+def beyond_interval(before, after, correlation=0.0, transform="none"):
     """Where two predictions differ by more than their joint interval.
 
     Parameters
@@ -47,14 +48,17 @@ def beyond_interval(before, after, correlation=0.0):
         Prediction, lower and upper bound, all of one shape and unit; bounds may be infinite.
     correlation : float
         Of the errors of both.
+    transform : {"none", "log10", "log1p"}
+        Scale on which the target was modelled.
 
     Returns
     -------
     ndarray of bool
         False where a number is missing, and where the predictions are equal.
     """
-    (a, low_a, high_a), (b, low_b, high_b) = (tuple(np.asarray(part, float) for part in parts) for parts in (before, after))
-    with np.errstate(invalid="ignore", over="ignore"):
+    forward = FORWARD[transform]
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        (a, low_a, high_a), (b, low_b, high_b) = (tuple(forward(np.asarray(part, float)) for part in parts) for parts in (before, after))
         rising = b > a
         of_b = np.maximum(np.where(rising, b - low_b, high_b - b), 0.0)
         of_a = np.maximum(np.where(rising, high_a - a, a - low_a), 0.0)
