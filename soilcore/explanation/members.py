@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from soilcore.explanation.perceptrons import SAMPLED, PerceptronsPart
 from soilcore.explanation.sampled import sampled_attributions, walks
 from soilcore.explanation.trees import FlatTrees, attributions_of_trees
 from soilcore.models.forest import CannotPack
 
-EXACT, SAMPLED = "exact", "sampled"
+EXACT = "exact"
 PLACE = "place"
 
 
@@ -265,7 +266,11 @@ def _tuned(learner):
     if isinstance(arithmetic, Linear):
         return LinearPart(arithmetic.centre, arithmetic.weights, arithmetic.constant)
     if isinstance(arithmetic, Networks):
-        return Function(lambda Z: arithmetic.exactly(Z[:, : learner.n_features_in_]))
+        return (
+            PerceptronsPart(arithmetic)
+            if PerceptronsPart.fits(arithmetic)
+            else Function(lambda Z: arithmetic.exactly(Z[:, : learner.n_features_in_]))
+        )
     return Function(lambda Z: learner.predict_transformed(_table(learner, Z)))
 
 

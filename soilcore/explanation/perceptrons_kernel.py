@@ -1,0 +1,105 @@
+"""Compiled walks from background rows to a row through small networks. Importing this module needs numba.
+
+A step changes one predictor, so the sums that enter the first layer change by one row of its weights; nothing else of that layer is computed again.
+"""
+
+from math import exp, tanh
+
+import numpy as np
+
+from soilcore.core.compiling import njit
+
+RELU, TANH, LOGISTIC, IDENTITY = range(4)
+_NO_NAN = {"reassoc", "contract", "nnan", "nsz"}  # sums may be taken in any order, many at a time; nothing missing comes here
+ACTIVATIONS = {"relu": RELU, "tanh": TANH, "logistic": LOGISTIC, "identity": IDENTITY}
+
+
+@njit(nogil=True, fastmath=_NO_NAN)
+def walk(X, background, orders, entering, starts, first, second, activation, values, errors):
+    """Attributions of rows to predictors, mean over pairs of walks, and their standard errors.
+
+    Parameters
+    ----------
+    X, background : ndarray of float64, shape (n_rows, n_columns) and (n_walks, n_columns)
+        Where walks begin.
+    orders : ndarray of int64, shape (n_walks, n_columns)
+        In which predictors change; the way back has them in reverse.
+    entering, starts : ndarray of float32, shape (n_walks, n_units) and ndarray of float64, shape (n_walks,)
+        Sums that enter the first layer for the background rows, and their predictions.
+    first : ndarray of float32, shape (n_columns, n_units)
+        Weights of the first layer of all members side by side.
+    second : (ndarray, ndarray, ndarray, float)
+        Weights from the first layer, float32 of shape (n_members, width, next width), and constants (n_members, next width), to the second;
+        weights from the last hidden layer to the prediction, (n_members, last width), 1 / n_members among them, and the sum of the constants.
+        Next width 0 where there is one hidden layer only.
+    activation : int
+    values, errors : ndarray of float64, shape (n_rows, n_columns)
+        Filled.
+    """
+    columns, count = X.shape[1], len(orders)
+    sums, pair = np.empty(first.shape[1], np.float32), np.empty(columns)
+    units = np.empty(first.shape[1], np.float32)
+    for row in range(X.shape[0]):
+        values[row], errors[row] = 0.0, 0.0
+        for w in range(count):
+            pair[:] = 0.0
+            for back in range(2):
+                sums[:] = entering[w]
+                before = starts[w]
+                for turn in range(columns):
+                    column = orders[w, columns - 1 - turn if back else turn]
+                    change, weights = np.float32(X[row, column] - background[w, column]), first[column]
+                    for k in range(sums.size):
+                        sums[k] += change * weights[k]
+                    now = _prediction(sums, units, second, activation)
+                    pair[column] += 0.5 * (now - before)
+                    before = now
+            for column in range(columns):
+                values[row, column] += pair[column]
+                errors[row, column] += pair[column] ** 2
+        for column in range(columns):
+            mean = values[row, column] / count
+            spread = max(errors[row, column] / count - mean * mean, 0.0)
+            values[row, column] = mean
+            errors[row, column] = np.sqrt(spread / (count - 1)) if count > 1 else 0.0
+
+
+@njit(nogil=True, fastmath=_NO_NAN)
+def _prediction(sums, units, second, activation):
+    """What the networks give for the sums that enter their first layer."""
+    weights, constants, last, constant = second
+    _activate(sums, units, activation)
+    total = np.float32(0)
+    if not weights.shape[2]:
+        flat = last.reshape(-1)
+        for k in range(units.size):
+            total += units[k] * flat[k]
+        return np.float64(total) + constant
+    members, width, next_width = weights.shape
+    deeper = np.empty(next_width, np.float32)
+    for member in range(members):
+        deeper[:] = constants[member]
+        for k in range(width):
+            unit, of_unit = units[member * width + k], weights[member, k]
+            for n in range(next_width):
+                deeper[n] += unit * of_unit[n]
+        _activate(deeper, deeper, activation)
+        for n in range(next_width):
+            total += deeper[n] * last[member, n]
+    return np.float64(total) + constant
+
+
+@njit(nogil=True, fastmath=_NO_NAN)
+def _activate(sums, units, activation):
+    if activation == RELU:
+        for k in range(sums.size):
+            units[k] = sums[k] if sums[k] > np.float32(0) else np.float32(0)
+    elif activation == TANH:
+        for k in range(sums.size):
+            units[k] = tanh(sums[k])
+    elif activation == LOGISTIC:
+        for k in range(sums.size):
+            units[k] = 1.0 / (1.0 + exp(-sums[k]))
+    else:
+        for k in range(sums.size):
+            units[k] = sums[k]
