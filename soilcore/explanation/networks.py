@@ -136,7 +136,8 @@ def network_explanation(
         ``rows``: one per channel, band, index, or variable and month of the climate (see `attribution_rows`); ``climate``: mean absolute attribution
         by month and variable, or None; ``n``, ``draws``, ``baselines``, ``members``; ``scale``: what attributions are in; ``gap``: mean absolute
         difference between the sum of a sample's attributions and what they should add up to, and ``gap_share`` of the standard deviation of
-        predictions; ``attention``, ``covariate_weights`` and ``vegetated`` as in `attention_tables`; ``sentences``; ``notes``.
+        predictions; ``base`` and ``prediction``: means over samples of what attributions start from and end at; ``additivity_error``: the largest
+        gap of a sample; ``attention``, ``covariate_weights`` and ``vegetated`` as in `attention_tables`; ``sentences``; ``notes``.
     """
     members = member_attributions(
         learner, X, trained, coordinates, trained_coordinates, draws=draws, baselines=baselines, window=window, seed=seed, report=report
@@ -159,6 +160,9 @@ def network_explanation(
         "baselines": members[0].baselines,
         "members": len(members),
         "scale": scale_words(learner),
+        "base": _mean_of(learner, members, "expected"),
+        "prediction": _mean_of(learner, members, "predicted"),
+        "additivity_error": float(np.abs(np.mean([one.gap for one in members], axis=0)).max()),
         "gap": gap,
         "gap_share": gap / spread if spread > 0 else None,
         **attention_tables(learner.describe()),
@@ -248,9 +252,19 @@ def scale_words(learner):
     return "log1p of the target" if learner.scale_.name == "log1p" else "the unit of the target"
 
 
+def input_names(learner, name):
+    """Names of the features of an input of a network, in the order of its attributions; of the climate its variables."""
+    return learner.inputs_.variables if name == "climate" else _names_of(learner, name)
+
+
 def months_before(count):
     """Names of the months of a sequence: how many months before the last one, which is 0."""
     return [str(count - 1 - number) for number in range(count)]
+
+
+def _mean_of(learner, members, what):
+    """Mean over samples and members of what the networks give, on the scale of the attributions."""
+    return float(np.mean([getattr(one, what).mean() for one in members]) + learner.scale_.shift)
 
 
 def _together(members, name):

@@ -76,15 +76,7 @@ class PixelExplainer:
         SettingsError
             If the place lies outside the grid.
         """
-        grid = self.source.grid
-        rows, cols, inside = grid.rows_cols([x], [y], crs)
-        if not inside[0]:
-            left, bottom, right, top = grid.bounds
-            raise SettingsError(
-                f"The place {x:g}, {y:g} lies outside the map, which reaches from {left:g} to {right:g} and from {bottom:g} to {top:g} in {grid.crs.name}. "
-                "Give a place inside, and name its reference system with --at-crs."
-            )
-        row, col = int(rows[0]), int(cols[0])
+        row, col = pixel_of(self.source.grid, x, y, crs)
         facts = {
             "x": float(x),
             "y": float(y),
@@ -96,7 +88,7 @@ class PixelExplainer:
         features, reason = self._read(row, col)
         nearest = self._nearest(row, col)
         if reason:
-            return {**facts, "valid": False, "reason": reason, **_NOTHING, "nearest": nearest}
+            return {**facts, "valid": False, "reason": reason, **NOTHING, "nearest": nearest}
         return {**facts, "valid": True, "reason": "", **self._value(features, row, col), "nearest": nearest, **self._drivers(features, row, col)}
 
     def _warm_up(self):
@@ -168,6 +160,24 @@ class PixelExplainer:
         return found
 
 
+def pixel_of(grid, x, y, crs=None):
+    """Row and column of the pixel that holds a place.
+
+    Raises
+    ------
+    SettingsError
+        If the place lies outside the grid; names where it reaches.
+    """
+    rows, cols, inside = grid.rows_cols([x], [y], crs)
+    if not inside[0]:
+        left, bottom, right, top = grid.bounds
+        raise SettingsError(
+            f"The place {x:g}, {y:g} lies outside the map, which reaches from {left:g} to {right:g} and from {bottom:g} to {top:g} in {grid.crs.name}. "
+            "Give a place inside, and name its reference system with --at-crs."
+        )
+    return int(rows[0]), int(cols[0])
+
+
 def explain_pixel(model, source, x, y, crs=None, **settings):
     """What a map says at one place, and why; for many places keep a `PixelExplainer`, whose parameters `settings` are.
 
@@ -231,7 +241,7 @@ def _finite(value):
     return float(value) if np.isfinite(value) else None
 
 
-_NOTHING = {
+NOTHING = {
     **dict.fromkeys(("value", "lower", "upper", "level", "class", "di", "threshold", "inside")),
     **dict.fromkeys(("scale", "base", "base_value", "prediction", "additivity_error", "sampling_error")),
     "how": {},

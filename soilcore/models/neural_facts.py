@@ -48,7 +48,7 @@ def facts_of(learner, data, measured, notes, seconds):
         "notes": list(notes),
         "too_few": too_few_samples(learner.name, measured),
         "measured": None if measured is None else asdict(measured),
-        **_explained(learner, data),
+        **attention_facts(learner, data),
     }
 
 
@@ -65,8 +65,21 @@ def target_sentence(learner):
     return f"Trained on log1p of the target; predictions are means (factor {scale.smearing:.3f} from samples held out of training), at least 0."
 
 
-def _explained(learner, data):
-    """Attention, weights of the covariates and share of the vegetated branch: means over training samples and members."""
+def attention_facts(learner, data):
+    """Attention, weights of the covariates and share of the vegetated branch: means over samples and members.
+
+    Parameters
+    ----------
+    learner : NetworkLearner
+        With its members.
+    data : RowsOf
+        Samples as the members read them: those of training, or others.
+
+    Returns
+    -------
+    dict
+        ``attention``, ``covariate_weights`` and ``vegetated`` as in `NetworkBase.describe`; None for networks without.
+    """
     nothing = {"attention": None, "covariate_weights": None, "vegetated": None}
     if learner.profile.family != "sssoilnet" or not hasattr(learner.members_[0], "attend"):
         return nothing
@@ -81,7 +94,7 @@ def _explained(learner, data):
 
 
 def _attended(member, data, learner):
-    """Mean attention (layers, bands + 2), mean weights (layers,) and mean share of one member over the training samples."""
+    """Mean attention (layers, bands + 2), mean weights (layers,) and mean share of one member over samples."""
     import torch
 
     from soilcore.models.torch_device import torch_threads
