@@ -14,7 +14,7 @@ from soilcore.core.grids import Window
 from soilcore.data.regions import read_vector
 
 BLOCK = 256  # pixels along a side that are looked at together; fixed, so that sums never depend on anything a caller chooses
-_TILE = 16  # pixels along a side that are told inside or outside at once
+_NOTHING = 1e-12  # what rounding leaves of a pixel that is not touched
 _ID_NAMES = ("field_id", "fieldid", "field", "parcel_id", "parcel", "plot_id", "plot", "id", "fid", "code", "name")
 _MOST_FIELDS = 200_000
 
@@ -80,8 +80,6 @@ def read_fields(path, grid, *, layer=None, id_column=None):
     SceneError
         If it holds no area, names no reference system, or does not overlap the map.
     """
-    from shapely import make_valid
-
     frame = read_vector(path, "field boundaries", layer)
     if "geometry" not in frame.columns and not hasattr(frame, "crs"):
         raise SceneError(f"{str(path)!r} is a table without shapes. Give a file with the outlines of the fields.")
@@ -100,7 +98,7 @@ def read_fields(path, grid, *, layer=None, id_column=None):
     columns = kept.drop(columns=kept.geometry.name)
     id_column, ids = _ids(columns, id_column, remarks, path)
     hectares = _hectares(kept)
-    polygons = tuple(make_valid(shape) for shape in _in_map(kept, grid, path))
+    polygons = tuple(_areas(shape) for shape in _in_map(kept, grid, path))
     _check_overlap(polygons, grid, path)
     return Fields(ids, polygons, columns, hectares, id_column, str(path), tuple(remarks))
 
@@ -124,11 +122,12 @@ def covered_pixels(polygon, grid):
     shape = _in_pixels(polygon, grid)
     first_row, first_col, height, width = _box(shape, grid)
     last_row, last_col = first_row + height, first_col + width
+    edges = _edges(shape)
     for row in range(first_row - first_row % BLOCK, last_row, BLOCK):
         for col in range(first_col - first_col % BLOCK, last_col, BLOCK):
             y, x = max(row, first_row), max(col, first_col)
             window = Window(y, x, min(row + BLOCK, last_row) - y, min(col + BLOCK, last_col) - x)
-            part = _covered(shape, window)
+            part = _covered(edges, window)
             if part is not None:
                 yield window, part
 
@@ -174,49 +173,61 @@ def _box(shape, grid):
     return first_row, first_col, max(0, last_row - first_row), max(0, last_col - first_col)
 
 
-def _covered(shape, window):
-    """Covered part of the pixels of one window, or None where it is missed."""
-    import shapely
+def _covered(edges, window):
+    """Covered part of the pixels of one window, or None where it is missed.
 
+    Every edge is cut at the lines between pixels. A piece that rises by h at the mean distance d from the left side of its pixel stands for
+    h (1 - d) of that pixel and h of every pixel to its right; summed along each row with their signs, these are the covered parts.
+    """
     top, left = window.row, window.col
-    cut = _clipped(shape, left, top, left + window.width, top + window.height)
-    if cut.is_empty:
-        return None
-    part = np.zeros((window.height, window.width))
-    rows, cols = np.meshgrid(np.arange(0, window.height, _TILE), np.arange(0, window.width, _TILE), indexing="ij")
-    rows, cols = rows.ravel(), cols.ravel()
-    right, bottom = np.minimum(cols + _TILE, window.width), np.minimum(rows + _TILE, window.height)
-    shapely.prepare(cut)
-    tiles = shapely.box(cols + left, rows + top, right + left, bottom + top)
-    whole = shapely.covers(cut, tiles)
-    for number in np.flatnonzero(whole):
-        part[rows[number] : bottom[number], cols[number] : right[number]] = 1.0
-    for number in np.flatnonzero(shapely.intersects(cut, tiles) & ~whole):
-        place = slice(rows[number], bottom[number]), slice(cols[number], right[number])
-        part[place] = _covered_tile(cut, cols[number] + left, rows[number] + top, right[number] + left, bottom[number] + top)
-    return part if part.any() else None
+    x0, y0, x1, y1 = edges.T
+    near = (np.minimum(y0, y1) < top + window.height) & (np.maximum(y0, y1) > top) & (np.minimum(x0, x1) < left + window.width) & (y0 != y1)
+    pieces = _cut(edges[near] - (left, top, left, top), axis=1)
+    pieces = _cut(pieces, axis=0)
+    x0, y0, x1, y1 = pieces.T
+    row, middle = np.floor((y0 + y1) / 2).astype(int), np.clip((x0 + x1) / 2, 0, window.width)
+    kept = (row >= 0) & (row < window.height) & (y0 != y1)
+    row, middle, rise = row[kept], middle[kept], (y1 - y0)[kept]
+    col = np.minimum(np.floor(middle).astype(int), window.width)
+    share, columns = middle - col, window.width + 2
+    sums = np.bincount(row * columns + col, rise * (1 - share), window.height * columns)
+    sums += np.bincount(row * columns + col + 1, rise * share, window.height * columns)
+    part = np.abs(np.cumsum(sums.reshape(window.height, columns), axis=1)[:, : window.width])
+    part[part < _NOTHING] = 0.0
+    return np.minimum(part, 1.0) if part.any() else None
 
 
-def _covered_tile(shape, left, top, right, bottom):
-    """Covered part of the pixels of a small tile that an outline runs through."""
+def _cut(edges, axis):
+    """Edges cut at whole numbers of x (axis 0) or y (axis 1); shape (n, 4): x0, y0, x1, y1."""
+    start, end = edges[:, axis], edges[:, axis + 2]
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    first = np.floor(low) + 1
+    count = np.maximum(np.ceil(high) - first, 0).astype(int)  # whole numbers strictly between both ends
+    number = np.repeat(np.arange(len(edges)), count + 1)
+    place = np.arange(number.size) - np.repeat(np.cumsum(count + 1) - count - 1, count + 1)
+    rising = (end >= start)[number]
+    cuts = np.where(rising, first[number] + place, first[number] + count[number] - 1 - place)  # the line at which each piece ends
+    ends = place == count[number]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part = np.where(ends, 1.0, (cuts - start[number]) / (end - start)[number])
+    other = 1 - axis
+    pieces = np.empty((number.size, 4))
+    pieces[:, axis + 2] = np.where(ends, end[number], cuts)
+    pieces[:, other + 2] = edges[number, other] + part * (edges[number, other + 2] - edges[number, other])
+    pieces[:, other + 2][ends] = edges[number, other + 2][ends]
+    begins = place == 0
+    pieces[:, :2] = np.where(begins[:, None], edges[number, :2], np.roll(pieces[:, 2:], 1, axis=0))
+    return pieces
+
+
+def _edges(shape):
+    """Edges of all rings, shells one way round and holes the other; shape (n, 4)."""
     import shapely
 
-    piece = _clipped(shape, left, top, right, bottom)
-    shapely.prepare(piece)
-    cols, rows = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
-    pixels = shapely.box(cols, rows, cols + 1, rows + 1)
-    part = shapely.covers(piece, pixels).astype(float)
-    cut = shapely.intersects(piece, pixels) & (part == 0)
-    part[cut] = np.clip(shapely.area(shapely.intersection(pixels[cut], piece)), 0.0, 1.0)
-    return part
-
-
-def _clipped(shape, left, top, right, bottom):
-    """The valid areas of a shape within a rectangle."""
-    import shapely
-
-    cut = shapely.clip_by_rect(shape, left, top, right, bottom)
-    return cut if cut.is_valid else shapely.make_valid(cut)
+    rings = shapely.get_rings(shapely.get_parts(_oriented(shape)))
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    together = ring[1:] == ring[:-1]
+    return np.column_stack([points[:-1], points[1:]])[together]
 
 
 def _ids(columns, wanted, remarks, path):
@@ -254,10 +265,21 @@ def _hectares(frame):
 
 
 def _oriented(shape):
-    """Shells one way round and holes the other, without which the area of a hole would be added."""
-    from shapely import make_valid, orient_polygons
+    """Areas with shells one way round and holes the other, without which the area of a hole would be added."""
+    import shapely
 
-    return orient_polygons(make_valid(shape))
+    return shapely.orient_polygons(_areas(shape))
+
+
+def _areas(shape):
+    """The areas of a shape as one valid geometry; what mending leaves as lines and points is dropped."""
+    import shapely
+
+    parts = shapely.get_parts(shape if shape.is_valid else shapely.make_valid(shape))
+    while any(part.geom_type == "GeometryCollection" for part in parts):
+        parts = shapely.get_parts(parts)
+    flat = shapely.get_parts([part for part in parts if part.geom_type in ("Polygon", "MultiPolygon")])
+    return shapely.multipolygons(flat)
 
 
 def _in_map(frame, grid, path):

@@ -42,6 +42,18 @@ def test_every_pixel_counts_by_the_part_that_lies_inside():
     np.testing.assert_allclose(coverage(shape), by_hand(shape, range(25, 60), range(25, 60)), atol=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_corners_on_the_lines_between_pixels_and_slivers_are_exact(seed):
+    """Outlines whose corners lie on lines and corners of pixels, with holes and touching parts, as drawn on a grid."""
+    rng = np.random.default_rng(seed)
+    steps = 5.0 if seed % 2 else 10.0
+    corners = (500000, 3999760) + steps * rng.integers(0, 25, (7, 2))
+    hull = shapely.convex_hull(shapely.multipoints(corners))
+    sliver = Polygon([(500000, 3999880), (500120, 3999880.003), (500120, 3999880)])
+    shape = shapely.make_valid(shapely.union(hull - box(500040, 3999820, 500060 + seed, 3999850), sliver))
+    np.testing.assert_allclose(coverage(shape), by_hand(shape, range(24), range(25)), atol=1e-9)
+
+
 def test_holes_and_parts_across_blocks_are_exact():
     ring = Polygon(box(502400, 3997300, 502700, 3997600).exterior, [box(502503, 3997411, 502598, 3997522).exterior.coords[::-1]])
     shape = MultiPolygon([ring, box(500012, 3999911, 500019, 3999917)])
