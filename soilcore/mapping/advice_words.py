@@ -2,7 +2,14 @@
 
 import numpy as np
 
-_LIKELY = ((0.99, "virtually certain"), (0.9, "very likely"), (0.66, "likely"), (0.33, "about as likely as not"), (0.1, "unlikely"), (0.01, "very unlikely"))
+_LIKELY = (
+    (0.99, "virtually certain"),
+    (0.9, "very likely"),
+    (0.66, "likely"),
+    (0.33, "about as likely as not"),
+    (0.1, "unlikely"),
+    (0.01, "very unlikely"),
+)
 CAUTION = (
     "Relative yield is about salt alone: climate, water, sodium, nutrients and cultivar decide the harvest, and seedlings of many crops stand "
     "less. Have the soil of a field analysed before a crop is chosen on it."
@@ -51,6 +58,19 @@ def leaching_sentence(row, water):
         f"where {row['name'].lower()} gives {row['least']:.0f} %: {1 / (1 - part):.2f} times what the crop uses"
     )
     return f"{text} ({100 * full:.0f} % for the full yield)." if full is not None else f"{text}."
+
+
+def reclamation_sentence(row, now, level, soil):
+    """How much water washes the present salt down to what a crop stands, or None where there is no need."""
+    if not row.get("reclamation"):
+        return None
+    bounds = ""
+    if level is not None and _known(row["reclamation_low"], row["reclamation_high"]):
+        bounds = f" ({100 * level:.4g} % interval {row['reclamation_low']:.2g} to {row['reclamation_high']:.2g})"
+    return (
+        f"To bring the mean from {now:.3g} to the {row['ece_least']:.3g} dS/m that {row['name'].lower()} stands, about {row['reclamation']:.2g} m of water "
+        f"per metre of soil must pass once, ponded on {soil}{bounds}; without drains the salt comes back."
+    )
 
 
 def present_sentence(fraction, water):

@@ -4,6 +4,7 @@ References
 ----------
 Maas and Hoffman (1977), J. Irrig. Drain. Div. ASCE 103, 115-134, doi 10.1061/JRCEA4.0001137; tables as named in ``soilcore/tables/crops.json``.
 Leaching: Ayers and Westcot (1985), Water quality for agriculture, FAO Irrigation and Drainage Paper 29 rev. 1, equation 9, after Rhoades (1974).
+Reclamation: Hoffman (1980), as named in the table.
 """
 
 from dataclasses import dataclass
@@ -176,6 +177,37 @@ def leaching_requirement(water, ece):
 def steady_ece(water, leaching_fraction):
     """ECe in which a water ends when a part of it, 0-1, always drains below the roots: the same rule the other way round, dS/m."""
     return check_water(water) * (1 + 1 / np.asarray(leaching_fraction, float)) / 5
+
+
+def reclamation_water(now, goal, soil="clay loam"):
+    r"""Water that must pass through the soil once to bring its salinity down.
+
+    Parameters
+    ----------
+    now, goal : array-like of float
+        ECe before and after, dS/m; the goal must be reachable with the water (`leaching_requirement`).
+    soil : {"sandy loam", "clay loam", "peat"}
+        Ponded without a break; ponded now and then, every soil needs at most what a sandy loam does, but longer.
+
+    Returns
+    -------
+    ndarray of float
+        Metres of water per metre of soil; 0 where the goal is reached already.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such soil.
+
+    Notes
+    -----
+    .. math:: D_w / D_s = k\,EC_{now} / EC_{goal}
+    """
+    factors = load_table("crops")["reclamation"]["k"]
+    if soil not in factors:
+        raise SettingsError(f"There is no reclamation rule for {soil!r}. Soils: {', '.join(factors)}.")
+    now, goal = np.asarray(now, float), np.asarray(goal, float)
+    return np.where(now > goal, factors[soil] * now / goal, np.where(np.isnan(now), np.nan, 0.0))
 
 
 def check_water(water):

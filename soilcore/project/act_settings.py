@@ -66,6 +66,8 @@ class AdviseTask:
         Fields to be advised one by one.
     irrigation_ec : float, optional
         Conductivity of the irrigation water, dS/m.
+    soil : {"sandy loam", "clay loam", "peat"}
+        For the water that brings the salinity down.
     next_samples : int
         Places to be sampled next.
     access : str, optional
@@ -96,6 +98,7 @@ class AdviseTask:
     layer: str | None = None
     id_column: str | None = None
     irrigation_ec: float | None = None
+    soil: str = "clay loam"
     next_samples: int = 0
     access: str | None = None
     access_distance: float = 500.0

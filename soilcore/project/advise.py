@@ -12,6 +12,7 @@ from soilcore.core.tiles import check_window, gdal_cache_capped, one_library_thr
 
 _MOST_MAPPED = 3  # crops that are mapped where none was named
 _MOST_CROPS = 24
+_RUN_FILE = "advice.run.json"
 MOST_PIXELS = 1_000_000  # of the map, for its mean; fields are computed from every pixel
 
 
@@ -62,7 +63,7 @@ def advise(task, report=silent):
         if folder is not None:
             from soilcore.project.steps import run_file
 
-            write_json(folder / "advice.run.json", {**run_file("advise", task), "result": facts})
+            write_json(folder / _RUN_FILE, {**run_file("advise", task), "result": facts})
     report(1, 1, "the advice is ready")
     return facts
 
@@ -85,7 +86,7 @@ def is_carbon(finished, task=None):
     return finished.form == "as-measured" and (property_of(finished.column) == "soc" or (task is not None and task.bulk_density is not None))
 
 
-def crop_rows(zone, crops, finished, least, water=None):
+def crop_rows(zone, crops, task, water=None):
     """Crops of one zone, those with the highest expected yield first; of equal ones (to a percent) those that come first in `crops`.
 
     Parameters
@@ -93,9 +94,8 @@ def crop_rows(zone, crops, finished, least, water=None):
     zone : ZoneMean
         Its curves are, crop by crop, the relative yield and the land where it reaches `least`.
     crops : sequence of Crop
-    finished : FinishedMap
-    least : float
-        Percent.
+    task : AdviseTask
+        ``least_yield`` and ``soil``.
     water : float, optional
         Conductivity of the irrigation water, dS/m.
 
@@ -104,9 +104,10 @@ def crop_rows(zone, crops, finished, least, water=None):
     list of dict
         ``id``, ``name``, ``rating``, ``threshold``, ``yield``, ``yield_low``, ``yield_high`` (percent, of the mean of the zone), ``p_good``:
         probability that the mean reaches `least` (None without an interval), ``good_share``: expected share of the land that does,
-        ``ece_least``; with water ``leaching_requirement`` and ``leaching_requirement_full``, None where no amount of it suffices.
+        ``ece_least``; with water ``leaching_requirement`` and ``leaching_requirement_full``, None where no amount of it suffices, and
+        ``reclamation``, ``reclamation_low``, ``reclamation_high``: metres of water per metre of soil that bring the mean to `ece_least`.
     """
-    rows = []
+    rows, least = [], task.least_yield
     for number, one in enumerate(crops):
         estimate = zone.curves[number]
         row = {
@@ -122,15 +123,19 @@ def crop_rows(zone, crops, finished, least, water=None):
             "least": least,
             "ece_least": one.ece_for(least),
         }
-        rows.append(row if water is None else row | _leaching(one, least, water))
+        rows.append(row if water is None else row | _leaching(zone, one, task, water))
     return sorted(rows, key=lambda row: -round(row["yield"]) if row["yield"] is not None else 1)
 
 
-def _leaching(one, least, water):
-    from soilcore.mapping.crops import leaching_requirement
+def _leaching(zone, one, task, water):
+    from soilcore.mapping.crops import leaching_requirement, reclamation_water
 
-    kept, full = (float(leaching_requirement(water, ece)) for ece in (one.ece_for(least), one.threshold))
-    return {"leaching_requirement": _known(kept), "leaching_requirement_full": _known(full)}
+    goal = one.ece_for(task.least_yield)
+    kept, full = (float(leaching_requirement(water, ece)) for ece in (goal, one.threshold))
+    row = {"leaching_requirement": _known(kept), "leaching_requirement_full": _known(full)}
+    now = {"": zone.best, "_low": zone.value.low, "_high": zone.value.high}
+    reachable = np.isfinite(kept)
+    return row | {f"reclamation{end}": _known(float(reclamation_water(ece, goal, task.soil))) if reachable else None for end, ece in now.items()}
 
 
 def _crop_advice(task, finished, outlines, folder, report):
@@ -143,7 +148,7 @@ def _crop_advice(task, finished, outlines, folder, report):
     zone, field_zones = _zones(task, finished, outlines, chosen, part(report, 0, 0.5))
     if not np.isfinite(zone.mean):
         raise SettingsError(f"The map {str(finished.path)!r} has no pixel with a value. Give another map.")
-    rows = crop_rows(zone, chosen, finished, task.least_yield, water)
+    rows = crop_rows(zone, chosen, task, water)
     best = {row["id"]: number for number, row in enumerate(rows)}
     mapped = list(chosen) if named else sorted(chosen, key=lambda one: best[one.id])[:_MOST_MAPPED]
     layers, best_ha = {}, {}
@@ -152,7 +157,7 @@ def _crop_advice(task, finished, outlines, folder, report):
 
         written = write_yield_maps(finished, mapped, folder, window=check_window(task.window), report=part(report, 0.5, 0.45))
         layers, best_ha = written.layers, written.best_ha
-    field_rows = [_field_row(number, outlines, one, chosen, finished, task.least_yield, water) for number, one in enumerate(field_zones)]
+    field_rows = [_field_row(number, outlines, one, chosen, task, water) for number, one in enumerate(field_zones)]
     if folder is not None and outlines is not None:
         layers |= _write_fields(folder, outlines, field_rows, finished, chosen if named else mapped)
     leaching = None if water is None else _present(zone, water)
@@ -227,7 +232,7 @@ def _curves(chosen, least):
     return (*yields, *steps)
 
 
-def _field_row(number, outlines, zone, chosen, finished, least, water):
+def _field_row(number, outlines, zone, chosen, task, water):
     known = np.isfinite(zone.mean)
     return {
         "field": outlines.ids[number],
@@ -237,7 +242,7 @@ def _field_row(number, outlines, zone, chosen, finished, least, water):
         "low": _known(zone.value.low),
         "high": _known(zone.value.high),
         "aoa_share": zone.inside,
-        "crops": crop_rows(zone, chosen, finished, least, water) if known else [],
+        "crops": crop_rows(zone, chosen, task, water) if known else [],
     }
 
 
@@ -261,7 +266,8 @@ def _sentences(words, task, finished, rows, field_rows, leaching, zone, named):
     for field_row in [one for one in field_rows if one["crops"]][:_MOST_MAPPED]:
         sentences.append(words.crop_sentence(field_row["crops"][0], f"in field {field_row['field']}", level, date))
     if leaching is not None:
-        sentences += [words.leaching_sentence(row, leaching["water"]) for row in (rows if named else rows[:1])]
+        for row in rows if named else rows[:1]:
+            sentences += [words.leaching_sentence(row, leaching["water"]), words.reclamation_sentence(row, zone.best, level, task.soil)]
         sentences.append(words.present_sentence(leaching["present"], leaching["water"]))
     sentences += words.trust_sentences(zone.inside, level, finished.coverage, finished.has_interval)
     return [sentence for sentence in sentences if sentence]
@@ -309,6 +315,8 @@ def _folder(task):
     out = check_output(task.out, task.overwrite)
     if out.exists() and not out.is_dir():
         raise SettingsError(f"{str(out)!r} is a file; advice is written into a folder. Choose another name.")
+    if out.is_dir() and any(out.iterdir()) and not (out / _RUN_FILE).is_file():
+        raise SettingsError(f"The folder {str(out)!r} holds other things than advice, which --overwrite would remove. Choose another name.")
     with written_whole(out) as temporary:
         temporary.mkdir()
         yield temporary

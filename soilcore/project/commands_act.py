@@ -47,6 +47,7 @@ def _advise(commands):
     parser.add_argument("--crop", action="append", default=[], metavar="NAME", help="crop to map (`crops` lists them); none: all are ranked")
     parser.add_argument("--least-yield", type=float, default=90.0, metavar="P", help="percent of the full yield that counts as good (default 90)")
     parser.add_argument("--irrigation-ec", type=float, metavar="DS_M", help="conductivity of the irrigation water, dS/m")
+    parser.add_argument("--soil", choices=("sandy loam", "clay loam", "peat"), default="clay loam", help="for the water that washes salt out")
     parser.add_argument("--out", metavar="DIR", help="folder for maps, tables and points")
     _add_boundaries(parser)
     group = parser.add_argument_group("next samples")
@@ -74,6 +75,7 @@ def _run_advise(args):
         args.layer,
         args.id,
         args.irrigation_ec,
+        args.soil,
         args.next_samples,
         args.access,
         args.access_distance,

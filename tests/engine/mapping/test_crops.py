@@ -5,7 +5,7 @@ import pytest
 
 from soilcore.core.errors import SettingsError
 from soilcore.core.tables import load_table
-from soilcore.mapping.crops import check_crops_fit, crop, crops, crops_that_stand, leaching_requirement, steady_ece
+from soilcore.mapping.crops import check_crops_fit, crop, crops, crops_that_stand, leaching_requirement, reclamation_water, steady_ece
 
 MAAS_1990 = {  # the published table of vegetables of the US Salinity Laboratory: threshold, slope, rating
     "asparagus": (4.1, 2.0, "T"),
@@ -121,3 +121,10 @@ def test_anything_but_ece_is_refused_with_the_conversion(unit, form):
     with pytest.raises(SettingsError, match="--convert ECe"):
         check_crops_fit(unit, form, "ec_1_5")
     check_crops_fit("mS/cm", "ECe")
+
+
+def test_washing_salt_out_takes_the_more_water_the_saltier_the_soil():
+    np.testing.assert_allclose(reclamation_water([20.0, 10.0, 4.0, np.nan], 5.0), [1.2, 0.6, 0.0, np.nan])
+    assert reclamation_water(20.0, 5.0, "sandy loam") == pytest.approx(0.4)
+    with pytest.raises(SettingsError, match="sandy loam"):
+        reclamation_water(20.0, 5.0, "rock")

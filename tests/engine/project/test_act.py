@@ -114,6 +114,9 @@ def test_advice_ranks_crops_maps_them_and_says_how_sure(land, tmp_path, ask):
         assert row["yield_low"] <= row["yield"] <= row["yield_high"] and 0 <= row["p_good"] <= 1
     assert facts["crops"][0]["leaching_requirement"] == pytest.approx(1.5 / (5 * (7.7 + 10 / 5.2) - 1.5))
     assert facts["leaching"]["present"]["low"] <= facts["leaching"]["present"]["value"] <= facts["leaching"]["present"]["high"]
+    bean = facts["crops"][2]
+    assert bean["reclamation_low"] < bean["reclamation"] < bean["reclamation_high"]
+    assert bean["reclamation"] == pytest.approx(0.3 * facts["mean"] / bean["ece_least"])
     west = next(row for row in facts["fields"] if row["field"] == "west")
     assert west["crops"][0]["yield"] > 99 and next(row for row in facts["fields"] if row["field"] == "away")["crops"] == []
     assert all("2025-03-17" in sentence for sentence in facts["sentences"][:3])
@@ -188,6 +191,13 @@ def test_wrong_calls_for_advice_are_refused_and_leave_nothing(land, tmp_path, as
         code, facts = ask("advise", land / "map.tif", *wish)
         assert code == 2 and word in facts["error"], facts
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_of_other_things_is_never_replaced(land, tmp_path, ask):
+    (tmp_path / "thesis.txt").write_text("ten years of work")
+    code, facts = ask("advise", land / "map.tif", "--crop", "wheat", "--out", tmp_path, "--overwrite")
+    assert code == 2 and "other things" in facts["error"]
+    assert (tmp_path / "thesis.txt").read_text() == "ten years of work"
 
 
 def test_the_crop_table_is_listed(ask):
