@@ -37,6 +37,7 @@ class _Contents:
     scratch: Path
     written: dict = field(default_factory=dict)  # name -> bytes
     steps: list = field(default_factory=list)
+    inputs: dict = field(default_factory=dict)  # of the steps: name -> sha256
     said: list = field(default_factory=list)
 
 
@@ -108,6 +109,7 @@ def _add_results(contents, found, with_inputs):
             out = _out_of(contents.packed, one, step["settings"].get("out"))
             steps.append({"task": step["task"], "settings": {**settings, "out": out, "overwrite": False}})
             inputs |= hashes
+        contents.inputs |= inputs
         outputs = {contents.packed.name_of(file): fingerprint.of_file(file) for file in files if file != one.run_file}
         for number, step in enumerate(steps):
             contents.steps.append({**step, "outputs": outputs if number == len(steps) - 1 else {}})
@@ -223,7 +225,7 @@ def _add_run_file(contents):
     """One run file for every raster; inputs that were made by an earlier step are not inputs."""
     made = {name for step in contents.steps for name in step["outputs"]}
     made |= set(contents.written)
-    inputs = {name: sha256 for name, sha256 in sorted(contents.packed.hashes.items()) if name not in made}
+    inputs = {name: sha256 for name, sha256 in sorted(contents.inputs.items()) if name not in made}
     document = {"schema": RUN_SCHEMA, "bundle": True, "versions": versions(), "inputs": inputs, "steps": contents.steps}
     contents.written[RUN_FILE] = _json(document)
 

@@ -5,12 +5,14 @@ from pathlib import Path
 from soilcore.core.errors import SettingsError
 from soilcore.core.files import check_output, write_json, written_whole
 from soilcore.core.progress import part, silent
+from soilcore.project.assets import VENDOR
 from soilcore.project.results import chosen_map, chosen_model, look_through
 
 FORMS = (".html", ".pdf", ".json")
 SHOWN = ("class", "value", "lower", "upper", "error", "aoa")  # layers of a map that a report shows, in this order
 _ALSO = "p_gt_"
 _PICTURES = 4  # of each further result
+_LETTERS = 40  # named at most
 
 
 def report_project(task, report=silent):
@@ -28,7 +30,7 @@ def report_project(task, report=silent):
     found = look_through(task.project)
     told = tell(found, task.model, task.map, part(report, 0, 0.8))
     report(0.8, 1, "writing the report")
-    write_report(told, out)
+    said = write_report(told, out)
     report(1, 1, "the report is written")
     summary = told["summary"]
     return {
@@ -40,7 +42,7 @@ def report_project(task, report=silent):
         "scores": {row["key"]: row["value"] for row in summary["scores"]["rows"]},
         "results": [one["title"] for one in summary["results"]],
         "bytes": out.stat().st_size,
-        "assumed": found.assumed,
+        "assumed": (*found.assumed, *said),
     }
 
 
@@ -83,21 +85,29 @@ def tell(found, model=None, map_name=None, report=silent):
 
 
 def write_report(told, out):
-    """Write what `tell` gave as a page, a PDF or JSON, by the name of the file; whole or not at all."""
-    out = Path(out)
+    """Write what `tell` gave as a page, a PDF or JSON, by the name of the file; whole or not at all.
+
+    Returns
+    -------
+    tuple of str
+        What a reader of the file should know, such as letters that could not be written.
+    """
+    out, said = Path(out), ()
     kind = out.suffix.lower()
     if kind == ".json":
         write_json(out, told["summary"])
-        return
+        return said
     with written_whole(out) as temporary:
         if kind == ".pdf":
             from soilcore.reporting.pdf import render_pdf
 
-            render_pdf(told["summary"], temporary, told["pictures"], told["result_pictures"])
+            lost = render_pdf(told["summary"], temporary, told["pictures"], told["result_pictures"], fonts=VENDOR)
+            said = (f"the PDF has no letters for {lost[:_LETTERS]}; the report as .html has them all",) * bool(lost)
         else:
             from soilcore.reporting.render import render_html
 
             temporary.write_text(render_html(told["summary"], told["pictures"], told["result_pictures"]), encoding="utf-8")
+    return said
 
 
 class _Everything:

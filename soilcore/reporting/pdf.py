@@ -15,6 +15,7 @@ from soilcore.reporting.render import drawings_of
 _MARGIN = 51.0  # points, 18 mm
 _SOFT, _LINE, _CARD = "#51605a", "#c8d0cb", "#f1f5f2"
 _SWATCH = 8.0
+_SPACES = "\n\t\r"
 _HALF = 0.485  # of the width, for two things beside each other
 _COLUMNS = {2: (0.5, 0.5), 3: (0.22, 0.14, 0.64), 4: (0.4, 0.12, 0.24, 0.24), 5: (0.26, 0.2, 0.16, 0.12, 0.26)}
 FONT_FILE = "DejaVuSans.ttf"  # Latin, Greek and Cyrillic; where it is not there, ReportLab's own font, which is Latin only
@@ -34,6 +35,11 @@ def render_pdf(summary, path, pictures=(), result_pictures=None, fonts=None):
         By the title of a result.
     fonts : path, optional
         Folder with `FONT_FILE` and its bold cut, for scripts other than Latin.
+
+    Returns
+    -------
+    str
+        Letters that no font here has, and that stand there as their base letter or a question mark; empty when all could be written.
 
     Raises
     ------
@@ -61,6 +67,7 @@ def render_pdf(summary, path, pictures=(), result_pictures=None, fonts=None):
         invariant=1,  # no time of writing in the file
     )
     document.build(story, onFirstPage=page.numbered, onLaterPages=page.numbered)
+    return "".join(sorted(page.lost))
 
 
 class _Page:
@@ -71,6 +78,7 @@ class _Page:
         from reportlab.lib.styles import ParagraphStyle
 
         self.regular, self.bold, self.known = fonts
+        self.lost = set()
         self.size, self.width = A4, A4[0] - 2 * _MARGIN
         base = ParagraphStyle("base", fontName=self.regular, fontSize=9.2, leading=13, spaceAfter=4)
         self.styles = {
@@ -85,6 +93,7 @@ class _Page:
 
     def plain(self, words):
         """Words in letters that the font has: others by their base letter, else as a question mark."""
+        self.lost |= {letter for letter in str(words) if ord(letter) not in self.known and letter not in _SPACES}
         return "".join(_letter(letter, self.known) for letter in str(words))
 
     def text(self, words, style="base"):
@@ -333,7 +342,7 @@ def _between(entries, share):
 
 
 def _letter(letter, known):
-    if known is None or ord(letter) in known or letter in "\n\t":
+    if ord(letter) in known or letter in _SPACES:
         return letter
     base = unicodedata.normalize("NFKD", letter)[0]
     return base if ord(base) in known else "?"

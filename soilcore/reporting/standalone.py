@@ -28,6 +28,7 @@ _STEPS = 65534
 _HATCH = 3  # pixels of a stripe where the map should not be believed
 _MERCATOR = "EPSG:3857"
 _MOST_SAMPLES = 5000
+_EXACT = 0.001  # of a pixel, by which a place may be missed; GDAL refuses none at all
 _EDGE = 85.05  # degrees north and south where the projection of web maps ends
 LEAFLET = ("leaflet.js", "leaflet.css")
 
@@ -157,7 +158,7 @@ def _warped(path, frame, kind):
     }
     with rasterio.Env(), opened_raster(path) as raster, reading(path):
         nodata = {"src_nodata": raster.nodata, "nodata": raster.nodata} if raster.nodata is not None else {"add_alpha": True}
-        with WarpedVRT(raster, **place, **nodata) as warped:
+        with WarpedVRT(raster, tolerance=_EXACT, **place, **nodata) as warped:  # exact places: a click must tell the pixel under it
             values = warped.read(1, masked=True).astype(float).filled(np.nan)
             return values * raster.scales[0] + raster.offsets[0]
 

@@ -132,7 +132,7 @@ def test_a_commonjs_plugin_becomes_a_script_over_the_pages_own_leaflet():
 
 def test_every_package_is_pinned_by_version_and_sha512():
     listed = json.loads(assets.PACKAGES.read_text(encoding="utf-8"))["packages"]
-    assert {package["name"] for package in listed} == {"leaflet", "leaflet-side-by-side", "world-atlas"}
+    assert {package["name"] for package in listed} == {"leaflet", "leaflet-side-by-side", "world-atlas", "dejavu-fonts-ttf"}
     for package in listed:
         assert package["version"].count(".") == 2
         assert len(base64.b64decode(package["integrity"].removeprefix("sha512-"))) == 64

@@ -10,3 +10,18 @@ def one_torch_thread():
 
     with torch_threads(1):
         yield
+
+
+@pytest.fixture(scope="session")
+def small_project(demo, tmp_path_factory):
+    """A folder with a ridge model and its map, made on the command line from files that lie elsewhere; copy it, never change it."""
+    from soilcore.project.cli import main
+
+    folder = tmp_path_factory.mktemp("small") / "plain-field"
+    scene = ["--scene", str(demo / "scene.tif"), "--index-set", "novel4_lan2025"]
+    train = ["train", str(demo / "samples.csv"), "--target", "ece_dS_m", *scene, "--model", "ridge", "--cv", "block", "--folds", "4", "--transform", "log10"]
+    assert main([*train, "--trials", "0", "--permutations", "0", "--out", str(folder / "models" / "line"), "--quiet"]) == 0
+    trust = ["--classes", "usda", "--interval", "0.9", "--threshold", "4", "--aoa"]
+    drawn = ["map", str(folder / "models" / "line"), "--scene", str(demo / "scene.tif"), *trust, "--date", "2025-03-17"]
+    assert main([*drawn, "--out", str(folder / "maps" / "spring" / "map.tif"), "--quiet"]) == 0
+    return folder
