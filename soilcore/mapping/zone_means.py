@@ -38,21 +38,25 @@ class Responses:
         Piecewise linear functions of the value, each as its knots (rising) and its values there; constant beyond both ends.
     least : tuple of float
         For the first curves: what the mean of the zone should reach, so that the probability of it is given.
+    plain : tuple of (ndarray, ndarray)
+        Further curves of which only the expected mean is wanted, without interval.
     """
 
     edges: tuple[float, ...] = ()
     curves: tuple = ()
     least: tuple[float, ...] = ()
+    plain: tuple = ()
 
     @property
     def knots(self):
         """Every knot of every curve, rising; between two of them all curves are straight."""
-        return np.unique(np.concatenate([np.asarray(x, float) for x, _ in self.curves])) if self.curves else np.empty(0)
+        every = (*self.curves, *self.plain)
+        return np.unique(np.concatenate([np.asarray(x, float) for x, _ in every])) if every else np.empty(0)
 
-    def at_knots(self):
-        """Value of every curve at every knot, shape (n_knots, n_curves)."""
+    def at_knots(self, curves):
+        """Value of some curves at every knot, shape (n_knots, n_curves)."""
         knots = self.knots
-        return np.column_stack([np.interp(knots, x, y) for x, y in self.curves]) if self.curves else np.empty((0, 0))
+        return np.column_stack([np.interp(knots, x, y) for x, y in curves]) if curves else np.empty((knots.size, 0))
 
 
 @dataclass
@@ -87,6 +91,8 @@ class ZoneMean:
         By the distribution of every pixel.
     curves : list of Estimate
         One for each curve.
+    plain : ndarray of float
+        Expected mean of each of the plain curves.
     p_least : list of float or None
         Probability that the mean of each of the first curves reaches its least.
     inside : float or None
@@ -103,6 +109,7 @@ class ZoneMean:
     shares: np.ndarray | None = None
     class_shares: list = field(default_factory=list)
     curves: list = field(default_factory=list)
+    plain: np.ndarray | None = None
     p_least: list | None = None
     inside: float | None = None
     draws: np.ndarray | None = field(default=None, repr=False)
@@ -220,8 +227,9 @@ class ZoneSums:
         tails = None if level is None else (50 * (1 - level), 100 - 50 * (1 - level))
         means, draws = _estimates(self.means[there][:, :, None], picked, total, tails)
         classes = _estimates(self.classes[there], picked, total, tails)[0] if self.responses.edges else []
-        curves, drawn = _estimates(self.hats[there] @ self.responses.at_knots(), picked, total, tails) if self.knots.size else ([], None)
-        least = self.responses.least
+        wanted, least = self.responses, self.responses.least
+        curves, drawn = _estimates(self.hats[there] @ wanted.at_knots(wanted.curves), picked, total, tails) if wanted.curves else ([], None)
+        plain = self.hats.mean(axis=1).sum(axis=0) @ wanted.at_knots(wanted.plain) / total if wanted.plain else None
         reached = None if drawn is None or not least else [float(np.mean(drawn[:, n] >= one)) for n, one in enumerate(least)]
         return ZoneMean(
             float(total),
@@ -232,6 +240,7 @@ class ZoneSums:
             self.shares / total,
             classes,
             curves,
+            plain,
             reached,
             self.inside / self.known_area if self.known_area else None,
             None if draws is None else draws[:, 0],

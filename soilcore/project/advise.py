@@ -12,6 +12,7 @@ from soilcore.core.tiles import check_window, gdal_cache_capped, one_library_thr
 
 _MOST_MAPPED = 3  # crops that are mapped where none was named
 _MOST_CROPS = 24
+_MOST_PER_FIELD = 10  # of the whole table
 _RUN_FILE = "advice.run.json"
 MOST_PIXELS = 1_000_000  # of the map, for its mean; fields are computed from every pixel
 
@@ -92,7 +93,7 @@ def crop_rows(zone, crops, task, water=None):
     Parameters
     ----------
     zone : ZoneMean
-        Its curves are, crop by crop, the relative yield and the land where it reaches `least`.
+        Its curves are the relative yields, its plain ones the land where they are good.
     crops : sequence of Crop
     task : AdviseTask
         ``least_yield`` and ``soil``.
@@ -119,7 +120,7 @@ def crop_rows(zone, crops, task, water=None):
             "yield_low": _known(estimate.low),
             "yield_high": _known(estimate.high),
             "p_good": zone.p_least[number] if zone.p_least is not None else None,
-            "good_share": _known(zone.curves[len(crops) + number].expected),
+            "good_share": _known(zone.plain[number]),
             "least": least,
             "ece_least": one.ece_for(least),
         }
@@ -202,11 +203,11 @@ def _chosen(task):
 
 def _zones(task, finished, outlines, chosen, report):
     """Means over the whole map and over each field."""
-    from soilcore.mapping.zone_means import Responses, ZoneSums
+    from soilcore.mapping.zone_means import ZoneSums
     from soilcore.mapping.zones import whole_grid
     from soilcore.project.act import MEAN_KEYS, zone_means
 
-    responses = Responses(curves=_curves(chosen, task.least_yield), least=tuple([task.least_yield] * len(chosen)))
+    responses = _responses(chosen, task.least_yield)
     grid = finished.grid
     sums = ZoneSums(finished, responses, (0, 0, grid.height, grid.width))
     share = 0.5 if outlines is not None else 1.0
@@ -222,14 +223,16 @@ def _zones(task, finished, outlines, chosen, report):
     return zone, zone_means(finished, outlines, responses, task.seed, part(report, share, 1 - share))
 
 
-def _curves(chosen, least):
-    """Relative yield of each crop as knots and values, and after them where it reaches `least` percent, as a step."""
+def _responses(chosen, least):
+    """Relative yield of each crop as knots and values, and where it reaches `least` percent, as a step."""
+    from soilcore.mapping.zone_means import Responses
+
     yields = [(np.array([one.threshold, one.no_yield]), np.array([100.0, 0.0])) for one in chosen]
     steps = []
     for one in chosen:
         limit = one.ece_for(least)
         steps.append((np.array([limit, limit * (1 + 1e-9) + 1e-12]), np.array([1.0, 0.0])))
-    return (*yields, *steps)
+    return Responses(curves=tuple(yields), least=(least,) * len(yields), plain=tuple(steps))
 
 
 def _field_row(number, outlines, zone, chosen, task, water):
@@ -242,7 +245,7 @@ def _field_row(number, outlines, zone, chosen, task, water):
         "low": _known(zone.value.low),
         "high": _known(zone.value.high),
         "aoa_share": zone.inside,
-        "crops": crop_rows(zone, chosen, task, water) if known else [],
+        "crops": crop_rows(zone, chosen, task, water)[: len(chosen) if task.crops else _MOST_PER_FIELD] if known else [],
     }
 
 
