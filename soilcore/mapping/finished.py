@@ -222,18 +222,30 @@ def _number(text):
 
 
 def _date_of(path):
-    """Date in the run file beside the map; None where there is none or it says nothing."""
+    """Date in the run file beside the map, else that in the name of the scene it was made of; None where neither says one."""
     run = path.with_suffix(".run.json")
     try:
         if not run.is_file() or run.stat().st_size > _MOST_RUN_FILE_BYTES:
             return None
         document = json.loads(run.read_text(encoding="utf-8"))
-        date = (document.get("result") or {}).get("date")
-        if date is None:
-            date = document["steps"][-1]["settings"].get("date")
+        settings = document["steps"][-1]["settings"]
+        date = (document.get("result") or {}).get("date") or settings.get("date")
+        scenes = ((settings.get("inputs") or {}).get("scene") or {}).get("paths") or ()
+        date = date or _date_in_names([str(scene) for scene in scenes])
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError):
         return None
     return str(date)[:40] if date else None
+
+
+def _date_in_names(paths):
+    """The one day, month or year that the names of a scene's files state."""
+    from soilcore.data.raster_dates import date_in
+
+    found = {date_in(Path(path).stem) for path in paths}
+    if len(found) != 1 or None in found:
+        return None
+    day, kind = found.pop()
+    return {"day": "{:%Y-%m-%d}", "month": "{:%Y-%m}", "year": "{:%Y}"}[kind].format(day)
 
 
 def _variogram(tag, model_dir):
@@ -264,5 +276,3 @@ def check_interval(finished, what):
         raise SettingsError(
             f"The map {str(finished.path)!r} has no prediction interval, and {what} rests on it. Map the model again with --interval 0.9."
         )
-
-

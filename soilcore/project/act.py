@@ -131,6 +131,10 @@ def field_sentences(rows, finished, scheme, most=3):
     apart = _told_apart(known)
     if apart is not None and len(known) > 1:
         sentences.append(apart)
+    for verdict in ("rising", "falling"):
+        moved = [row["field"] for row in known if (row.get("trend") or {}).get("verdict") == verdict]
+        if moved:
+            sentences.append(f"{verdict.capitalize()} beyond the intervals of the maps: {len(moved)} of {len(known)} fields ({_some(moved)}).")
     outside = [row["field"] for row in known if row["aoa_share"] is not None and row["aoa_share"] < 0.5]
     if outside:
         sentences.append(

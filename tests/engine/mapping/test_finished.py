@@ -27,6 +27,14 @@ def test_a_map_says_its_target_date_interval_and_how_errors_hang_together(tmp_pa
     assert set(layers) == {"value", "upper", "aoa"} and (layers["aoa"] == 1).all()
 
 
+def test_the_date_is_that_of_the_scene_where_nobody_stated_one(tmp_path):
+    path = write_map(tmp_path / "map.tif", VALUE)
+    for names, date in ((["S2_20190501.tif"], "2019-05-01"), (["2021.tif"], "2021"), (["scene.tif"], None), (["a_2019.tif", "b_2020.tif"], None)):
+        scene = {"inputs": {"scene": {"paths": names}}, "date": None}
+        (tmp_path / "map.run.json").write_text(json.dumps({"steps": [{"settings": scene}], "result": {}}))
+        assert open_map(path).date == date
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"steps": []}', '{"result": 3, "steps": [1]}'])
 def test_a_damaged_run_file_only_means_that_no_date_is_known(tmp_path, text):
     path = write_map(tmp_path / "map.tif", VALUE)

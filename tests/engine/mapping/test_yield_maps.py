@@ -52,7 +52,7 @@ def test_bounds_of_yield_are_those_of_salinity_the_other_way_round(finished, tmp
     assert sum(written.best_ha.values()) == pytest.approx(0.01 * there.sum())
     with rasterio.open(written.layers["best_crop"]) as raster:
         assert raster.tags()["CLASS_1"] == "Barley"
-        assert raster.is_tiled and (folder / "best_crop.qml").is_file() and (folder / "yield_wheat.sld").is_file()
+        assert raster.profile["tiled"] and (folder / "best_crop.qml").is_file() and (folder / "yield_wheat.sld").is_file()
 
 
 def test_windows_change_nothing(finished, tmp_path):

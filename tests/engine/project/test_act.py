@@ -72,6 +72,7 @@ def test_years_give_a_trend_with_its_interval(land, tmp_path, ask):
     assert trend["verdict"] == "rising" and [row["label"] for row in trend["means"]] == ["2019", "2021", "2025"]
     assert next(row for row in facts["rows"] if row["field"] == "away")["trend"]["verdict"] == "too few years"
     assert "trend" in pd.read_csv(facts["csv"]).columns
+    assert any(sentence.startswith("Rising") and "east" in sentence for sentence in facts["sentences"])
 
 
 def test_equal_years_show_no_change(land, tmp_path, ask):
