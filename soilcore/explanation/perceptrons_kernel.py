@@ -37,6 +37,8 @@ def walk(X, background, orders, entering, starts, first, second, activation, val
         Filled.
     """
     columns, count = X.shape[1], len(orders)
+    deeper, constants, last, constant = second
+    shallow, last_flat = activation == RELU and not deeper.shape[2], last.reshape(-1)
     sums, pair = np.empty(first.shape[1], np.float32), np.empty(columns)
     units = np.empty(first.shape[1], np.float32)
     for row in range(X.shape[0]):
@@ -49,9 +51,17 @@ def walk(X, background, orders, entering, starts, first, second, activation, val
                 for turn in range(columns):
                     column = orders[w, columns - 1 - turn if back else turn]
                     change, weights = np.float32(X[row, column] - background[w, column]), first[column]
-                    for k in range(sums.size):
-                        sums[k] += change * weights[k]
-                    now = _prediction(sums, units, second, activation)
+                    if shallow:  # most of all calls: sums, activation and prediction in one go
+                        total = np.float32(0)
+                        for k in range(sums.size):
+                            entered = sums[k] + change * weights[k]
+                            sums[k] = entered
+                            total += (entered if entered > np.float32(0) else np.float32(0)) * last_flat[k]
+                        now = np.float64(total) + constant
+                    else:
+                        for k in range(sums.size):
+                            sums[k] += change * weights[k]
+                        now = _prediction(sums, units, deeper, constants, last, activation) + constant
                     pair[column] += 0.5 * (now - before)
                     before = now
             for column in range(columns):
@@ -65,16 +75,15 @@ def walk(X, background, orders, entering, starts, first, second, activation, val
 
 
 @njit(nogil=True, fastmath=_NO_NAN)
-def _prediction(sums, units, second, activation):
-    """What the networks give for the sums that enter their first layer."""
-    weights, constants, last, constant = second
+def _prediction(sums, units, weights, constants, last, activation):
+    """What the networks give for the sums that enter their first layer, but for the constant."""
     _activate(sums, units, activation)
     total = np.float32(0)
     if not weights.shape[2]:
         flat = last.reshape(-1)
         for k in range(units.size):
             total += units[k] * flat[k]
-        return np.float64(total) + constant
+        return np.float64(total)
     members, width, next_width = weights.shape
     deeper = np.empty(next_width, np.float32)
     for member in range(members):
@@ -86,7 +95,7 @@ def _prediction(sums, units, second, activation):
         _activate(deeper, deeper, activation)
         for n in range(next_width):
             total += deeper[n] * last[member, n]
-    return np.float64(total) + constant
+    return np.float64(total)
 
 
 @njit(nogil=True, fastmath=_NO_NAN)

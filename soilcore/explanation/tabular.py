@@ -15,6 +15,7 @@ ATTRIBUTION_IS_NO_CAUSE = (
     "share them in a way that another model would not repeat: no cause can be read from them."
 )
 _AT_ONCE = 256  # rows between two reports
+_AT_ONCE_OF_MAPS = 16384
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ class TabularExplainer:
         self.layout = Layout((*wide, PLACE) if self._needs_places else wide, len(wide), self._needs_places)
         self.names, self.scale, self.note = self.layout.names, scale_words(learner), self.background.note
         seen = self._columns(np.asarray(self.background.rows, float), self.background.places)
+        self._at_once = _AT_ONCE_OF_MAPS if many else _AT_ONCE
         effort = Effort(draws, seed, many)
         self._parts = [(name, weight, part.prepare(seen, self.layout, effort)) for name, weight, part in parts_of(self._inner, self.layout)]
         self.base = float(sum(weight * part.base for _, weight, part in self._parts))
@@ -142,9 +144,9 @@ class TabularExplainer:
         Z = self._checked(X, coordinates)
         values, variances = np.zeros((len(Z), len(self.names))), None if self.exact else np.zeros((len(Z), len(self.names)))
         predicted = np.zeros(len(Z))
-        for start in range(0, len(Z), _AT_ONCE):
+        for start in range(0, len(Z), self._at_once):
             report(start, len(Z), f"attributions of {start} of {len(Z)} rows")
-            rows = slice(start, start + _AT_ONCE)
+            rows = slice(start, start + self._at_once)
             for _, weight, part in self._parts:
                 found, errors = part.attribute(Z[rows])
                 values[rows] += weight * found

@@ -15,8 +15,9 @@ DENSE = 12  # bits of a pattern that is its own place in the table of patterns
 MOST_BITS = 32
 BLOCK = 1024  # rows between two looks at that table
 _KEPT = 2048  # patterns whose attributions are kept at a time
-_SLOTS = 8192
+_SLOTS = 8192  # of the table of patterns; not fewer than 2**DENSE
 _LEAVES = DENSE + 1
+_PLACE = np.uint32(0x7F)  # bits of a step that hold the place of its feature
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -83,7 +84,7 @@ def _room(columns):
         np.empty(_LEAVES, np.uint32),  # features that count for each leaf
         np.empty(_LEAVES, np.float64),  # its value
         np.empty(_LEAVES, np.int32),  # decisions on the way to it within the part
-        np.empty((_LEAVES, _LEAVES, 3), np.int32),  # each with question, place of its feature, and 1 where left is needed
+        np.empty((_LEAVES, _LEAVES), np.uint32),  # each in bits: 1 where left is needed, then place of its feature, then question
     )
     known = (
         np.empty(BLOCK, np.uint32),
@@ -133,31 +134,32 @@ def _take_apart(node, trees, path, part):
     place, columns, asked, limits, whole, worth, steps, way = part
     for k in range(path.size):
         place[path[k]], columns[k] = k, path[k]
-    waiting, step = np.empty((_LEAVES + 1, 2), np.int64), np.empty((_LEAVES + 1, 3), np.int32)
-    trail = np.empty((_LEAVES + 1, 3), np.int32)
+    waiting, depths = np.empty(_LEAVES + 1, np.int32), np.empty(_LEAVES + 1, np.int32)
+    step, trail = np.empty(_LEAVES + 1, np.uint32), np.empty(_LEAVES + 1, np.uint32)
     features, questions, leaves, left_over = path.size, 0, 0, 1
-    waiting[0, 0], waiting[0, 1] = node, 0
+    waiting[0], depths[0] = node, 0
     while left_over:
         left_over -= 1
-        here, deep = waiting[left_over, 0], waiting[left_over, 1]
+        here, deep = waiting[left_over], depths[left_over]
         if deep:
             trail[deep - 1] = step[left_over]
         f = feature[here]
         if f < 0:
-            whole[leaves], worth[leaves], steps[leaves] = _lowest(path.size), value[here], deep
+            counting = _lowest(path.size)
             for k in range(deep):
                 way[leaves, k] = trail[k]
-                whole[leaves] |= np.uint32(1) << np.uint32(trail[k, 1])
+                counting |= np.uint32(1) << ((trail[k] >> np.uint32(1)) & _PLACE)
+            whole[leaves], worth[leaves], steps[leaves] = counting, value[here], deep
             leaves += 1
             continue
         if place[f] < 0:
             place[f], columns[features] = features, f
             features += 1
         asked[questions], limits[questions] = f, threshold[here]
-        for side in range(2):
-            waiting[left_over, 0], waiting[left_over, 1] = (left[here] if side else right[here]), deep + 1
-            step[left_over, 0], step[left_over, 1], step[left_over, 2] = path.size + questions, place[f], side
-            left_over += 1
+        code = np.uint32((path.size + questions) << 8) | np.uint32(place[f] << 1)
+        waiting[left_over], depths[left_over], step[left_over] = right[here], deep + 1, code
+        waiting[left_over + 1], depths[left_over + 1], step[left_over + 1] = left[here], deep + 1, code | np.uint32(1)
+        left_over += 2
         questions += 1
     return features, questions, leaves
 
@@ -188,7 +190,8 @@ def _attribute(pattern, leaves, features, outer, part, held, shares, weights, ro
     """Attributions of a part to its features for one pattern, into `row`."""
     own, other = weights
     whole, worth = part[4], part[5]
-    row[:features] = 0.0
+    for j in range(features):
+        row[j] = 0.0
     for leaf in range(leaves):
         mine = _held(pattern, leaf, outer, part)
         for d in range(shares.size):
@@ -210,7 +213,8 @@ def _attribute(pattern, leaves, features, outer, part, held, shares, weights, ro
 def _answers(values, start, stop, path, low, high, questions, asked, limits, patterns):
     """Patterns of some rows: one bit per feature of the path, set within its bounds, then one per question, set where the answer is left."""
     count = stop - start
-    patterns[:count] = 0
+    for i in range(count):
+        patterns[i] = 0
     for k in range(path.size):
         column, lower, upper = values[path[k], start:stop], low[path[k]], high[path[k]]
         for i in range(count):
@@ -226,8 +230,9 @@ def _held(pattern, leaf, outer, part):
     """Features of a leaf's way that a pattern agrees with, as bits."""
     held, way = part[4][leaf] & (pattern | ~outer), part[7]
     for k in range(part[6][leaf]):
-        if np.int32((pattern >> np.uint32(way[leaf, k, 0])) & np.uint32(1)) != way[leaf, k, 2]:
-            held &= ~(np.uint32(1) << np.uint32(way[leaf, k, 1]))
+        step = way[leaf, k]
+        if (pattern >> (step >> np.uint32(8))) & np.uint32(1) != step & np.uint32(1):
+            held &= ~(np.uint32(1) << ((step >> np.uint32(1)) & _PLACE))
     return held
 
 
