@@ -30,7 +30,8 @@ def _advise(facts):
         lines.append(table(rows[:_MOST], ("field", "mean", "best")))
     lines += ["", *facts["sentences"], facts["assumption"], facts["caution"]]
     if sampled := facts.get("next_samples"):
-        lines += ["", sampled["sentence"], table(sampled["rows"], ("name", "lon", "lat", "width", "di", "access_m", "apart_m"))]
+        rows = [row | {"lon": f"{row['lon']:.6f}", "lat": f"{row['lat']:.6f}"} for row in sampled["rows"]]
+        lines += ["", sampled["sentence"], table(rows, ("name", "lon", "lat", "width", "di", "access_m", "apart_m"))]
     if facts["out"]:
         lines.append(f"written to {facts['out']}")
     return "\n".join(lines)
