@@ -79,7 +79,7 @@ class Persistence:
         k = len(scheme.labels)
         self._pairs = np.zeros((n_years, n_years, k, k), np.int64)
         self._labels = np.zeros(len(LABELS), np.int64)
-        self._draws = normal_draws(settings, n_years)
+        self._draws = normal_draws(settings, n_years).astype(np.float32)
         self._drawn = np.zeros((len(self._draws), len(LABELS)), np.int64)
         self._support, self._sure = np.zeros(len(LABELS)), 0
 

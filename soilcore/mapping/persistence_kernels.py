@@ -3,7 +3,7 @@
 import numpy as np
 
 from soilcore.core.compiling import njit
-from soilcore.mapping.trend import SIGNIFICANT, mann_kendall
+from soilcore.mapping.trend import SIGNIFICANT
 
 STABLE_LOW, PERSISTENT_HIGH, WORSENING, IMPROVING, FLUCTUATING, NO_LABEL = 0, 1, 2, 3, 4, 255
 FEWEST_YEARS = 5
@@ -11,17 +11,34 @@ MEASURES = ("persistence", "transitions", "range", "mean", "s", "z", "entropy")
 
 
 @njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _label(series, count, low_max, high_min, stable_share):
-    """Label of the first `count` classes of a series; the first rule that holds counts."""
+def _trend(series, count, counts):
+    """S and Z (Mann-Kendall) of the first `count` classes of a series; of ties only how often each class occurs is needed."""
+    s, ties = 0, 0
+    for later in range(1, count):
+        for earlier in range(later):
+            s += (series[later] > series[earlier]) - (series[later] < series[earlier])
+    for group in counts:
+        ties += group * (group - 1) * (2 * group + 5)
+    variance = (count * (count - 1) * (2 * count + 5) - ties) / 18.0
+    if s == 0 or variance <= 0:
+        return s, 0.0
+    return s, (s - 1 if s > 0 else s + 1) / np.sqrt(variance)
+
+
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _label(series, count, counts, low_max, high_min, least):
+    """Label of the first `count` classes of a series; the first rule that holds counts. `least` years are needed to be stable."""
     low, high = 0, 0
-    for year in range(count):
-        low += series[year] <= low_max
-        high += series[year] >= high_min
-    if low >= stable_share * count - 1e-9:
+    for number in range(counts.size):
+        if number <= low_max:
+            low += counts[number]
+        elif number >= high_min:
+            high += counts[number]
+    if low >= least:
         return STABLE_LOW
-    if high >= stable_share * count - 1e-9:
+    if high >= least:
         return PERSISTENT_HIGH
-    _, z = mann_kendall(series, count)
+    _, z = _trend(series, count, counts)
     if z > SIGNIFICANT:
         return WORSENING
     if z < -SIGNIFICANT:
@@ -49,7 +66,7 @@ def persistence_of_pixels(classes, n_classes, areas, low_max, high_min, stable_s
         Added to, for every earlier and later year with both classes known.
     """
     years, pixels = classes.shape
-    series, counts = np.empty(years, np.float64), np.empty(n_classes, np.int64)
+    series, counts = np.empty(years, np.int64), np.empty(n_classes, np.int64)
     for pixel in range(pixels):
         count = 0
         counts[:] = 0
@@ -63,12 +80,12 @@ def persistence_of_pixels(classes, n_classes, areas, low_max, high_min, stable_s
             labels[pixel], modes[pixel] = NO_LABEL, NO_LABEL
             measures[:, pixel] = np.nan
             continue
-        labels[pixel] = _label(series, count, low_max, high_min, stable_share)
-        transitions, total, least, most = 0, 0.0, series[0], series[0]
+        labels[pixel] = _label(series, count, counts, low_max, high_min, stable_share * count - 1e-9)
+        transitions, total, lowest, highest = 0, 0, series[0], series[0]
         for year in range(count):
             transitions += year > 0 and series[year] != series[year - 1]
             total += series[year]
-            least, most = min(least, series[year]), max(most, series[year])
+            lowest, highest = min(lowest, series[year]), max(highest, series[year])
         mode, entropy = 0, 0.0
         for number in range(n_classes):
             if counts[number] > counts[mode]:  # of equally frequent classes the lowest
@@ -76,10 +93,10 @@ def persistence_of_pixels(classes, n_classes, areas, low_max, high_min, stable_s
             if counts[number]:
                 share = counts[number] / count
                 entropy -= share * np.log(share)
-        s, z = mann_kendall(series, count)
+        s, z = _trend(series, count, counts)
         modes[pixel] = mode
         measures[0, pixel], measures[1, pixel] = counts[mode] / count, transitions
-        measures[2, pixel], measures[3, pixel] = most - least, total / count
+        measures[2, pixel], measures[3, pixel] = highest - lowest, total / count
         measures[4, pixel], measures[5, pixel] = s, z
         measures[6, pixel] = entropy / np.log(n_classes)
         for later in range(1, years):
@@ -99,7 +116,7 @@ def labels_of_draws(limits, draws, labels, areas, low_max, high_min, stable_shar
     ----------
     limits : ndarray of float32, shape (n_edges, n_years, n_pixels)
         Deviates of the class limits; NaN where missing.
-    draws : ndarray of float64, shape (n_draws, n_years)
+    draws : ndarray of float32, shape (n_draws, n_years)
         Deviates drawn.
     labels : ndarray of uint8, shape (n_pixels,)
     areas : ndarray of int64, shape (n_pixels,)
@@ -111,23 +128,29 @@ def labels_of_draws(limits, draws, labels, areas, low_max, high_min, stable_shar
         Added to: area of each label in each draw.
     """
     edges, years, pixels = limits.shape
-    series = np.empty(years, np.float64)
+    series, counts = np.empty(years, np.int64), np.empty(edges + 1, np.int64)
+    near = np.empty((years, edges), np.float32)
     for pixel in range(pixels):
         if labels[pixel] == NO_LABEL:
             agree[pixel], stable[pixel] = np.nan, np.nan
             continue
         same, lasting = 0, 0
+        for year in range(years):
+            for edge in range(edges):
+                near[year, edge] = limits[edge, year, pixel]
         for draw in range(draws.shape[0]):
             count = 0
+            counts[:] = 0
             for year in range(years):
-                if np.isnan(limits[0, year, pixel]):
+                if np.isnan(near[year, 0]):
                     continue
-                above = 0
-                for edge in range(edges):
-                    above += limits[edge, year, pixel] <= draws[draw, year]
+                above, drawn = 0, draws[draw, year]
+                while above < edges and near[year, above] <= drawn:  # limits rise
+                    above += 1
                 series[count] = above
+                counts[above] += 1
                 count += 1
-            label = _label(series, count, low_max, high_min, stable_share)
+            label = _label(series, count, counts, low_max, high_min, stable_share * count - 1e-9)
             same += label == labels[pixel]
             lasting += label <= PERSISTENT_HIGH
             drawn_areas[draw, label] += areas[pixel]
