@@ -48,21 +48,23 @@ SCENARIO_KEYS = {
 
 
 @pytest.fixture(scope="module")
-def chain(demo, tmp_path_factory):
-    """A linear model of the small coast, and its maps of two years."""
+def inputs(demo):
+    """Covariates of the linear model, as options."""
+    return ("--covariate", demo / "truth" / "water_table_m.tif", "--covariate", demo / "dem.tif")
+
+
+@pytest.fixture(scope="module")
+def maps(demo, linear_model, inputs, tmp_path_factory):
+    """Maps of two years."""
     folder = tmp_path_factory.mktemp("change")
-    inputs = ["--scene", str(demo / "scene.tif"), "--covariate", str(demo / "dem.tif")]
-    how = ["--target", "ece_dS_m", "--bands", "--model", "ridge", "--transform", "log1p", "--cv", "random", "--folds", "5", "--trials", "0"]
-    made = ["train", str(demo / "samples.csv"), *inputs, *how, "--permutations", "0", "--out", str(folder / "model"), "--quiet", "--json"]
-    assert main(made) == 0
     for year in (2021, 2025):
-        where = ["--scene", str(demo / "years" / f"{year}.tif"), "--covariate", str(demo / "dem.tif"), "--out", str(folder / f"{year}.tif")]
-        assert main(["map", str(folder / "model"), *where, "--interval", "0.9", "--quiet", "--json"]) == 0
+        where = [linear_model, "--scene", demo / "years" / f"{year}.tif", *inputs, "--out", folder / f"{year}.tif"]
+        assert main(["map", *map(str, where), "--interval", "0.9", "--quiet", "--json"]) == 0
     return folder
 
 
-def test_change_states_its_facts_and_writes_a_run_file(ask, chain, tmp_path):
-    code, facts = ask("change", chain / "2025.tif", chain / "2021.tif", "--out", tmp_path / "c", "--correlation", "maps")
+def test_change_states_its_facts_and_writes_a_run_file(ask, maps, tmp_path):
+    code, facts = ask("change", maps / "2025.tif", maps / "2021.tif", "--out", tmp_path / "c", "--correlation", "maps")
     assert code == 0, facts
     assert set(facts) >= CHANGE_KEYS
     assert [row["label"] for row in facts["maps"]] == ["2021", "2025"]
@@ -74,8 +76,8 @@ def test_change_states_its_facts_and_writes_a_run_file(ask, chain, tmp_path):
     assert {path.rsplit("/", 1)[-1] for path in run["inputs"]} == {f"{year}{end}.tif" for year in (2021, 2025) for end in ("", "_lower", "_upper")}
 
 
-def test_a_change_is_made_again_from_its_run_file(ask, chain, tmp_path):
-    _, facts = ask("change", chain / "2021.tif", chain / "2025.tif", "--out", tmp_path / "c")
+def test_a_change_is_made_again_from_its_run_file(ask, maps, tmp_path):
+    _, facts = ask("change", maps / "2021.tif", maps / "2025.tif", "--out", tmp_path / "c")
     before = {path.name: path.read_bytes() for path in (tmp_path / "c").glob("*.tif")}
     run = tmp_path / "again.run.json"
     run.write_bytes((tmp_path / "c" / "change.run.json").read_bytes())
@@ -85,17 +87,17 @@ def test_a_change_is_made_again_from_its_run_file(ask, chain, tmp_path):
     assert facts["valid"] > 0
 
 
-def test_a_map_compared_with_itself_shows_nothing(ask, chain, tmp_path):
-    code, facts = ask("change", chain / "2021.tif", chain / "2021.tif", "--out", tmp_path / "c", "--correlation", "0.99")
+def test_a_map_compared_with_itself_shows_nothing(ask, maps, tmp_path):
+    code, facts = ask("change", maps / "2021.tif", maps / "2021.tif", "--out", tmp_path / "c", "--correlation", "0.99")
     assert code == 0, facts
     assert facts["difference"]["share_changed"] == 0
     with rasterio.open(facts["layers"]["difference_beyond"]) as raster:
         assert np.isnan(raster.read(1)).all()
 
 
-def test_scenario_states_its_facts(ask, demo, chain, tmp_path):
-    where = ("--scene", demo / "scene.tif", "--covariate", demo / "dem.tif", "--out", tmp_path / "s")
-    code, facts = ask("scenario", chain / "model", *where, "--set", "dem=-0.2", "--set", "S1=*1.02", "--classes", "usda")
+def test_scenario_states_its_facts(ask, demo, linear_model, inputs, tmp_path):
+    where = ("--scene", demo / "scene.tif", *inputs, "--out", tmp_path / "s")
+    code, facts = ask("scenario", linear_model, *where, "--set", "dem=-0.2", "--set", "S1=*1.02", "--classes", "usda")
     assert code == 0, facts
     assert set(facts) >= SCENARIO_KEYS
     assert [change["columns"] for change in facts["changes"]] == [["dem"], ["S1"]]
@@ -105,17 +107,17 @@ def test_scenario_states_its_facts(ask, demo, chain, tmp_path):
     assert run["inputs"]
 
 
-def test_what_cannot_be_is_refused_with_its_code(ask, demo, chain, tmp_path):
-    where = ("--scene", demo / "scene.tif", "--covariate", demo / "dem.tif", "--out", tmp_path / "s")
+def test_what_cannot_be_is_refused_with_its_code(ask, demo, maps, linear_model, inputs, tmp_path):
+    where = ("--scene", demo / "scene.tif", *inputs, "--out", tmp_path / "s")
     for arguments, code, named in (
-        (("scenario", chain / "model", *where), 2, "--set"),
-        (("scenario", chain / "model", *where, "--set", "dem"), 2, "NAME=+V"),
-        (("scenario", chain / "model", *where, "--set", "rain=+1"), 1, "rain"),
-        (("scenario", chain / "model", *where, "--set", "dem=+500"), 1, "not a single pixel"),
-        (("change", chain / "2021.tif", "--out", tmp_path / "c"), 2, "1 maps"),
-        (("change", chain / "2021.tif", chain / "gone.tif", "--out", tmp_path / "c"), 2, "gone.tif"),
-        (("change", chain / "2021.tif", chain / "2025.tif", "--out", tmp_path / "c", "--correlation", "2"), 2, "-1 and 1"),
-        (("change", chain / "2021.tif", chain / "2025.tif", "--out", tmp_path / "c", "--level", "0.8"), 1, "0.9"),
+        (("scenario", linear_model, *where), 2, "--set"),
+        (("scenario", linear_model, *where, "--set", "dem"), 2, "NAME=+V"),
+        (("scenario", linear_model, *where, "--set", "rain=+1"), 1, "rain"),
+        (("scenario", linear_model, *where, "--set", "dem=+500"), 1, "not a single pixel"),
+        (("change", maps / "2021.tif", "--out", tmp_path / "c"), 2, "1 maps"),
+        (("change", maps / "2021.tif", maps / "gone.tif", "--out", tmp_path / "c"), 2, "gone.tif"),
+        (("change", maps / "2021.tif", maps / "2025.tif", "--out", tmp_path / "c", "--correlation", "2"), 2, "-1 and 1"),
+        (("change", maps / "2021.tif", maps / "2025.tif", "--out", tmp_path / "c", "--level", "0.8"), 1, "0.9"),
     ):
         said, facts = ask(*arguments)
         assert (said, named in facts["error"]) == (code, True), facts
@@ -123,6 +125,6 @@ def test_what_cannot_be_is_refused_with_its_code(ask, demo, chain, tmp_path):
     assert not (tmp_path / "c").exists()
 
 
-def test_both_are_told_in_words_too(chain, tmp_path, capsys):
-    assert main(["change", str(chain / "2021.tif"), str(chain / "2025.tif"), "--out", str(tmp_path / "c"), "--quiet"]) == 0
+def test_both_are_told_in_words_too(maps, tmp_path, capsys):
+    assert main(["change", str(maps / "2021.tif"), str(maps / "2025.tif"), "--out", str(tmp_path / "c"), "--quiet"]) == 0
     assert "joint interval" in capsys.readouterr().out
