@@ -128,12 +128,13 @@ def open_map(path, *, date=None, model_dir=None):
     UnreadableError
         If it is no raster that is read here.
     SceneError
-        If a layer lies on another grid than the map.
+        If it has several bands, is one of a map's further layers, or a layer lies on another grid than the map.
     """
     path = Path(path)
     with opened_raster(path, what="map") as raster:
         grid, tags, unit = grid_of(raster, path), raster.tags(), raster.units[0] or None
         described = raster.descriptions[0] or ""
+        _check_is_a_map(path, raster.count, tags)
     layers = {layer.key: layer.path for layer in layers_of(path)}
     _check_one_grid(layers, grid)
     level = _number(tags.get("SOILCORE_INTERVAL_LEVEL")) if all(key in layers for key in BOUNDS) else None
@@ -204,6 +205,15 @@ def _values(file, window, path):
     if nodata is not None and not np.isnan(nodata):
         values[data == nodata] = np.nan
     return values
+
+
+def _check_is_a_map(path, bands, tags):
+    if bands != 1:
+        raise SceneError(f"{str(path)!r} has {bands} bands; a map has one, of predicted values. Give the map itself.")
+    layer = tags.get("SOILCORE_LAYER", "value")
+    if layer != "value":
+        title = tags.get("SOILCORE_LAYER_TITLE") or layer
+        raise SceneError(f"{str(path)!r} is a layer that lies beside a map ({title}). Give the map itself; its layers are found.")
 
 
 def _check_one_grid(layers, grid):

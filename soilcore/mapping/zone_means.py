@@ -351,5 +351,5 @@ def _estimates(sums, picked, total, tails):
     for number, column in enumerate(picked.T):
         draws += sums[number][column]
     draws /= total
-    low, high = np.percentile(draws, tails, axis=0)
+    low, high = np.percentile(draws, tails, axis=0, method="nearest")  # nothing is taken between a number and an endless bound
     return [Estimate(float(a), float(b), float(c)) for a, b, c in zip(expected, low, high, strict=True)], draws

@@ -10,6 +10,7 @@ from soilcore.core.errors import SceneError
 from soilcore.core.grids import Window
 from soilcore.mapping.finished import open_map, quantiles_of
 from tests.engine.mapping.finished_maps import VARIOGRAM, write_map
+from tests.engine.rasters import write_raster
 
 VALUE = np.arange(1.0, 13.0).reshape(3, 4)
 
@@ -47,6 +48,15 @@ def test_layers_on_another_grid_are_refused(tmp_path):
     write_map(tmp_path / "map_lower.tif", VALUE, cell=20.0)
     with pytest.raises(SceneError, match="another grid"):
         open_map(path)
+
+
+def test_another_layer_of_a_map_is_not_taken_for_the_map(tmp_path):
+    write_map(tmp_path / "map.tif", VALUE, lower=VALUE, upper=VALUE)
+    path = write_map(tmp_path / "other.tif", VALUE, SOILCORE_LAYER="upper", SOILCORE_LAYER_TITLE="Upper bound")
+    with pytest.raises(SceneError, match="Upper bound"):
+        open_map(path)
+    with pytest.raises(SceneError, match="2 bands"):
+        open_map(write_raster(tmp_path / "two.tif", np.ones((2, 3, 4), np.float32)) or tmp_path / "two.tif")
 
 
 @pytest.mark.parametrize(("transform", "there"), [("none", lambda v: v), ("log10", np.log), ("log1p", np.log1p)])

@@ -127,6 +127,14 @@ def test_a_field_without_a_mapped_pixel_has_no_mean(tmp_path):
     assert np.isnan(zone.mean) and zone.area_ha == 0
 
 
+def test_endless_bounds_leave_a_mean_without_an_interval(tmp_path, value):
+    upper = np.where(np.indices(value.shape)[0] < 30, np.inf, value + 2)
+    path = write_map(tmp_path / "map.tif", value, lower=value - 2, upper=upper, variogram=VARIOGRAM)
+    zone = means(open_map(path), FIELD)
+    assert zone.best == zone.mean and np.isfinite(zone.mean)
+    assert zone.value.high == np.inf
+
+
 def test_pixels_in_degrees_count_by_their_true_area(tmp_path):
     from affine import Affine
 
