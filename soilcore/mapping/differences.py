@@ -120,5 +120,7 @@ def rule_in_words(correlation, level, estimated=False):
     rule = f"A change is where the difference exceeds the joint interval of two {asked} whose errors correlate with {correlation:.2g} (Zou 2007)."
     if not estimated:
         return rule
-    false = f"up to {100 * (1 - level):.3g} % of unchanged land is shown as changed"
-    return f"{rule} The correlation is told by the maps: most of the land is taken not to have changed, and {false}."
+    return (
+        f"{rule} The correlation is told by the maps: most of the land is taken not to have changed. About {100 * (1 - level):.3g} % of unchanged land is "
+        "shown as changed, more where differences have heavy tails; intervals of a higher level show less."
+    )

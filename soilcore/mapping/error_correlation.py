@@ -1,9 +1,10 @@
 """How much the errors of two maps go together, from the maps themselves.
 
 Where most of the land did not change, what differs between two maps of it is error. With spreads `s_a` and `s_b` of the errors that the
-intervals promise, the difference has the variance `s_a^2 + s_b^2 - 2 r s_a s_b`, and a robust spread of the differences, which a change on less
-than half of the land hardly moves, tells the correlation `r`. What did change everywhere, as a wet year does, counts as error: the correlation
-comes out too low, and changes are claimed too seldom rather than too often.
+intervals promise, the difference has the variance `s_a^2 + s_b^2 - 2 r s_a s_b`, and a robust spread of the differences (the 68 % of the pixels
+that differ least), which a change on a small part of the land hardly moves, tells the correlation `r`. What did change everywhere, as a wet year
+does, counts as error: the correlation comes out lower then, and changes are claimed more seldom. Differences with heavier tails than the normal
+curve are called changes more often than the level of the intervals says.
 """
 
 import math
@@ -17,7 +18,7 @@ from soilcore.mapping.raster_set import on_fixed_grid
 HIGHEST = 0.99  # intervals are no better known than that
 _SAMPLED = 200_000  # pixels of a fixed grid
 _FEWEST = 100
-_MEDIAN_OF_NORMAL = 0.6744897501960817  # of absolute values
+_ONE_SIGMA = 0.6826894921370859  # of absolute normal deviates lie below 1
 
 
 def correlations_of_maps(maps, window=512):
@@ -62,5 +63,5 @@ def _correlation(centre, half, level, before, after):
     standard = standard[np.isfinite(standard)]
     if standard.size < _FEWEST:
         return 0.0
-    spread = float(np.median(standard)) / _MEDIAN_OF_NORMAL
+    spread = float(np.quantile(standard, _ONE_SIGMA))
     return float(np.clip(1 - spread**2, -1.0, HIGHEST))
