@@ -19,6 +19,7 @@ _QUANTILES = (np.arange(25) + 0.5) / 25
 _STRIP = 100_000
 _AS_GOOD = 1.0  # % of the full yield: crops closer to the best than this are as good, and the one named first is shown
 _KEYS = ("value", "lower", "upper")
+_FULL_RANGE, _YIELD_RAMP = (0.0, 100.0), "viridis"
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ def _describe(raster, name, title, finished, crops):
     else:
         one = next(one for one in crops if name.removeprefix("yield_").removesuffix("_lower").removesuffix("_upper") == one.id)
         tags |= {"SOILCORE_CROP": one.id, "SOILCORE_CROP_THRESHOLD": one.threshold, "SOILCORE_CROP_SLOPE": one.slope, "SOILCORE_CROP_SOURCE": one.source}
+        tags |= {"SOILCORE_STYLE_LOW": _FULL_RANGE[0], "SOILCORE_STYLE_HIGH": _FULL_RANGE[1], "SOILCORE_STYLE_RAMP": _YIELD_RAMP}
     raster.update_tags(**{key: str(value) for key, value in tags.items() if value not in (None, "")})
 
 
@@ -177,5 +179,5 @@ def _style(path, name, crops):
         style = _crop_style(crops)
         write_category_names(path, style.labels)
     else:
-        style = value_style(0, 100, "%", "viridis")  # bright is much yield, as bright is little salt
+        style = value_style(*_FULL_RANGE, "%", _YIELD_RAMP)  # bright is much yield, as bright is little salt
     write_style_files(path, style)

@@ -109,9 +109,9 @@ def _add_results(contents, found, with_inputs):
             out = _out_of(contents.packed, one, step["settings"].get("out"))
             steps.append({"task": step["task"], "settings": {**settings, "out": out, "overwrite": False}})
             inputs |= hashes
-        contents.inputs |= inputs
         outputs = {contents.packed.name_of(file): fingerprint.of_file(file) for file in files if file != one.run_file}
-        for number, step in enumerate(steps):
+        for number, step in enumerate(steps if any(name.endswith(".tif") for name in outputs) else ()):
+            contents.inputs |= inputs
             contents.steps.append({**step, "outputs": outputs if number == len(steps) - 1 else {}})
         own = {
             "schema": RUN_SCHEMA,

@@ -12,6 +12,11 @@ FORMS = (".html", ".pdf", ".json")
 SHOWN = ("class", "value", "lower", "upper", "error", "aoa")  # layers of a map that a report shows, in this order
 _ALSO = "p_gt_"
 _PICTURES = 4  # of each further result
+_PICTURED = {
+    "change": ("difference", "change", "label", "slope"),
+    "scenario": ("difference", "change", "scenario", "left_aoa"),
+    "explain": ("dominant",),
+}
 _LETTERS = 40  # named at most
 
 
@@ -80,7 +85,7 @@ def tell(found, model=None, map_name=None, report=silent):
         identifiers={"model": folder.name, **({"map": drawn.id} if drawn else {})},
     )
     pictures = _map_pictures(raster)
-    beside = {told["title"]: _pictures_in(one.folder) for told, one in zip(summary["results"], found.others, strict=True)}
+    beside = {told["title"]: _pictures_of(one) for told, one in zip(summary["results"], found.others, strict=True)}
     return {"summary": summary, "pictures": pictures, "result_pictures": beside}
 
 
@@ -149,15 +154,17 @@ def _map_pictures(raster):
     return [picture_of(layers[key].path, layers[key].title) for key in keys]
 
 
-def _pictures_in(folder):
-    """The first few rasters of a result."""
+def _pictures_of(one):
+    """The rasters of a result that tell most."""
     from soilcore.data.rasters import opened_raster
     from soilcore.reporting.pictures import picture_of
 
+    rasters = {path.stem: path for path in one.files if path.suffix == ".tif"}
+    wanted = [name for name in _PICTURED.get(one.kind, ()) if name in rasters] or sorted(rasters)
     pictures = []
-    for path in sorted(folder.glob("*.tif"))[:_PICTURES]:
+    for path in (rasters[name] for name in wanted[:_PICTURES]):
         with opened_raster(path) as raster:
-            title = raster.tags().get("SOILCORE_LAYER_TITLE") or (raster.descriptions[0] or path.stem)
+            title = raster.tags().get("SOILCORE_LAYER_TITLE") or (raster.descriptions[0] or path.stem.replace("_", " "))
         pictures.append(picture_of(path, title))
     return pictures
 

@@ -9,7 +9,7 @@ from soilcore.core.errors import SettingsError, UnreadableError
 from soilcore.project.steps import RUN_SCHEMA
 
 MODEL_FILE = "model.json"
-RESULT_PARTS = ("explanations", "changes", "scenarios", "fields")
+RESULT_PARTS = ("explanations", "changes", "scenarios", "fields", "advice")
 _RUN = ".run.json"
 
 
@@ -28,6 +28,8 @@ class Result:
     settings, facts, inputs : dict
         What was asked, what came out, and the hashes of the files it was made of.
     steps : list of dict
+    alone : bool
+        Whether all that lies in its folder belongs to it.
     """
 
     kind: str
@@ -38,11 +40,12 @@ class Result:
     facts: dict
     inputs: dict = field(default_factory=dict)
     steps: list = field(default_factory=list)
+    alone: bool = True
 
     @property
     def files(self):
         """Its finished files, the run file among them; links and hidden ones are left out."""
-        if self.folder.name == self.id:
+        if self.alone:
             return files_in(self.folder)
         stem = self.run_file.name.removesuffix(_RUN)
         return [path for path in files_in(self.folder) if path.stem == stem or path.name.startswith((f"{stem}.", f"{stem}_"))]
@@ -189,15 +192,16 @@ def _project_facts(folder, has_results):
 
 def _results(folder, part):
     """Results of one part of a project, the last made first; folders that hold no run file are no results yet."""
-    runs = [path for path in (*(folder / part).glob(f"*/*{_RUN}"), *(folder / part).glob(f"*{_RUN}")) if not _is_hidden(path, folder)]
+    runs = [path for path in (folder / part).rglob(f"*{_RUN}") if not _is_hidden(path, folder) and not path.is_symlink()]
     alone = Counter(path.parent for path in runs)
     for path in _newest_first(runs):
         document = read_run_file(path)
         step, stem = document["steps"][-1], path.name.removesuffix(_RUN)
-        own = path.parent.name if path.parent != folder / part else ""
-        name = own if own and alone[path.parent] == 1 else f"{own}-{stem}".strip("-")
+        lonely = path.parent != folder / part and alone[path.parent] == 1
+        own = "-".join(path.parent.relative_to(folder / part).parts)
+        name = own if lonely else f"{own}-{stem}".strip("-")
         told = document.get("result") or {}, document.get("inputs") or {}, document["steps"]
-        yield Result(str(step.get("task")), name, path.parent, path, step.get("settings") or {}, *told)
+        yield Result(str(step.get("task")), name, path.parent, path, step.get("settings") or {}, *told, lonely)
 
 
 def _is_hidden(path, folder):

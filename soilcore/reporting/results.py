@@ -9,8 +9,9 @@ TITLES = {
     "external": "Score on other samples",
 }
 _ROWS = 25  # of a table in a report
-_WORDS = ("sentences", "sentence", "headline", "note", "notes", "warnings", "verdict", "summary", "attribution", "caution", "advice")
-_SKIPPED = {"out", "layers", "seconds", "peak_rss_mb", "assumed", "files", "settings", "steps", "runfile", "task"}
+_WORDS = ("sentences", "sentence", "headline", "text", "note", "notes", "warnings", "verdict", "caution", "rule", "assumption", "areas_assumption")
+_SKIPPED = {"out", "csv", "map", "layers", "seconds", "peak_rss_mb", "assumed", "files", "model_dir", "kind", "named", "dates_known", "dependence"}
+_SKIPPED |= {"group_rows", "beeswarm", "group_beeswarm", "number", "exact"}
 _NUMBERS = 30
 _CELLS = 9  # columns of a table in a report
 
@@ -55,7 +56,7 @@ def _numbers(result):
     """Single values, those of a nested dict under both names."""
     found = []
     for key, value in result.items():
-        if key in _SKIPPED or key in _WORDS:
+        if key in _SKIPPED or key in _WORDS or value is None:
             continue
         if _is_plain(value):
             found.append({"name": _words(key), "value": value})
@@ -68,7 +69,8 @@ def _tables(result):
     for key, value in result.items():
         if key in _SKIPPED or not isinstance(value, (list, tuple)) or not value or not all(isinstance(row, dict) for row in value):
             continue
-        columns = list(dict.fromkeys(name for row in value for name, item in row.items() if _is_plain(item)))[:_CELLS]
+        named = (name for row in value for name, item in row.items() if item is not None and _is_plain(item) and name not in _SKIPPED)
+        columns = list(dict.fromkeys(named))[:_CELLS]
         if columns:
             rows = [[row.get(name) if _is_plain(row.get(name)) else None for name in columns] for row in value[:_ROWS]]
             yield {"name": _words(key), "columns": [_words(name) for name in columns], "rows": rows, "more": max(0, len(value) - _ROWS)}

@@ -191,7 +191,7 @@ def _explained(result):
     return found
 
 
-_MEANS = ("mean_abs", "mean_abs_shap", "mean_absolute", "importance", "contribution")
+_MEANS = ("mean_abs", "mean_absolute")
 
 
 def _first(row, keys):
