@@ -202,6 +202,15 @@ def projected_places(table):
     return projected_metres(table.places[:, 0], table.places[:, 1], table.crs)
 
 
+def places_in_plane(model, table):
+    """Where samples lie, in metres on a model's plane; None where either knows no place."""
+    from soilcore.core.projection import in_plane
+
+    if model.plane is None or table.places is None:
+        return None
+    return in_plane(table.places[:, 0], table.places[:, 1], table.crs, model.plane)
+
+
 def places_to_map(inputs, table, opened, report=silent):
     """Pixels a map of this model would have, as far as imagery and covariates are at hand; of the samples' latest day where these change with time.
 

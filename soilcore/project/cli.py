@@ -10,20 +10,16 @@ import sys
 import threading
 import traceback
 
-from soilcore.core.errors import NotAvailableError, SettingsError, SoilcoreError, Stopped
+from soilcore.core.errors import SettingsError, SoilcoreError, Stopped
 from soilcore.core.threads import wait_quietly
-from soilcore.project import options
 from soilcore.project.commands_act import add_act_commands
 from soilcore.project.commands_chain import add_chain_commands
 from soilcore.project.commands_change import add_change_commands
+from soilcore.project.commands_explain import add_explain_commands
 from soilcore.project.commands_imagery import add_imagery_commands
 from soilcore.project.commands_report import add_report_commands
 from soilcore.project.commands_spectra import add_spectra_commands
 from soilcore.project.running import fail
-
-LATER = {
-    "explain": "attributions",
-}
 
 
 def _with_lists(arguments):
@@ -42,8 +38,6 @@ def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     wait_quietly()
     parser = build_parser()
-    if arguments and arguments[0] in LATER and not {"-h", "--help"} & set(arguments):
-        return fail(NotAvailableError(f"`{arguments[0]}` ({LATER[arguments[0]]}) is not available yet."), "--json" in arguments)
     args = parser.parse_args(_with_lists(arguments))
     if args.command is None:
         parser.print_help()
@@ -86,12 +80,10 @@ def build_parser():
     add_chain_commands(commands)
     add_imagery_commands(commands)
     add_change_commands(commands)
+    add_explain_commands(commands)
     add_spectra_commands(commands)
     add_act_commands(commands)
     add_report_commands(commands)
-    for name, what in LATER.items():
-        later = commands.add_parser(name, help=f"{what} (not available yet)", add_help=True)
-        options.add_general(later)
     for name, what in {"app": "open the app", "test": "set up and run the tests", "setup": "install what the app needs"}.items():
         commands.add_parser(name, help=what)
     return parser

@@ -26,6 +26,7 @@ PARTS = (
     "spectra",
     "models",
     "maps",
+    "explanations",
     "changes",
     "scenarios",
     "fields",

@@ -30,6 +30,10 @@ def as_text(kind, facts):
         from soilcore.project.printing_change import writers
 
         return writers()[kind](facts)
+    if kind == "explain":
+        from soilcore.project.printing_explain import writers
+
+        return writers()[kind](facts)
     if kind in ("fields", "advise", "crops"):
         from soilcore.project.printing_act import writers
 

@@ -6,6 +6,7 @@ from soilcore.evaluation.splits import SplitSettings
 from soilcore.models.settings import FitSettings
 from soilcore.project.act_settings import ACT_TASKS
 from soilcore.project.change_settings import CHANGE_TASKS
+from soilcore.project.explain_settings import EXPLAIN_TASKS
 from soilcore.project.imagery_settings import IMAGERY_TASKS
 from soilcore.project.input_settings import InputSettings
 from soilcore.project.report_settings import REPORT_TASKS
@@ -216,6 +217,7 @@ TASKS = {
     "map": MapTask,
     **ACT_TASKS,
     **CHANGE_TASKS,
+    **EXPLAIN_TASKS,
     **IMAGERY_TASKS,
     **SPECTRA_TASKS,
     **REPORT_TASKS,

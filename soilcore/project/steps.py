@@ -15,6 +15,7 @@ from soilcore.project.chain import (
     feature_table,
     left_out,
     open_inputs,
+    places_in_plane,
     projected_places,
     region_of,
     scene_of,
@@ -150,7 +151,7 @@ def external(task, report=silent):
     table = make_table(recipe, opened.samples, opened.scene, opened.covariates, climate=opened.climate)
     lost = left_out(table, opened.samples)
     table, surroundings, said = surroundings_for_model(model, recipe, table, opened, report)
-    places = _places_in_plane(model, table) if surroundings is None else surroundings
+    places = places_in_plane(model, table) if surroundings is None else surroundings
     examined = examine(model, table.X, table.y, places)
     scores = _score_keys(regression_scores(table.y, examined.predicted)) | examined.row
     return {
@@ -223,10 +224,10 @@ def run_file(kind, task):
 
 def input_hashes(task):
     """sha256 of every file a task reads, by path."""
-    return {path: fingerprint.of_file(path) for path in _input_files(task)}
+    return {path: fingerprint.of_file(path) for path in input_files(task)}
 
 
-def _input_files(task):
+def input_files(task):
     """Every file a task reads; of a folder, the files in it."""
     inputs, named = getattr(task, "inputs", None), [getattr(task, name, None) for name in ("dem", "vector", "series", "samples", "like")]
     scene = getattr(task, "scene", None) if inputs is None else inputs.scene
@@ -290,15 +291,6 @@ def _kinds(table):
     kinds |= {name: "formula" for name, _ in recipe.formulas}
     kinds |= {column: "covariate" for use in recipe.covariates for column in use.columns}
     return kinds | dict.fromkeys(recipe.columns, "column")
-
-
-def _places_in_plane(model, table):
-    """Where samples lie, in metres on the model's plane; None where either knows no place."""
-    from soilcore.core.projection import in_plane
-
-    if model.plane is None or table.places is None:
-        return None
-    return in_plane(table.places[:, 0], table.places[:, 1], table.crs, model.plane)
 
 
 def _check_same_target(model, target):

@@ -134,4 +134,4 @@ def test_help_of_the_set_up_commands_needs_no_set_up():
 def test_other_commands_go_to_the_command_line():
     done = subprocess.run([sys.executable, "-m", "soilcore", "report", "x", "--out", "y.html"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "not available yet" in done.stderr
+    assert "There is no folder 'x'" in done.stderr

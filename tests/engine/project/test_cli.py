@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from soilcore.project.cli import LATER, main
+from soilcore.project.cli import main
 from tests.engine.project.conftest import COMPARE_KEYS, SCORE_KEYS
 
 
@@ -231,14 +231,6 @@ def test_run_refuses_an_input_that_has_changed(hear, demo, tmp_path):
     code, facts, _ = hear("run", out / "run.json", "--overwrite")
     assert code == 2
     assert "content has changed" in facts["error"]
-
-
-@pytest.mark.parametrize("command", sorted(LATER))
-def test_what_is_not_built_yet_says_so(hear, command):
-    code, facts, said = hear(command)
-    assert code == 2
-    assert "not available yet" in facts["error"]
-    assert "not available yet" in said
 
 
 def test_layers_of_trust_lie_beside_the_map(hear, model, demo, tmp_path):
