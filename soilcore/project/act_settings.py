@@ -89,6 +89,8 @@ class AdviseTask:
     date, model_dir, seed
         As in `FieldsTask`.
     window : int
+    only_places : bool
+        Only the places of the next samples, of a map of whatever; no crops, no carbon.
     """
 
     map: str
@@ -113,6 +115,7 @@ class AdviseTask:
     seed: int = 0
     window: int = 512
     overwrite: bool = False
+    only_places: bool = False
 
     def read_files(self):
         """Every file the task reads, layers of the map among them."""

@@ -38,7 +38,9 @@ def advise(task, report=silent):
 
         outlines = read_fields(task.boundaries, finished.grid, layer=task.layer, id_column=task.id_column)
     with _folder(task) as folder:
-        if is_carbon(finished, task):
+        if task.only_places:
+            facts = {"crops": [], "fields": [], "leaching": None, "carbon": None, "sentences": [], "caution": ""}
+        elif is_carbon(finished, task):
             from soilcore.project.advise_carbon import carbon_advice
 
             facts = carbon_advice(task, finished, outlines, folder, part(report, 0, 0.8))
@@ -303,6 +305,8 @@ def _write_fields(folder, outlines, rows, finished, shown):
 def _check(task):
     if task.next_samples < 0:
         raise SettingsError(f"{task.next_samples} next samples are not possible. Ask for 1 or more, or leave the option out.")
+    if task.only_places and (not task.next_samples or task.crops or task.irrigation_ec is not None):
+        raise SettingsError("--only-places goes with --next-samples K, and without crops or irrigation water. Leave one of them out.")
     if task.next_samples and task.out is None:
         raise SettingsError("The places of the next samples are written as files. Name a folder for them with --out.")
     if not 0 < task.least_yield <= 100:

@@ -6,6 +6,7 @@ import numpy as np
 
 from soilcore.core.carbon import carbon_stock_t_ha
 from soilcore.core.errors import SettingsError
+from soilcore.core.files import written_whole
 from soilcore.core.progress import part, silent
 from soilcore.core.quantities import known_unit
 from soilcore.core.tiles import check_window, gdal_cache_capped, one_library_thread, run_tiles, worker_threads
@@ -46,6 +47,8 @@ def carbon_advice(task, finished, outlines, folder, report=silent):
     factor = _factor(task, finished)
     zone, rows = _means(task, finished, outlines, factor, part(report, 0, 0.5))
     layers = {} if folder is None else _write(finished, factor, folder, task, part(report, 0.5, 0.5))
+    if folder is not None and outlines is not None:
+        layers |= _write_fields(folder, outlines, rows, finished)
     mean, low, high = (factor * number for number in (zone.best, zone.value.low, zone.value.high))
     facts = {
         "factor": factor,
@@ -160,6 +163,20 @@ def _write(finished, factor, folder, task, report):
     for name in names.values():
         write_style_files(folder / f"{name}.tif", style)
     return {name: str(folder / f"{name}.tif") for name in names.values()}
+
+
+def _write_fields(folder, outlines, rows, finished):
+    """Fields with their stock, as a layer and a table."""
+    import geopandas
+    import pandas as pd
+
+    names = ("field", "mapped_ha", "stock_t_ha", "stock_low_t_ha", "stock_high_t_ha", "aoa_share")
+    table = pd.DataFrame({name: [row[name] for row in rows] for name in names})
+    layer = geopandas.GeoDataFrame(table, geometry=list(outlines.polygons), crs=finished.grid.crs)
+    with written_whole(folder / "fields.gpkg") as gpkg, written_whole(folder / "fields.csv") as csv:
+        layer.to_file(gpkg, layer="fields", driver="GPKG")
+        table.to_csv(csv, index=False, encoding="utf-8")
+    return {"fields": str(folder / "fields.gpkg"), "fields_table": str(folder / "fields.csv")}
 
 
 def _sentences(facts, zone, finished):

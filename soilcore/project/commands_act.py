@@ -52,6 +52,7 @@ def _advise(commands):
     _add_boundaries(parser)
     group = parser.add_argument_group("next samples")
     group.add_argument("--next-samples", type=int, default=0, metavar="K", help="where K samples would help most")
+    group.add_argument("--only-places", action="store_true", help="nothing on crops or carbon; then the map may show anything")
     group.add_argument("--access", metavar="FILE", help="roads (vector file) or metres to them (raster)")
     group.add_argument("--access-distance", type=float, default=500.0, metavar="M", help="metres at which a place counts half (default 500)")
     group.add_argument("--mask", metavar="FILE", help="raster whose pixels above 0 may be sampled; FILE:40,30 for codes")
@@ -90,6 +91,7 @@ def _run_advise(args):
         args.seed,
         args.window,
         args.overwrite,
+        args.only_places,
     )
     return do("advise", task, args)
 

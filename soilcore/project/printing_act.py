@@ -21,14 +21,15 @@ def _fields(facts):
 
 
 def _advise(facts):
-    lines = [f"{facts['target']} [{_cell(facts['unit'])}], map of {_cell(facts['date'])}, {_cell(facts['mapped_ha'])} ha mapped"]
+    mapped = f", {_cell(facts['mapped_ha'])} ha mapped" if "mapped_ha" in facts else ""
+    lines = [f"{facts['target']} [{_cell(facts['unit'])}], map of {_cell(facts['date'])}{mapped}"]
     columns = ("name", "rating", "threshold", "yield", "yield_low", "yield_high", "p_good", "good_share", "leaching_requirement")
     if facts["crops"]:
         lines.append(table(facts["crops"][:_MOST], columns))
     if facts["fields"] and facts["crops"]:
         rows = [{"field": row["field"], "mean": row["mean"], "best": [one["name"] for one in row["crops"][:3]]} for row in facts["fields"]]
         lines.append(table(rows[:_MOST], ("field", "mean", "best")))
-    lines += ["", *facts["sentences"], facts["assumption"], facts["caution"]]
+    lines += ["", *facts["sentences"], *filter(None, (facts["assumption"], facts["caution"]))]
     if sampled := facts.get("next_samples"):
         rows = [row | {"lon": f"{row['lon']:.6f}", "lat": f"{row['lat']:.6f}"} for row in sampled["rows"]]
         lines += ["", sampled["sentence"], table(rows, ("name", "lon", "lat", "width", "di", "access_m", "apart_m"))]

@@ -205,3 +205,29 @@ def test_the_crop_table_is_listed(ask):
     code, facts = ask("crops")
     assert code == 0 and facts["n"] == len(facts["rows"]) >= 40
     assert {"name", "scientific", "threshold", "slope", "rating", "source"} <= set(facts["rows"][0])
+
+
+def test_places_of_next_samples_need_no_map_of_salt(tmp_path, ask):
+    value = np.full((40, 40), 20.0)
+    path = write_map(
+        tmp_path / "clay.tif", value, lower=value - np.indices(value.shape)[1] / 9, upper=value + 1, unit="%", form="as-measured", column="clay_pct"
+    )
+    wish = ("--next-samples", 4, "--out", tmp_path / "places")
+    code, facts = ask("advise", path, *wish)
+    assert code == 2 and "Crop tolerances" in facts["error"]
+    code, facts = ask("advise", path, *wish, "--only-places", "--crop", "wheat")
+    assert code == 2 and "without crops" in facts["error"]
+    code, facts = ask("advise", path, *wish, "--only-places")
+    assert code == 0, facts
+    assert len(facts["next_samples"]["rows"]) == 4 and facts["crops"] == [] and facts["layers"] == {}
+
+
+def test_stock_of_fields_is_a_layer(land, tmp_path, ask):
+    value = np.full(SHAPE, 12.0)
+    path = write_map(tmp_path / "soc.tif", value, lower=value - 3, upper=value + 3, unit="g/kg", form="as-measured", column="soc_g_kg")
+    wish = ("--bulk-density", "1.4", "--depth", "20", "--boundaries", land / "fields.gpkg", "--out", tmp_path / "stock")
+    code, facts = ask("advise", path, *wish)
+    assert code == 0, facts
+    layer = geopandas.read_file(facts["layers"]["fields"])
+    assert list(layer["field"]) == ["west", "middle", "east", "away"]
+    assert layer["stock_t_ha"][1] == pytest.approx(12 * 1.4 * 20 / 10, rel=1e-6)
