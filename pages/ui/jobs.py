@@ -15,6 +15,7 @@ PAGE_OF_KIND = {
     **dict.fromkeys(("spectra-compare", "spectra-train", "spectra-predict", "spectra-attribute", "demo"), "spectra"),
     "hot-spots": "samples",
     **dict.fromkeys(("map", "demo-project"), "map"),
+    **dict.fromkeys(("map-years", "change", "scenario"), "change"),
     **dict.fromkeys(("fetch", "keep-scene", "composite", "terrain", "distance", "phenology"), "imagery"),
 }
 _SECTIONS = {
@@ -27,6 +28,7 @@ _SECTIONS = {
 }
 
 
+_CHANGE_PARTS = {"map-years": "difference", "change": "difference", "scenario": "scenario"}
 _SPECTRA_PARTS = {
     "demo": "library",
     "spectra-compare": "models",
@@ -140,7 +142,7 @@ def _watch():
         words.progress(status.share, text=f"**{messages.plain(label)}** · {messages.plain(status.message)} · {_duration(status.seconds)}")
         button.button("Stop", icon=":material/stop_circle:", on_click=_stop, disabled=status.state == "stopping", key="job.stop", width="stretch")
         if status.state == "stopping":
-            rest = "whole days and pieces are kept" if _is_download(work.job.spec()) else "nothing half-written will be left behind"
+            rest = "whole days and pieces are kept" if _keeps_what_came(work.job.spec()) else "nothing half-written will be left behind"
             st.caption(f"Stopping: {rest}.")
 
 
@@ -160,6 +162,8 @@ def _arrive(work, status):
         work.note = ("success", "The demo is ready: samples, a scene, a trained model and its map.")
     elif spec["kind"] in ("train", "external", "map") and work.project is not None:
         work.remember(**_opened_by(spec))
+    elif spec["kind"] in _CHANGE_PARTS and work.project is not None:
+        _open_change(work, spec, status.result)
     elif spec["kind"] in _SPECTRA_PARTS and work.project is not None:
         st.session_state["spectra.part"] = _SPECTRA_PARTS[spec["kind"]]
         if spec["kind"] == "demo":
@@ -174,6 +178,20 @@ def _arrive(work, status):
             work.choose_scene([spec["settings"]["out"].split("/")[1]])
         elif spec["kind"] == "keep-scene":
             work.choose_scene([status.result["out"].split("/")[1]])
+
+
+def _open_change(work, spec, result):
+    """The comparison or scenario becomes the one that is shown; years without a comparison stay where they are."""
+    kind, settings = spec["kind"], spec["settings"]
+    made = settings["out"] if kind != "map-years" else settings["compare"] if result.get("change") else None
+    st.session_state["change.part"] = _CHANGE_PARTS[kind] if made else "years"
+    if made:
+        work.remember(**{"scenario" if kind == "scenario" else "change": made.split("/")[1]})
+
+
+def _keeps_what_came(spec):
+    """Whether a stopped job leaves whole pieces: days of a download, maps of dates."""
+    return _is_download(spec) or spec["kind"] == "map-years"
 
 
 def _is_download(spec):
@@ -202,7 +220,7 @@ def _ending(work, pages):
                 address = {"project": work.project.id} if work.project else None
                 link.page_link(page, label="See the result", icon=":material/arrow_forward:", query_params=address)
         elif status.state == "stopped":
-            rest = "what came so far is kept" if _is_download(spec) else "nothing was changed"
+            rest = "what came so far is kept" if _keeps_what_came(spec) else "nothing was changed"
             words.markdown(f":material/stop_circle: **{label}** was stopped after {lasted}; {rest}.")
         else:
             words.markdown(f":material/error: **{label}** failed after {lasted}: {messages.plain(in_page(status.message))}")

@@ -40,6 +40,7 @@ STEPS = (
     Step("indices", "Indices", ":material/query_stats:", ("samples",)),
     Step("model", "Model", ":material/model_training:", ("samples",), "Train a model first."),
     Step("map", "Map", ":material/map:", ("model",)),
+    Step("change", "Change", ":material/compare:", ("model",)),
     Step("spectra", "Spectra", ":material/show_chart:", ("start",)),
 )
 BY_NAME = {step.name: step for step in STEPS}
@@ -62,6 +63,7 @@ def is_done(name, work):
         "indices": lambda: jobs.latest("correlate") is not None or jobs.latest("search") is not None,
         "model": lambda: bool(work.models),
         "map": lambda: bool(work.maps),
+        "change": lambda: bool(work.project.items("changes") or work.project.items("scenarios")),
     }
     return done[name]()
 

@@ -17,6 +17,7 @@ from soilcore.project.commands_chain import add_chain_commands
 from soilcore.project.commands_change import add_change_commands
 from soilcore.project.commands_explain import add_explain_commands
 from soilcore.project.commands_imagery import add_imagery_commands
+from soilcore.project.commands_map_years import add_map_years_command
 from soilcore.project.commands_report import add_report_commands
 from soilcore.project.commands_spectra import add_spectra_commands
 from soilcore.project.running import fail
@@ -79,6 +80,7 @@ def build_parser():
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     add_chain_commands(commands)
     add_imagery_commands(commands)
+    add_map_years_command(commands)
     add_change_commands(commands)
     add_explain_commands(commands)
     add_spectra_commands(commands)

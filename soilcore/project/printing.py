@@ -52,6 +52,7 @@ def as_text(kind, facts):
         "learning-rate": lambda f: f"{f['model']}, n = {f['n']}\n{f['sentence']}",
         "hot-spots": _hot_spots,
         "map": _map,
+        "map-years": _map_years,
         "report": _report,
         "bundle": _bundle,
         "run": _run,
@@ -157,6 +158,13 @@ def _map(facts):
         )
     lines += [f"{kind}: {place}" for kind, place in facts["layers"].items() if kind != "value"]
     return "\n".join(lines)
+
+
+def _map_years(facts):
+    lines = [f"{len(facts['maps'])} dates mapped, {facts['unit'] or 'no unit'}", table(facts["maps"], ("label", "date", "valid", "aoa_share", "out"))]
+    if facts["change"]:
+        lines += ["", as_text("change", facts["change"])]
+    return "\n".join([*lines, *filter(None, [facts["not_compared"]])])
 
 
 def _report(facts):

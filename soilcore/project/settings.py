@@ -9,6 +9,7 @@ from soilcore.project.change_settings import CHANGE_TASKS
 from soilcore.project.explain_settings import EXPLAIN_TASKS
 from soilcore.project.imagery_settings import IMAGERY_TASKS
 from soilcore.project.input_settings import InputSettings
+from soilcore.project.map_years_settings import MAP_YEARS_TASKS
 from soilcore.project.report_settings import REPORT_TASKS
 from soilcore.project.scoring_settings import ScoringTask
 from soilcore.project.spectra_settings import SPECTRA_TASKS
@@ -219,6 +220,7 @@ TASKS = {
     **CHANGE_TASKS,
     **EXPLAIN_TASKS,
     **IMAGERY_TASKS,
+    **MAP_YEARS_TASKS,
     **SPECTRA_TASKS,
     **REPORT_TASKS,
 }
