@@ -16,7 +16,7 @@ from soilcore.mapping.ramps import CLASSES, ramp_stops, rgb_of
 from soilcore.mapping.styles import Style, value_style, write_style_files
 
 _QUANTILES = (np.arange(25) + 0.5) / 25
-_STRIP = 100_000
+_STRIP = 20_000
 _AS_GOOD = 1.0  # % of the full yield: crops closer to the best than this are as good, and the one named first is shown
 _KEYS = ("value", "lower", "upper")
 _FULL_RANGE, _YIELD_RAMP = (0.0, 100.0), "viridis"
