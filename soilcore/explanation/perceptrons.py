@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from soilcore.explanation.sampled import settled, walks
+from soilcore.explanation.sampled import first_walks, settled, walks
 
 SAMPLED = "sampled"
 _MOST_LAYERS = 2  # hidden
@@ -33,7 +33,7 @@ class PerceptronsPart:
         """See `soilcore.explanation.members.Function.prepare`."""
         rows, ranks = walks(len(background), self._columns, effort.draws, effort.seed)
         self._start, self._drivers = np.ascontiguousarray(background[rows][:, : self._columns]), len(layout.names)
-        self._orders = np.argsort(ranks, axis=1)
+        self._orders, self._count = np.argsort(ranks, axis=1), first_walks(rows)
         self.base = float(self.predict(background).mean())
         self._second = _flat(self._networks)
         self._starts = self.predict(self._start)
@@ -53,7 +53,8 @@ class PerceptronsPart:
         weights, constants = self._networks.first
         entering = ((self._start - self._networks.centre) @ weights + constants).astype(np.float32)
         first = np.ascontiguousarray(weights, np.float32)
-        walk(X, self._start, self._orders, entering, self._starts, first, self._second, ACTIVATIONS[self._networks.activation], found, spread)
+        activation = ACTIVATIONS[self._networks.activation]
+        walk(X, self._start, self._orders, self._count, entering, self._starts, first, self._second, activation, found, spread)
         values[:, : self._columns], errors[:, : self._columns] = settled(found, spread, self.predict(Z) - self.base), spread
         return values, errors
 

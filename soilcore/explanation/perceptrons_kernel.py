@@ -8,6 +8,7 @@ from math import exp, tanh
 import numpy as np
 
 from soilcore.core.compiling import njit
+from soilcore.explanation.sampled import AGAIN
 
 RELU, TANH, LOGISTIC, IDENTITY = range(4)
 _NO_NAN = {"reassoc", "contract", "nnan", "nsz"}  # sums may be taken in any order, many at a time; nothing missing comes here
@@ -15,7 +16,7 @@ ACTIVATIONS = {"relu": RELU, "tanh": TANH, "logistic": LOGISTIC, "identity": IDE
 
 
 @njit(nogil=True, fastmath=_NO_NAN)
-def walk(X, background, orders, entering, starts, first, second, activation, values, errors):
+def walk(X, background, orders, count, entering, starts, first, second, activation, values, errors):
     """Attributions of rows to predictors, mean over pairs of walks, and their standard errors.
 
     Parameters
@@ -24,6 +25,8 @@ def walk(X, background, orders, entering, starts, first, second, activation, val
         Where walks begin.
     orders : ndarray of int64, shape (n_walks, n_columns)
         In which predictors change; the way back has them in reverse.
+    count : int
+        Walks that begin at different background rows, the first ones; see `soilcore.explanation.sampled.combined`.
     entering, starts : ndarray of float32, shape (n_walks, n_units) and ndarray of float64, shape (n_walks,)
         Sums that enter the first layer for the background rows, and their predictions.
     first : ndarray of float32, shape (n_columns, n_units)
@@ -36,14 +39,14 @@ def walk(X, background, orders, entering, starts, first, second, activation, val
     values, errors : ndarray of float64, shape (n_rows, n_columns)
         Filled.
     """
-    columns, count = X.shape[1], len(orders)
+    columns, walks = X.shape[1], len(orders)
     deeper, constants, last, constant = second
     shallow, last_flat = activation == RELU and not deeper.shape[2], last.reshape(-1)
-    sums, pair = np.empty(first.shape[1], np.float32), np.empty(columns)
+    sums, drawn = np.empty(first.shape[1], np.float32), np.empty((walks, columns))
     units = np.empty(first.shape[1], np.float32)
     for row in range(X.shape[0]):
-        values[row], errors[row] = 0.0, 0.0
-        for w in range(count):
+        for w in range(walks):
+            pair = drawn[w]
             pair[:] = 0.0
             for back in range(2):
                 sums[:] = entering[w]
@@ -64,14 +67,23 @@ def walk(X, background, orders, entering, starts, first, second, activation, val
                         now = _prediction(sums, units, deeper, constants, last, activation) + constant
                     pair[column] += 0.5 * (now - before)
                     before = now
-            for column in range(columns):
-                values[row, column] += pair[column]
-                errors[row, column] += pair[column] ** 2
         for column in range(columns):
-            mean = values[row, column] / count
-            spread = max(errors[row, column] / count - mean * mean, 0.0)
-            values[row, column] = mean
-            errors[row, column] = np.sqrt(spread / (count - 1)) if count > 1 else 0.0
+            total, squares = 0.0, 0.0
+            for w in range(count):
+                total += drawn[w, column]
+                squares += drawn[w, column] ** 2
+            if walks > count:
+                squares = 0.0
+                for w in range(count, walks):
+                    apart = drawn[w, column] - drawn[AGAIN * (w - count), column]
+                    total += apart / 2
+                    squares += apart * apart
+                values[row, column] = total / count
+                errors[row, column] = np.sqrt(squares / (walks - count) / 2 / count)
+            else:
+                mean = total / count
+                values[row, column] = mean
+                errors[row, column] = np.sqrt(max(squares / count - mean * mean, 0.0) / max(count - 1, 1))
 
 
 @njit(nogil=True, fastmath=_NO_NAN)

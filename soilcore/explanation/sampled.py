@@ -2,7 +2,9 @@
 
 A permutation turns a background row into the explained one, one driver after the other; what the prediction changes at a driver's turn is a
 draw of its Shapley value. Every permutation is walked in reverse as well, which cancels what is linear in the place of a driver in it. Each
-background row is walked from once, so that draws add up to the prediction less the mean prediction of the background.
+background row is walked from once, so that draws add up to the prediction less the mean prediction of the background. Every fourth is walked from
+twice: how far its two draws lie apart is the error that is left, as which background rows there are is no matter of chance then. With fewer walks than
+background rows it is, and the error is that of a sample of them.
 
 References
 ----------
@@ -11,6 +13,7 @@ Strumbelj and Kononenko (2014), 10.1007/s10115-013-0679-x; Mitchell et al. (2022
 
 import numpy as np
 
+AGAIN = 4  # every so manieth background row is walked from twice where all are
 _MOST_VALUES = 4_000_000  # of the rows that are predicted at a time
 
 
@@ -27,14 +30,44 @@ def walks(background_count, drivers, draws=None, seed=0):
 
     Returns
     -------
-    rows : ndarray of int, shape (n_draws,)
-    ranks : ndarray of int, shape (n_draws, n_drivers)
+    rows : ndarray of int, shape (n_walks,)
+        Where all background rows are walked from, every `AGAIN`-th comes a second time, behind all others.
+    ranks : ndarray of int, shape (n_walks, n_drivers)
         Turn of each driver, from 0, on the way there; the way back has ``n_drivers - 1 - ranks``.
     """
     count = background_count if draws is None else max(min(2, background_count), min(int(draws), background_count))
     rows = ((np.arange(count) + 0.5) * background_count / count).astype(int)
+    if count == background_count:
+        rows = np.concatenate([rows, rows[::AGAIN]])
     rng = np.random.default_rng(seed)
-    return rows, np.argsort(rng.random((count, drivers)), axis=1)
+    return rows, np.argsort(rng.random((len(rows), drivers)), axis=1)
+
+
+def first_walks(rows):
+    """How many of the walks are the first from their background row."""
+    return len(np.unique(rows))
+
+
+def combined(pairs, count):
+    """Mean over walks, and its standard error.
+
+    Parameters
+    ----------
+    pairs : ndarray of float, shape (n_rows, n_walks, n_drivers)
+        Each the mean of the way there and back.
+    count : int
+        The first of them begin at different background rows, the others at every `AGAIN`-th of these.
+
+    Returns
+    -------
+    values, errors : ndarray of float, shape (n_rows, n_drivers)
+    """
+    first, again = pairs[:, :count], pairs[:, count:]
+    if not again.shape[1]:
+        errors = first.std(axis=1, ddof=1) / np.sqrt(count) if count > 1 else np.zeros((len(pairs), pairs.shape[2]))
+        return first.mean(axis=1), errors
+    apart = again - first[:, ::AGAIN]
+    return (first.sum(axis=1) + apart.sum(axis=1) / 2) / count, np.sqrt((apart**2).mean(axis=1) / 2 / count)
 
 
 def sampled_attributions(function, Z, background, drivers, walked, base):
@@ -73,8 +106,7 @@ def sampled_attributions(function, Z, background, drivers, walked, base):
         changes = _changes(function, Z[part], starts, both[:, of_column], first, predicted[part], len(drivers))
         drawn = np.take_along_axis(changes, np.broadcast_to(both, changes.shape), axis=2)
         pairs = drawn.reshape(len(drawn), len(rows), 2, len(drivers)).mean(axis=2)
-        values[part] = pairs.mean(axis=1)
-        errors[part] = pairs.std(axis=1, ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else 0.0
+        values[part], errors[part] = combined(pairs, first_walks(rows))
     return settled(values, errors, predicted - base), errors
 
 
