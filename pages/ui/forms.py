@@ -50,7 +50,7 @@ def _seen(part):
 def _take(work, part, uploads, kinds):
     _seen(part).update(upload.file_id for upload in uploads)
     try:
-        with st.spinner("Looking into the file ..."), _put_aside(work, part, [safe_name(upload.name) for upload in uploads]):
+        with st.spinner("Looking into the file ..."), put_aside(work, part, [safe_name(upload.name) for upload in uploads]):
             names = [keep_upload(work.project, part, upload, kinds) for upload in uploads]
             _try_out(work, part, names)
     except SoilcoreError as error:
@@ -61,7 +61,7 @@ def _take(work, part, uploads, kinds):
 
 
 @contextmanager
-def _put_aside(work, part, names):
+def put_aside(work, part, names):
     """Keep files of the same names until the new ones are known to be good; bring them back when not."""
     folder = work.project.part(part)
     before = [name for name in names if (folder / name).is_file()]

@@ -16,6 +16,8 @@ PAGE_OF_KIND = {
     "hot-spots": "samples",
     **dict.fromkeys(("map", "demo-project"), "map"),
     **dict.fromkeys(("map-years", "change", "scenario"), "change"),
+    **dict.fromkeys(("fields", "advise"), "fields"),
+    "explain": "explain",
     **dict.fromkeys(("fetch", "keep-scene", "composite", "terrain", "distance", "phenology"), "imagery"),
 }
 _SECTIONS = {
@@ -164,6 +166,10 @@ def _arrive(work, status):
         work.remember(**_opened_by(spec))
     elif spec["kind"] in _CHANGE_PARTS and work.project is not None:
         _open_change(work, spec, status.result)
+    elif spec["kind"] == "explain" and work.project is not None:
+        _open_explanation(work, spec)
+    elif spec["kind"] in ("fields", "advise") and work.project is not None:
+        _open_fields(work, spec)
     elif spec["kind"] in _SPECTRA_PARTS and work.project is not None:
         st.session_state["spectra.part"] = _SPECTRA_PARTS[spec["kind"]]
         if spec["kind"] == "demo":
@@ -194,6 +200,23 @@ def _keeps_what_came(spec):
     return _is_download(spec) or spec["kind"] == "map-years"
 
 
+def _open_explanation(work, spec):
+    """The explained model is the chosen one; the page opens where the result is. A single place is told where it was clicked."""
+    settings = spec["settings"]
+    if settings.get("at"):
+        return
+    st.session_state["explain.part"] = "maps" if settings.get("maps") else "drivers"
+    work.remember(model=settings["model_dir"].split("/")[1])
+
+
+def _open_fields(work, spec):
+    """What was computed for fields becomes the result that is shown."""
+    settings = spec["settings"]
+    part = "fields" if spec["kind"] == "fields" else "places" if settings.get("only_places") else "advice"
+    st.session_state["fields.part"] = part
+    work.remember(**{f"shown_{part}": settings["out"].split("/")[1]})
+
+
 def _is_download(spec):
     return spec["kind"] == "fetch" and not spec["settings"].get("only_list")
 
@@ -216,7 +239,7 @@ def _ending(work, pages):
         words, link, button = st.columns([5, 1.3, 1], vertical_alignment="center")
         if status.state == "finished":
             words.markdown(f":material/check_circle: **{label}** is finished after {lasted}.")
-            if page := pages.get(PAGE_OF_KIND.get(spec["kind"])):
+            if page := pages.get(_page_of(spec)):
                 address = {"project": work.project.id} if work.project else None
                 link.page_link(page, label="See the result", icon=":material/arrow_forward:", query_params=address)
         elif status.state == "stopped":
@@ -226,6 +249,11 @@ def _ending(work, pages):
             words.markdown(f":material/error: **{label}** failed after {lasted}: {messages.plain(in_page(status.message))}")
             messages.findings(status.findings)
         button.button("Close", on_click=_dismiss, key="job.close", width="stretch")
+
+
+def _page_of(spec):
+    """The page that shows the result of a job."""
+    return "map" if spec["kind"] == "explain" and spec["settings"].get("at") else PAGE_OF_KIND.get(spec["kind"])
 
 
 def _dismiss():

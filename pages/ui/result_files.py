@@ -5,8 +5,22 @@ import zipfile
 
 import streamlit as st
 
-_FILE_WORDS = {".tif": "GeoTIFF", ".qml": "QGIS style", ".sld": "SLD style", ".csv": "table", ".json": "facts", ".gpkg": "GeoPackage", ".gpx": "waypoints"}
-_MIME = {".tif": "image/tiff", ".csv": "text/csv", ".json": "application/json", ".gpkg": "application/geopackage+sqlite3", ".gpx": "application/gpx+xml"}
+_FILE_WORDS = {
+    ".tif": "GeoTIFF",
+    ".qml": "QGIS style",
+    ".sld": "SLD style",
+    ".csv": "table",
+    ".json": "facts",
+    ".gpkg": "GeoPackage",
+    ".gpx": "waypoints",
+}
+_MIME = {
+    ".tif": "image/tiff",
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".gpkg": "application/geopackage+sqlite3",
+    ".gpx": "application/gpx+xml",
+}
 
 
 def downloads(folder, identifier, key, first=(), tables=None):

@@ -39,8 +39,10 @@ STEPS = (
     Step("imagery", "Imagery", ":material/satellite_alt:", ("start",), "Choose an image first."),
     Step("indices", "Indices", ":material/query_stats:", ("samples",)),
     Step("model", "Model", ":material/model_training:", ("samples",), "Train a model first."),
-    Step("map", "Map", ":material/map:", ("model",)),
+    Step("map", "Map", ":material/map:", ("model",), "Make a map first."),
+    Step("explain", "Explain", ":material/psychology:", ("model",)),
     Step("change", "Change", ":material/compare:", ("model",)),
+    Step("fields", "Fields", ":material/grid_on:", ("map",)),
     Step("spectra", "Spectra", ":material/show_chart:", ("start",)),
 )
 BY_NAME = {step.name: step for step in STEPS}
@@ -63,6 +65,8 @@ def is_done(name, work):
         "indices": lambda: jobs.latest("correlate") is not None or jobs.latest("search") is not None,
         "model": lambda: bool(work.models),
         "map": lambda: bool(work.maps),
+        "explain": lambda: bool(work.project.items("explanations")),
+        "fields": lambda: bool(work.project.items("fields")),
         "change": lambda: bool(work.project.items("changes") or work.project.items("scenarios")),
     }
     return done[name]()

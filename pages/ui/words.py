@@ -79,6 +79,14 @@ _FIELDS = {
     "--patch-cell": "“Cell of the window”",
     "--device": "“Train on”",
     "--stride": "“Compute”",
+    "--interval": "“Interval round every value”",
+    "--aoa": "“Area of applicability”",
+    "--bulk-density": "“Bulk density”",
+    "--depth": "“Thickness of the layer”",
+    "--crop": "“Crops you could grow”",
+    "--irrigation-ec": "“Conductivity of the irrigation water”",
+    "--boundaries": "“Field boundaries”",
+    "--year-map": "“Maps of other dates”",
 }
 _SCHEMES = (
     (re.compile(r"--cv group:COLUMN"), "whole groups (“Folds”)"),
@@ -90,6 +98,9 @@ _SCHEMES = (
     (re.compile(r" \(`spectra preprocess --preprocess absorbance --out FILE`\)"), ""),
     (re.compile(r"--cv knndm"), "folds matched to the map"),
     (re.compile(r"--cv block"), "spatial blocks"),
+    (re.compile(r"(--bulk-density) G_CM3"), r"\1"),
+    (re.compile(r"(--depth) CM"), r"\1"),
+    (re.compile(r"(--interval) 0\.9"), r"\1"),
 )
 _LEAVE_OUT = re.compile(r"--exclude .+?(?=\.$|$)")
 _OPTION = re.compile(r"--[a-z][a-z-]*")
