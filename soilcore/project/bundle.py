@@ -223,6 +223,8 @@ def _add_catalogue(contents, found, summary):
 
 def _add_run_file(contents):
     """One run file for every raster; inputs that were made by an earlier step are not inputs."""
+    if not contents.steps:
+        return
     made = {name for step in contents.steps for name in step["outputs"]}
     made |= set(contents.written)
     inputs = {name: sha256 for name, sha256 in sorted(contents.inputs.items()) if name not in made}
@@ -246,8 +248,9 @@ def _add_about(contents, found, summary, with_inputs):
         f"  {name:17}{words}" for name, words in told.items() if name in there or (name.endswith("/") and any(one.startswith(name) for one in there))
     ]
     lines = [summary["title"], "", *summary["headline"], "", "What is in this folder:", "", *listed, ""]
-    lines += ["To make every raster again, bit for bit, with the versions named in run.json:", "", "    python -m soilcore run run.json", ""]
-    if not with_inputs:
+    if contents.steps:
+        lines += ["To make every raster again, bit for bit, with the versions named in run.json:", "", "    python -m soilcore run run.json", ""]
+    if contents.steps and not with_inputs:
         lines += ["The files it was made of are not in this archive. run.json has their hashes: put them back in their places first.", ""]
     lines += [*contents.packed.missing, *([""] if contents.packed.missing else []), f"{SUMS} has the sha256 of every file (sha256sum -c {SUMS}).", ""]
     contents.written[ABOUT] = "\n".join(lines).encode()

@@ -14,6 +14,7 @@ _SKIPPED = {"out", "csv", "map", "layers", "seconds", "peak_rss_mb", "assumed", 
 _SKIPPED |= {"group_rows", "beeswarm", "group_beeswarm", "number", "exact"}
 _NUMBERS = 30
 _CELLS = 9  # columns of a table in a report
+_NESTED = 16  # values of a nested dict that are told beside each other
 
 
 def results_of(results):
@@ -59,9 +60,9 @@ def _numbers(result):
         if key in _SKIPPED or key in _WORDS or value is None:
             continue
         if _is_plain(value):
-            found.append({"name": _words(key), "value": value})
-        elif isinstance(value, dict) and value and len(value) <= _CELLS and all(_is_plain(item) for item in value.values()):
-            found += [{"name": f"{_words(key)}: {_words(inner)}", "value": item} for inner, item in value.items()]
+            found.append({"name": _words(key), "value": _told(key, value)})
+        elif isinstance(value, dict) and value and len(value) <= _NESTED and all(_is_plain(item) for item in value.values()):
+            found += [{"name": f"{_words(key)}: {_words(inner)}", "value": _told(inner, item)} for inner, item in value.items()]
     return found[:_NUMBERS]
 
 
@@ -69,11 +70,22 @@ def _tables(result):
     for key, value in result.items():
         if key in _SKIPPED or not isinstance(value, (list, tuple)) or not value or not all(isinstance(row, dict) for row in value):
             continue
+        if any("mean_abs" in row for row in value):
+            continue  # told as drivers
         named = (name for row in value for name, item in row.items() if item is not None and _is_plain(item) and name not in _SKIPPED)
         columns = list(dict.fromkeys(named))[:_CELLS]
         if columns:
-            rows = [[row.get(name) if _is_plain(row.get(name)) else None for name in columns] for row in value[:_ROWS]]
+            rows = [[_told(name, row.get(name)) for name in columns] for row in value[:_ROWS]]
             yield {"name": _words(key), "columns": [_words(name) for name in columns], "rows": rows, "more": max(0, len(value) - _ROWS)}
+
+
+def _told(key, value):
+    """A value as a page shows it: shares in percent, and nothing for what is no single value."""
+    if not _is_plain(value):
+        return None
+    if "share" in str(key).split("_") and isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 1:
+        return f"{100 * value:.1f} %"
+    return value
 
 
 def _is_plain(value):

@@ -281,5 +281,6 @@ def _headline(summary):
         said.append(f"The {100 * cover['level']:.0f} % intervals held {100 * cover['coverage']:.0f} % of {cover['n']} samples left out.")
     share = area and (area["share_of_map"] if area["share_of_map"] is not None else area["share_tested"])
     if share is not None:
-        said.append(f"{100 * share:.0f} % of the map resembles the samples closely enough for these figures to hold there.")
+        where = "map" if summary["map"] else "land to be mapped"
+        said.append(f"{100 * share:.0f} % of the {where} resembles the samples closely enough for these figures to hold there.")
     return said

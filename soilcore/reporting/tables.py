@@ -34,7 +34,7 @@ def cards_of(summary):
         cards.append({"name": f"of left-out samples inside their {100 * cover['level']:.0f} % interval", "value": f"{100 * cover['coverage']:.0f} %"})
     share = area and (area["share_of_map"] if area["share_of_map"] is not None else area["share_tested"])
     if share is not None:
-        cards.append({"name": "of the map inside the area of applicability", "value": f"{100 * share:.0f} %"})
+        cards.append({"name": f"of the {'map' if drawn else 'land to be mapped'} inside the area of applicability", "value": f"{100 * share:.0f} %"})
     if drawn and drawn["area_ha"]:
         cards.append({"name": "mapped", "value": f"{told(float(drawn['area_ha']))} ha"})
     if summary["samples"]["n"]:
