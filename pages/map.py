@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import map_results, mapping, maps, messages, steps, theme
+from pages.ui import explore, map_results, mapping, maps, messages, place_drivers, steps, theme
 from pages.ui.session import current_work
 
 work = current_work()
@@ -19,6 +19,7 @@ with messages.shown(stop=True):
 with messages.shown():
     map_results.summary(made)
 if maps.ready():
-    mapping.picture(made)
+    explore.picture(made)
 map_results.areas(made)
 map_results.downloads(made)
+place_drivers.make_ready(made)

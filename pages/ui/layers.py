@@ -9,7 +9,7 @@ from pathlib import Path
 
 from soilcore.mapping.styles import Style
 
-_LIMIT = 1024
+_LIMIT = 8192
 
 _by_id: "OrderedDict[str, Layer]" = OrderedDict()
 _ids: dict[tuple, str] = {}
@@ -25,10 +25,25 @@ class Layer:
     path : pathlib.Path
     style : Style
         How it is coloured and what its values are called.
+    minus : pathlib.Path, optional
+        A raster of the same grid that is taken away from it.
     """
 
     path: Path
     style: Style
+    minus: Path | None = None
+
+    def value_at(self, lon, lat):
+        """Value under a place, degrees; None where there is none."""
+        from soilcore.mapping.tiles import value_at
+
+        return value_at(self.path, lon, lat, self.style.bands[0], self.minus)
+
+    def tile(self, z, x, y):
+        """One tile as PNG, or None where the raster has nothing."""
+        from soilcore.mapping.tiles import render
+
+        return render(self.path, self.style, z, x, y, self.minus)
 
 
 def register(layer):

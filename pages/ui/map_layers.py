@@ -14,6 +14,7 @@ _NAMES = {
     "class": ("Classes", MAP),
     "lower": ("Lower bound", SURE),
     "upper": ("Upper bound", SURE),
+    "width": ("Interval width", SURE),
     "aoa": ("Area of applicability", WHERE),
     "error": ("Expected error", WHERE),
     "di": ("Dissimilarity", WHERE),
@@ -59,16 +60,35 @@ def of(made):
     """
     from soilcore.mapping.layers import layers_of
 
-    found = [Named(layer.key, _shown(layer)) for layer in layers_of(made.value_file)]
+    there = {layer.key: layer for layer in layers_of(made.value_file)}
+    found = [Named(layer.key, shown_of(layer)) for layer in there.values()]
+    if {"lower", "upper"} <= set(there):
+        found.insert(0, Named("width", _width(there["lower"], there["upper"], made.level)))
     order = {name: place for place, name in enumerate((MAP, SURE, WHERE, STEPS))}
     return sorted(found, key=lambda one: (order[one.shown.group], _FIRST.index(one.key) if one.key in _FIRST else len(_FIRST)))
 
 
-def _shown(layer):
+def shown_of(layer):
+    """A layer of a map, ready to be shown."""
     name, group = _name(layer)
     style, bounds, described = _look_of(cached.stamp(layer.path), layer.path)
     title = described if layer.key in _FIRST else f"{layer.title} ({layer.unit})" if layer.unit else layer.title
     return maps.Shown(name, layers.Layer(layer.path, style), bounds, title, group=group)
+
+
+def _width(lower, upper, level):
+    """Upper minus lower bound, taken as it is drawn: the map's files hold both."""
+    style, bounds = _width_look(cached.stamp(lower.path), cached.stamp(upper.path), lower.path, upper.path)
+    words = "prediction interval" if level is None else f"{100 * level:.4g} % prediction interval"
+    title = f"Width of the {words}" + (f" ({upper.unit})" if upper.unit else "")
+    return maps.Shown(_NAMES["width"][0], layers.Layer(upper.path, style, lower.path), bounds, title, group=SURE)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _width_look(stamp_of_lower, stamp_of_upper, _lower, _upper):
+    from soilcore.mapping.tiles import layer_bounds, style_of
+
+    return style_of(_upper, minus=_lower), layer_bounds(_upper)
 
 
 def _name(layer):
@@ -102,7 +122,7 @@ def outside(named):
 
 
 def rows(named, level=None):
-    """What a click tells, in order: one line each, bounds of an interval on one line.
+    """What a click always tells, in order: one line each, bounds of an interval on one line.
 
     Parameters
     ----------
@@ -120,19 +140,12 @@ def rows(named, level=None):
     if {"lower", "upper"} <= set(by_key):
         told.append(("Interval" if level is None else f"{100 * level:.4g} % interval", [by_key["lower"], by_key["upper"]]))
     told += [("Area of applicability", [by_key["aoa"]])] if "aoa" in by_key else []
-    done = {"value", "class", "lower", "upper", "aoa"}
-    return told + [(one.shown.label, [one.shown]) for one in named if one.key not in done]
+    return told
 
 
-def sentence(named, level, lon, lat):
-    """The values under a place as one line of markdown."""
-    from pages.ui.messages import plain
-    from soilcore.mapping.tiles import value_at
+TOLD = ("value", "class", "lower", "upper", "aoa")  # keys of layers that `rows` tells
 
-    words = []
-    for label, several in rows(named, level):
-        values = [value_at(one.layer.path, lon, lat) for one in several]
-        if any(value is not None for value in values):
-            texts = [one.layer.style.text_of(value) for one, value in zip(several, values, strict=True)]
-            words.append(f"**{plain(label)}** {plain(' to '.join(texts))}")
-    return " · ".join(words) or "Nothing is mapped here."
+
+def values_at(named, lon, lat):
+    """Values of every layer under a place, degrees: by key, None where there is none."""
+    return {one.key: one.shown.layer.value_at(lon, lat) for one in named}

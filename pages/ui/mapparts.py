@@ -329,7 +329,7 @@ class View(MacroElement):
     (function () {
       const map = {{ this._parent.get_name() }}, key = 'view:' + {{ this.key|tojson }}, kept = sessionStorage.getItem(key);
       if (kept) { const view = JSON.parse(kept); map.setView(view.centre, view.zoom, {animate: false}); }
-      else {
+      if (!kept || !map.getBounds().intersects({{ this.bounds|tojson }})) {  // nothing of it would be seen
         const panel = map.getContainer().querySelector('.soilcore-panel'), covered = panel && panel.open ? panel.offsetWidth : 0;
         map.fitBounds({{ this.bounds|tojson }}, {animate: false, paddingBottomRight: [covered, 0]});
       }

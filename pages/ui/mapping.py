@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import cached, covariates, jobs, map_date, map_layers, map_networks, map_options, maps, messages, places, scene_map, steps
+from pages.ui import cached, covariates, jobs, map_date, map_networks, map_options, messages, steps
 from pages.ui.session import current_work
 from pages.ui.workspace import BOUNDARIES, LIMIT_MB, keep_upload
 from soilcore.core.errors import ModelError
@@ -207,40 +207,3 @@ def read(folder):
     except (OSError, ValueError):
         return MadeMap(folder.name, folder, {}, {})
     return MadeMap(folder.name, folder, run["steps"][0]["settings"], run.get("result", {}))
-
-
-@st.fragment
-def picture(made):
-    """The map itself; a click reruns this part only."""
-    with messages.shown():
-        _draw(made)
-
-
-def _draw(made):
-    named = map_layers.of(made)
-    shown = [one.shown for one in named]
-    background = None
-    with messages.shown():
-        background = scene_map.background(cached.scene())
-    pairs = _pairs([*shown, background] if background else shown)
-    pair = st.selectbox("Compare side by side", list(pairs), index=None, placeholder="one layer at a time", key="map.pair", disabled=not pairs)
-    with st.spinner("Drawing the map ..."):
-        place = maps.show(
-            pairs[pair] if pair else shown,
-            f"map-{made.id}",
-            background,
-            places.samples(),
-            side_by_side=pair is not None,
-            told=map_layers.rows(named, made.level),
-            veil=None if pair else map_layers.outside(named),
-        )
-    if place is not None:
-        lon, lat = place
-        st.markdown(f":material/location_on: {lat:.5f}°, {lon:.5f}° · {map_layers.sentence(named, made.level, lon, lat)}")
-
-
-def _pairs(rasters):
-    """What is worth comparing, by a name: the first layer with every other one, and the bounds; the left one first."""
-    pairs = [(rasters[0], other) for other in rasters[1:]]
-    pairs += [(low, up) for low in rasters for up in rasters if (low.label, up.label) == ("Lower bound", "Upper bound")]
-    return {f"{left.label} | {right.label}": [left, right] for left, right in pairs}

@@ -16,9 +16,8 @@ from soilcore.project import assets
 
 HEIGHT = 620
 _VENDORED = {"leaflet.js", "leaflet.css", "leaflet-side-by-side.min.js"}
-_UP = "../.."  # from the map's frame to the server's root, whatever prefix the server has
+UP = "../.."  # from the map's frame to the server's root, whatever prefix the server has
 _FALLBACK_TILES = 2
-_ABOVE = 5  # of tiles that are switched on later than those they belong over
 _WHOLE_WORLD = ((-60.0, -170.0), (75.0, 170.0))
 
 
@@ -63,8 +62,8 @@ def ready():
     return False
 
 
-def show(shown, key, background=None, samples=(), side_by_side=False, told=None, veil=None):
-    """Draw a map.
+def show(shown, key):
+    """Draw a map of a few layers.
 
     Parameters
     ----------
@@ -72,45 +71,53 @@ def show(shown, key, background=None, samples=(), side_by_side=False, told=None,
         Layers to choose from; the first is on top at the beginning.
     key : str
         Name of the view; place and zoom are kept under it while the browser window lives.
-    background : Shown, optional
-        Under the layers, e.g. the scene in true colour.
-    samples : sequence of (latitude, longitude, text)
-    side_by_side : bool
-        Compare the first two layers with a divider instead of choosing one.
-    told : list of (str, list of Shown), optional
-        Lines a click tells, values of several layers joined by "to"; every layer on its own line if not given.
-    veil : Shown, optional
-        Over the layers, switched off at first: what hides where a map should not be believed.
 
     Returns
     -------
     tuple of float or None
         (longitude, latitude) of the last click.
     """
-    map_ = _based_map()
-    behind = [(background.label, _raster(background, map_))] if background and not side_by_side else []
-    on_top = [(_raster(one, map_), one.legend) for one in shown[: 2 if side_by_side else None]]
+    map_ = based_map()
+    on_top = [(_raster(one, map_), one.legend) for one in shown]
     map_.add_child(mapparts.Graticule())
-    extras = [*behind]
-    if veil is not None:
-        extras.append((veil.label, _raster(veil, map_, shown=False)))
-    if samples:
-        points = mapparts.Samples(list(samples))
-        map_.add_child(points)
-        extras.append(("Samples", points))
-    if side_by_side:
-        map_.add_child(SideBySideLayers(on_top[0][0], on_top[1][0]))
-    if on_top:
-        map_.add_child(mapparts.Panel(on_top, extras, choice=not side_by_side))
-    if told is None:
-        told = [(one.label, [one]) for one in shown if one.layer.style.kind != "rgb"]
-    if routes.are_served and told:
-        sources = [[label, [f"{_UP}/value/{layers.register(one.layer)}" for one in several]] for label, several in told]
-        map_.add_child(mapparts.Inspector(sources))
-    map_.add_child(mapparts.View(_bounds([*shown, *filter(None, [background])], samples), key))
-    use_vendored(map_, f"{_UP}/vendor")
-    clicked = st_folium(map_, key=key, height=HEIGHT, use_container_width=True, returned_objects=["last_clicked"]).get("last_clicked")
+    map_.add_child(mapparts.Panel(on_top))
+    if routes.are_served:
+        map_.add_child(mapparts.Inspector([[one.label, [value_address(one.layer)]] for one in shown]))
+    map_.add_child(mapparts.View(bounds_of(shown, ()), key))
+    return clicked_on(map_, key)
+
+
+def clicked_on(map_, key, more=None, height=HEIGHT):
+    """Put a map on the page.
+
+    Parameters
+    ----------
+    map_ : folium.Map
+    key : str
+    more : folium.FeatureGroup, optional
+        What is laid over it without drawing it anew.
+    height : int
+        Pixels.
+
+    Returns
+    -------
+    tuple of float or None
+        (longitude, latitude) of the last click.
+    """
+    use_vendored(map_, f"{UP}/vendor")
+    answer = st_folium(map_, key=key, height=height, use_container_width=True, returned_objects=["last_clicked"], feature_group_to_add=more)
+    clicked = answer.get("last_clicked")
     return (clicked["lng"], clicked["lat"]) if clicked else None
+
+
+def tiles_address(layer):
+    """Where the browser gets tiles of a layer."""
+    return f"{UP}/tiles/{layers.register(layer)}/{{z}}/{{x}}/{{y}}.png"
+
+
+def value_address(layer):
+    """Where the browser asks for the value under a place."""
+    return f"{UP}/value/{layers.register(layer)}"
 
 
 @dataclass(frozen=True)
@@ -156,7 +163,7 @@ def show_places(shown, key, framed=(), points=(), height=HEIGHT, area=False):
     area : tuple of float or None
         West, south, east, north of the rectangle, degrees.
     """
-    map_ = _based_map()
+    map_ = based_map()
     on_top = [(_raster(one, map_), one.legend) for one in shown]
     map_.add_child(mapparts.Graticule())
     extras = []
@@ -172,8 +179,8 @@ def show_places(shown, key, framed=(), points=(), height=HEIGHT, area=False):
         map_.add_child(mapparts.AreaTool(key))
     corners = [corner for one in framed for _, frame in one.frames for corner in frame]
     boxes = [corner for one in shown for corner in one.bounds]
-    map_.add_child(mapparts.View(_bounds((), [*boxes, *corners, *(point for _, _, several in points for point in several)]), key))
-    use_vendored(map_, f"{_UP}/vendor")
+    map_.add_child(mapparts.View(bounds_of((), [*boxes, *corners, *(point for _, _, several in points for point in several)]), key))
+    use_vendored(map_, f"{UP}/vendor")
     told = ["last_clicked", *(["last_active_drawing"] if area else [])]
     answer = st_folium(map_, key=key, height=height, use_container_width=True, returned_objects=told)
     clicked = answer.get("last_clicked")
@@ -191,9 +198,10 @@ def _box_of(drawing):
     )
 
 
-def _based_map():
+def based_map():
+    """A map with nothing but the countries' outlines."""
     map_ = _empty_map()
-    map_.add_child(mapparts.Outlines(f"{_UP}/vendor/countries-50m.geojson"))
+    map_.add_child(mapparts.Outlines(f"{UP}/vendor/countries-50m.geojson"))
     return map_
 
 
@@ -211,18 +219,15 @@ def _empty_map():
     return map_
 
 
-def _raster(one, map_, shown=True):
+def _raster(one, map_):
     if routes.are_served:
-        address = f"{_UP}/tiles/{layers.register(one.layer)}/{{z}}/{{x}}/{{y}}.png"
         depth = {"max_zoom": routes.DEEPEST_ZOOM, "max_native_zoom": 20}
         element = folium.TileLayer(
-            address, attr="soilcore", name=one.label, overlay=True, opacity=one.opacity, bounds=one.bounds, show=shown, **depth
+            tiles_address(one.layer), attr="soilcore", name=one.label, overlay=True, opacity=one.opacity, bounds=one.bounds, **depth
         )
-        if not shown:
-            element.options["zIndex"] = _ABOVE
     else:
         picture, bounds = still_picture(one)
-        element = folium.raster_layers.ImageOverlay(picture, bounds, opacity=one.opacity, name=one.label, show=shown)
+        element = folium.raster_layers.ImageOverlay(picture, bounds, opacity=one.opacity, name=one.label)
     element.add_to(map_)
     return element
 
@@ -236,13 +241,11 @@ def still_picture(one):
 def _still_picture(stamp, style, _one):
     from PIL import Image
 
-    from soilcore.mapping import tiles
-
     zoom, columns, rows = _tiles_over(_one.bounds)
     canvas = Image.new("RGBA", (256 * len(columns), 256 * len(rows)))
     for column, x in enumerate(columns):
         for row, y in enumerate(rows):
-            if png := tiles.render(_one.layer.path, style, zoom, x, y):
+            if png := _one.layer.tile(zoom, x, y):
                 canvas.paste(Image.open(io.BytesIO(png)).convert("RGBA"), (256 * column, 256 * row))
     buffer = io.BytesIO()
     canvas.save(buffer, "PNG")
@@ -278,7 +281,8 @@ def _latitude(row, zoom):
     return math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * row / 2**zoom))))
 
 
-def _bounds(shown, samples):
+def bounds_of(shown, samples):
+    """What a map must show at first: all layers, else all samples, else the world."""
     boxes = [one.bounds for one in shown] or [((lat, lon), (lat, lon)) for lat, lon, *_ in samples] or [_WHOLE_WORLD]
     south, west = (min(box[0][axis] for box in boxes) for axis in (0, 1))
     north, east = (max(box[1][axis] for box in boxes) for axis in (0, 1))

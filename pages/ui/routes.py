@@ -50,10 +50,8 @@ def tile(request):
     z, x, y = (request.path_params[name] for name in ("z", "x", "y"))
     if not (0 <= z <= DEEPEST_ZOOM and 0 <= x < 2**z and 0 <= y < 2**z):
         return _refusal("There is no such tile.", 400)
-    from soilcore.mapping import tiles
-
     try:
-        png = tiles.render(layer.path, layer.style, z, x, y)
+        png = layer.tile(z, x, y)
     except (SoilcoreError, OSError) as error:
         _log.warning("tile of %s: %s", layer.path.name, error)
         return _refusal("The raster cannot be read any more; reload the page.", 404)
@@ -70,10 +68,8 @@ def value(request):
     place = _place(request.query_params)
     if place is None:
         return _refusal("Give lon (-180 to 180) and lat (-90 to 90) in degrees.", 400)
-    from soilcore.mapping import tiles
-
     try:
-        found = tiles.value_at(layer.path, *place, band=layer.style.bands[0])
+        found = layer.value_at(*place)
     except (SoilcoreError, OSError) as error:
         _log.warning("value of %s: %s", layer.path.name, error)
         return _refusal("The raster cannot be read any more; reload the page.", 404)

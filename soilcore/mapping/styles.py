@@ -1,6 +1,7 @@
 """How a raster is coloured: one value for map tiles, legends, and the style files that QGIS (.qml) and map servers (.sld) read."""
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -33,6 +34,8 @@ class Style:
         Bands shown, from 1: one, or three for rgb.
     percent : bool
         Whether values from 0 to 1 are told in percent.
+    breaks : tuple of float
+        Of classes over a raster of values: where class 1, 2, ... begin. Empty where the raster holds class numbers.
     """
 
     kind: str = "continuous"
@@ -44,6 +47,7 @@ class Style:
     unit: str = ""
     bands: tuple[int, ...] = (1,)
     percent: bool = False
+    breaks: tuple[float, ...] = ()
 
     def __post_init__(self):
         if self.kind not in KINDS:
@@ -52,6 +56,8 @@ class Style:
             raise SettingsError(f"A colour range from {self.low:g} to {self.high:g} is empty. Give a lower and a higher value.")
         if len(self.colors) != len(self.labels):
             raise SettingsError(f"{len(self.colors)} colours do not fit {len(self.labels)} class names. Give one colour per class.")
+        if self.breaks and len(self.breaks) != len(self.colors) - 1:
+            raise SettingsError(f"{len(self.breaks)} breaks make {len(self.breaks) + 1} classes, but there are {len(self.colors)} colours.")
 
     @property
     def entries(self):
@@ -71,6 +77,8 @@ class Style:
         """A value of the raster in words: with its unit, or the name of its class."""
         if value is None or not math.isfinite(value):
             return "no value here"
+        if self.breaks:
+            return f"{self.number_of(value)}, {self.labels[bisect_right(self.breaks, value)]}"
         if self.kind == "classes":
             return self.labels[int(value)] if 0 <= int(value) < len(self.labels) else "no class here"
         return self.number_of(value)
@@ -95,6 +103,11 @@ def class_style(scheme):
     Style
     """
     return Style("classes", colors=tuple(scheme.colors), labels=class_labels(scheme))
+
+
+def classes_over_values(scheme):
+    """The style that shows a raster of values, in the unit of a scheme, in the scheme's classes."""
+    return Style("classes", colors=tuple(scheme.colors), labels=class_labels(scheme), unit=scheme.unit, breaks=tuple(scheme.edges))
 
 
 def class_labels(scheme):

@@ -46,7 +46,7 @@ def tile_bounds(z, x, y):
     return left, top - side, left + side, top
 
 
-def render(path, style, z, x, y):
+def render(path, style, z, x, y, minus=None):
     """Draw one tile of a raster.
 
     Parameters
@@ -56,6 +56,8 @@ def render(path, style, z, x, y):
     style : Style
     z, x, y : int
         Level, column from the west, row from the north (XYZ scheme, EPSG:3857).
+    minus : path, optional
+        A raster of the same grid that is taken away: of an upper and a lower bound, the width of the interval is drawn.
 
     Returns
     -------
@@ -77,12 +79,15 @@ def render(path, style, z, x, y):
         if max(style.bands) > raster.count:
             raise SettingsError(f"The style shows band {max(style.bands)}; {str(path)!r} has {raster.count}.")
         values = _warped(raster, style, bounds, max(bounds[1], extent[1]))
+    if minus is not None:
+        with opened_raster(minus) as other, reading(minus), np.errstate(invalid="ignore"):
+            values = values - _warped(other, style, bounds, max(bounds[1], extent[1]))
     if not np.isfinite(values).any():
         return None
     return _png(_picture(values, style))
 
 
-def value_at(path, longitude, latitude, band=1):
+def value_at(path, longitude, latitude, band=1, minus=None):
     """Value of the pixel under a place.
 
     Parameters
@@ -91,6 +96,8 @@ def value_at(path, longitude, latitude, band=1):
     longitude, latitude : float
         Degrees, WGS 84.
     band : int
+    minus : path, optional
+        A raster of the same grid whose value is taken away.
 
     Returns
     -------
@@ -99,6 +106,9 @@ def value_at(path, longitude, latitude, band=1):
     """
     from rasterio.windows import Window
 
+    if minus is not None:
+        whole, part = value_at(path, longitude, latitude, band), value_at(minus, longitude, latitude, band)
+        return None if whole is None or part is None else whole - part
     with opened_raster(path) as raster, reading(path):
         if raster.crs is None:
             return None
@@ -126,7 +136,7 @@ def layer_bounds(path):
     return (max(south, -90.0), max(west, -180.0)), (min(north, 90.0), min(east, 180.0))
 
 
-def style_of(path, band=1, ramp=None):
+def style_of(path, band=1, ramp=None, minus=None):
     """A style for a raster: what it says itself, as every layer of a map does, otherwise a ramp over its values.
 
     Parameters
@@ -135,6 +145,8 @@ def style_of(path, band=1, ramp=None):
     band : int
         For values: the band shown.
     ramp : str, optional
+    minus : path, optional
+        A raster of the same grid that is taken away; then the range is that of the differences.
 
     Returns
     -------
@@ -142,17 +154,24 @@ def style_of(path, band=1, ramp=None):
         Where the raster does not say, the range runs from the 2nd to the 98th percentile of a sample of the pixels.
     """
     with opened_raster(path) as raster, reading(path):
-        if said := _said_style(raster, band, ramp):
+        if minus is None and (said := _said_style(raster, band, ramp)):
             return said
-        step = max(1, math.ceil(max(raster.width, raster.height) / _SAMPLE_SIDE))
-        shape = max(1, raster.height // step), max(1, raster.width // step)
-        sample = raster.read(band, out_shape=shape, masked=True).astype(float).filled(np.nan)
-        sample = sample * raster.scales[band - 1] + raster.offsets[band - 1]
-        unit = raster.units[band - 1] or ""
+        sample, unit = _sample(raster, band), raster.units[band - 1] or ""
+    if minus is not None:
+        with opened_raster(minus) as other, reading(minus), np.errstate(invalid="ignore"):
+            sample = sample - _sample(other, band)
     finite = sample[np.isfinite(sample)]
     low, high = np.percentile(finite, _STYLE_PERCENTILES) if finite.size else (0.0, 1.0)
     style = value_style(low, high, unit) if ramp is None else value_style(low, high, unit, ramp)
     return Style(style.kind, style.low, style.high, style.ramp, unit=unit, bands=(band,))
+
+
+def _sample(raster, band):
+    """Values of a few pixels, spread over the raster; NaN where there is no data."""
+    step = max(1, math.ceil(max(raster.width, raster.height) / _SAMPLE_SIDE))
+    shape = max(1, raster.height // step), max(1, raster.width // step)
+    sample = raster.read(band, out_shape=shape, masked=True).astype(float).filled(np.nan)
+    return sample * raster.scales[band - 1] + raster.offsets[band - 1]
 
 
 def _said_style(raster, band, ramp):
@@ -168,6 +187,8 @@ def _said_style(raster, band, ramp):
         labels = tuple(tags[f"CLASS_{number}"] for number in range(_LEVELS) if f"CLASS_{number}" in tags)
         colors = raster.colormap(1)
         return Style("classes", colors=tuple("#{:02x}{:02x}{:02x}".format(*colors[number][:3]) for number in range(len(labels))), labels=labels)
+    if "SOILCORE_STYLE_LOW" not in tags:
+        return None
     low, high = float(tags["SOILCORE_STYLE_LOW"]), float(tags["SOILCORE_STYLE_HIGH"])
     percent = layer_kind(tags["SOILCORE_LAYER"]).is_share
     return Style("continuous", low, high, ramp or tags["SOILCORE_STYLE_RAMP"], unit=raster.units[band - 1] or "", bands=(band,), percent=percent)
@@ -182,7 +203,7 @@ def _warped(raster, style, bounds, northing):
     from rasterio.vrt import WarpedVRT
 
     side = min(_LARGEST_WARP, max(SIZE, round((bounds[2] - bounds[0]) / _metres_in_mercator(raster, northing))))
-    coarser = Resampling.mode if style.kind == "classes" else Resampling.average
+    coarser = Resampling.mode if style.kind == "classes" and not style.breaks else Resampling.average
     pixel = (bounds[2] - bounds[0]) / side
     place = {"crs": "EPSG:3857", "transform": Affine(pixel, 0, bounds[0], 0, -pixel, bounds[3]), "width": side, "height": side}
     # Without a nodata value only an alpha band tells what lies outside the raster.
@@ -222,7 +243,10 @@ def _picture(values, style):
 def _numbers(values, style):
     """Place of each pixel's colour in the palette; 255 is transparent."""
     with np.errstate(invalid="ignore"):
-        if style.kind == "classes":
+        if style.breaks:
+            known = np.isfinite(values)
+            scaled = np.searchsorted(style.breaks, values, side="right")
+        elif style.kind == "classes":
             known = (values >= 0) & (values < len(style.colors))
             scaled = values
         else:

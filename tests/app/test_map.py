@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from pages.ui import map_layers, mapping, maps, session
+from pages.ui import explore, map_layers, mapping, maps, session
 from soilcore.project import jobs
 from soilcore.project.demo import new_demo
 from soilcore.project.folder import Project
@@ -55,7 +55,8 @@ def test_every_script_and_style_of_the_map_comes_from_the_app(front_door, demo):
     links = given["js_links"] + given["css_links"]
     assert links
     assert all(link.startswith("../../vendor/") for link in links), links
-    assert re.findall(r"\w+://[^\"'\s]*", given["script"]) == []
+    away = re.findall(r"\w+://[^\"'\s]*", given["script"])
+    assert away == [explore.ONLINE["tiles"]]  # laid only where somebody chooses it, as the browser tests see
 
 
 def test_a_map_is_made_by_a_job_and_becomes_the_one_that_is_shown(front_door, demo):

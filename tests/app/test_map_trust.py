@@ -1,11 +1,10 @@
 """The map page on a map that says how sure it is: layers in groups, cards, areas with uncertainty, files, a click in words."""
 
 import json
-import re
 
 import pytest
 
-from pages.ui import map_layers, mapping, session
+from pages.ui import session
 from soilcore.project import jobs
 from tests.app.helpers import button
 
@@ -18,9 +17,19 @@ def with_trust(front_door, field_with_results):
 
 def test_a_map_lists_its_layers_in_groups_with_units_in_the_legends(with_trust):
     script = json.loads(with_trust.get("component_instance")[0].proto.json_args)["script"]
-    for words in ("How sure", "Lower bound", "Upper bound", "Chance of more than 4 dS/m", "Where to believe it", "Expected error", "Samples alike"):
+    for words in (
+        "How sure",
+        "Lower bound",
+        "Upper bound",
+        "Interval width",
+        "Chance of more than 4 dS/m",
+        "Where to believe it",
+        "Expected error",
+        "Samples alike",
+    ):
         assert words in script, words
     assert "Lower bound of the 90 % prediction interval (dS/m)" in script
+    assert "Width of the 90 % prediction interval (dS/m)" in script
     assert "outside: unlike the training samples" in script
     assert "Grey: outside the area of applicability" in script
 
@@ -41,24 +50,6 @@ def test_areas_come_with_their_uncertainty_and_every_file_can_be_taken(with_trus
     assert any(name.startswith("Everything, ") for name in names)
     for layer in ("lower", "upper", "p_gt_4", "aoa", "di", "error", "lpd"):
         assert any(name.startswith(f"map_{layer}.tif") for name in names), layer
-
-
-def test_a_click_tells_prediction_interval_and_area_in_words(field_with_results):
-    import rasterio
-    from rasterio.warp import transform
-
-    made = mapping.read(field_with_results.part("maps") / "map-1")
-    named = map_layers.of(made)
-    with rasterio.open(made.value_file) as raster:
-        values = raster.read(1)
-        row, col = [int(places[0]) for places in (values == values).nonzero()]
-        x, y = raster.xy(row, col)
-        (lon,), (lat,) = transform(raster.crs, "EPSG:4326", [x], [y])
-    words = map_layers.sentence(named, made.level, lon, lat)
-    assert "**Prediction**" in words
-    assert re.search(r"\*\*90 % interval\*\* [\d.]+ dS/m to [\d.]+ dS/m", words), words
-    assert re.search(r"\*\*Area of applicability\*\* (in|out)side", words), words
-    assert map_layers.sentence(named, made.level, 0.0, 0.0) == "Nothing is mapped here."
 
 
 def test_interval_thresholds_and_area_are_asked_for_and_reach_the_job(with_trust):

@@ -1,0 +1,179 @@
+"""Why the model says what it says at one place: drivers as a waterfall, from its mean prediction to this one; gradients and attention of networks."""
+
+import logging
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import cached, evidence, jobs, kept_network, messages, network_charts, place_charts, routes, theme
+from pages.ui.session import current_work
+from pages.ui.words import in_page
+from soilcore.core.errors import SoilcoreError
+from soilcore.core.settings import from_plain
+from soilcore.project.settings import MapTask
+
+_log = logging.getLogger("soilcore.app")
+_DIGITS = 6  # of degrees: a tenth of a metre
+_COLUMNS = {
+    "feature": "Driver",
+    "value": st.column_config.NumberColumn("Value here", format="%.4g"),
+    "contribution": st.column_config.NumberColumn("Moved the prediction by", format="%+.4g"),
+    "error": st.column_config.NumberColumn("give or take", format="%.2g", help="Standard error where it was sampled; empty where it is exact"),
+}
+_asked: set = set()  # maps whose model is being made ready, or was
+_guard = threading.Lock()
+
+
+def panel(made, lon, lat):
+    """The drivers of one pixel.
+
+    Parameters
+    ----------
+    made : mapping.MadeMap
+    lon, lat : float
+        Degrees.
+    """
+    st.markdown("**What drove the model here**")
+    identifier = Path(made.settings.get("model_dir", "?")).name
+    if identifier not in current_work().models:
+        st.caption("The model of this map is no longer in the project, so it cannot be asked.")
+        return
+    learner = cached.model(identifier).learner
+    if kept_network.is_one(learner) and learner.kind == "network":
+        _network(made, identifier, learner.describe(), lon, lat)
+        return
+    with st.spinner("Asking the model; the first time on this server it is made ready for that, which takes some seconds ..."):
+        explainer = _explainer(*_key(made))
+        started = time.perf_counter()
+        facts = explainer.at(lon, lat, "EPSG:4326")
+        seconds = time.perf_counter() - started
+    _log.info("drivers of a pixel took %.0f ms", 1000 * seconds)
+    if not facts["valid"]:
+        st.caption(messages.plain(in_page(facts["reason"])))
+        return
+    _waterfall(facts, explainer.model.learner.way_back_)
+
+
+def _waterfall(facts, own_unit=None):
+    """The chart, what it means, and the numbers behind it."""
+    unit = facts["unit"] or ""
+    rows = facts["rows"]
+    top = rows[0]["feature"] if rows else None
+    alt = f"Waterfall from the mean prediction to the one of this place over {len(rows)} drivers"
+    alt += f"; {top} moved it most" if top else ""
+    figure = place_charts.waterfall(rows, facts["base"], facts["prediction"], facts["scale"], unit, own_unit)
+    evidence.chart(figure, rows, alt, "place.drivers", "drivers-at-this-place.csv", _COLUMNS)
+    said = [_how(facts)] if facts.get("how") else []
+    if facts.get("note"):
+        said.append(facts["note"])
+    if said:
+        st.caption(messages.plain(in_page(" ".join(said))))
+    st.info(messages.plain(facts["text"]), icon=":material/psychology_alt:")
+
+
+def _how(facts):
+    """How exact the attributions are, in one sentence."""
+    sampled = [name for name, part in facts["how"].items() if part["how"] != "exact"]
+    adds = f"they add up to the prediction to {facts['additivity_error']:.0e}"
+    if not sampled:
+        return f"Attributions of the whole model, exact: {adds}."
+    return f"Attributions of the whole model: {', '.join(sampled)} sampled, standard error {facts['sampling_error']:.1g}; the rest exact; {adds}."
+
+
+def make_ready(made):
+    """Prepare the model of a map in the background, so that the first click need not wait for it."""
+    if not routes.are_served:
+        return
+    with messages.shown():
+        stamps, task = _key(made)
+        with _guard:
+            if stamps is None or stamps in _asked:
+                return
+            _asked.add(stamps)
+        threading.Thread(target=_prepare, args=(stamps, task), daemon=True).start()
+
+
+def _prepare(stamps, task):
+    try:
+        _explainer(stamps, task)
+    except (SoilcoreError, OSError) as error:
+        _log.info("no drivers for this map: %s", error)  # said again, to the one who clicks
+
+
+def _key(made):
+    """What the explainer of a map depends on, and the task that made the map, with whole paths; (None, None) for one that cannot be explained."""
+    work = current_work()
+    task = from_plain(MapTask, made.settings)
+    identifier = Path(task.model_dir).name
+    if identifier not in work.models or kept_network.is_one(cached.model(identifier).learner):
+        return None, None
+    here = replace(task, model_dir=work.path(task.model_dir), inputs=work.absolute(task.inputs))
+    gone = [path for path in _files(here.inputs) if not cached.exists(path)]
+    if gone:
+        from soilcore.core.errors import SettingsError
+
+        raise SettingsError(
+            f"{Path(gone[0]).name!r}, from which the map was made, is no longer in the project; the drivers of its pixels cannot be told."
+        )
+    return (cached.stamp(f"{here.model_dir}/model.json"), *cached.stamps_of(here.inputs), cached.stamp(made.folder / "map.run.json")), here
+
+
+def _files(inputs):
+    features = inputs.features
+    named = (
+        *(inputs.scene.paths if inputs.scene else ()),
+        *features.covariates,
+        *features.distances,
+        features.dem,
+        features.climate,
+        features.series,
+    )
+    return [path.removesuffix(":categorical") for path in (*named, inputs.aoi) if path]
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _explainer(stamps, _task):
+    from soilcore.project.pixels import explainer_of_map
+
+    return explainer_of_map(_task)
+
+
+def _network(made, identifier, described, lon, lat):
+    """Gradients of this pixel, computed aside by a job, because a server that imports what networks need stays large; and where attention lay."""
+    from soilcore.project.settings import TASKS
+
+    task = from_plain(MapTask, made.settings)
+    place = (round(lon, _DIGITS), round(lat, _DIGITS))
+    if asked := TASKS.get("explain"):
+        out = f"explanations/{current_work().project.new_id('explanations', 'pixel')}"
+        settings = asked(task.model_dir, out=out, inputs=task.inputs, at=place, at_crs="EPSG:4326", date=task.date, classes=task.classes)
+        done = next((job for job in jobs.finished("explain", model_dir=task.model_dir) if tuple(job.spec()["settings"]["at"]) == place), None)
+        if done is None:
+            st.markdown(
+                "This network reads the surroundings of the place. Gradients from typical samples to it tell what moved its prediction; that takes some seconds."
+            )
+            words = f"Drivers at {place[1]:.5f}°, {place[0]:.5f}°"
+            jobs.button("Ask the network about this place", ":material/query_stats:", ("explain", settings, words), "place.network", type="secondary")
+        else:
+            facts = done.status().result
+            _waterfall(facts) if facts.get("valid", True) else st.caption(messages.plain(in_page(facts["reason"])))
+    _attention(described)
+
+
+def _attention(described):
+    from soilcore.explanation.networks import attention_tables
+
+    tables = attention_tables(described)
+    if tables["attention"]:
+        with st.expander("Where its attention lay, over all training samples", icon=":material/visibility:", type="compact"):
+            alt = "Attention of every covariate to every band and to the branches, mean over the training samples"
+            st.plotly_chart(network_charts.attention(described["attention"]), alt=alt, key="place.attention")
+            evidence.download(pd.DataFrame(tables["attention"]), "place.attention", "attention.csv")
+    if tables["vegetated"] is not None:
+        st.caption(f"Its gate took the branch for vegetated ground for {theme.percent(tables['vegetated'])}, on average over the training samples.")
+    if tables["attention_sentence"]:
+        st.caption(messages.plain(tables["attention_sentence"]))
