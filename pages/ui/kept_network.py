@@ -64,10 +64,10 @@ def attributions(identifier, model):
         jobs.button("Attribute the predictions", ":material/query_stats:", ("network-attribute", task, words), "model.attribute", type="secondary")
     job = jobs.latest("network-attribute", model_dir=task.model_dir)
     if job is not None:
-        _attributed(job.status().result, f"model.attributed.{job.id}")
+        attributed(job.status().result, f"model.attributed.{job.id}")
 
 
-def _attributed(facts, key):
+def attributed(facts, key):
     table = pd.DataFrame(facts["rows"])
     shown = table[table["shown"]].nlargest(_MANY, "share")
     if shown.empty:
@@ -107,7 +107,7 @@ def panel(facts, key, history=()):
         st.markdown("\n".join(f"- {messages.plain(in_page(note))}" for note in facts["notes"]))
     if history:
         _losses(history, key)
-    _attention(facts, key)
+    attention(facts, key)
 
 
 def _cards(facts):
@@ -156,7 +156,7 @@ def _losses(history, key):
     evidence.chart(charts.losses(frame), shown, alt, f"{key}.losses", "losses.csv")
 
 
-def _attention(facts, key):
+def attention(facts, key):
     """Attention of the covariates to bands and branches, their weights, and the gate."""
     from soilcore.explanation.networks import attention_tables
 

@@ -6,6 +6,7 @@ import pandas as pd
 from soilcore.core.errors import SettingsError
 from soilcore.core.progress import part, silent
 from soilcore.project.chain import places_to_map, projected_places
+from soilcore.project.explain_words import sentences
 
 PERMUTATIONS = 5
 _POINTS = 300  # of a beeswarm: more hide one another
@@ -30,7 +31,7 @@ def explain_samples(task, model, asked, folder, report=silent):
     -------
     dict
         ``of``: which samples, ``n`` explained of ``available``; ``scale``, ``base``, ``prediction`` (mean), ``additivity_error``, ``sampling_error``,
-        ``text``, ``note``, ``assumed``. Tabular: ``rows`` by driver and ``group_rows`` by group (as `soilcore.explanation.importance.attribution_rows`,
+        ``text``, ``note``, ``sentences``, ``assumed``. Tabular: ``rows`` by driver and ``group_rows`` by group (as `soilcore.explanation.importance.attribution_rows`,
         with ``value`` and ``contribution``, means over samples, and ``members``); ``beeswarm`` and ``group_beeswarm`` (``features``, ``samples``,
         ``values`` and ``contributions`` by feature); ``dependence``, one per driver (see `soilcore.explanation.dependence`); ``importance`` (see
         `soilcore.explanation.importance`) or None, ``importance_note``. Networks: as `soilcore.explanation.networks.network_explanation`.
@@ -63,7 +64,7 @@ def _of_table(task, model, asked, rows, folder, report):
     driver_rows = _with_means(attribution_rows(explained), explained)
     importance, why = _importance(task, model, asked, groups, permutations, part(report, share, 1 - share))
     _write_tables(folder, X.index, explained, driver_rows, importance)
-    return {
+    found = {
         "of": asked.of,
         "n": len(rows),
         "available": len(asked.X),
@@ -85,6 +86,7 @@ def _of_table(task, model, asked, rows, folder, report):
         "note": explained.note,
         "assumed": asked.said,
     }
+    return {**found, "sentences": sentences(found)}
 
 
 def _with_means(rows, explained):

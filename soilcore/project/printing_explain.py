@@ -17,7 +17,7 @@ def _explain(facts):
     lines = [_head(facts), table(facts["rows"][:_ROWS], ("input", "feature", *columns, "error"))]
     if len(facts["rows"]) > _ROWS:
         lines.append(f"... and {len(facts['rows']) - _ROWS} more in drivers.csv")
-    lines.append(_how_exact(facts))
+    lines += [_how_exact(facts), *(facts.get("sentences") or ())]
     if facts.get("importance"):
         lines += ["", f"Permutation importance, folds {facts['importance']['cv']}, R2 {facts['importance']['r2']:.3f}"]
         lines.append(table(facts["importance"]["rows"][:_ROWS], ("feature", "loss", "loss_sd")))
