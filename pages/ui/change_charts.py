@@ -1,5 +1,7 @@
 """Charts of change: each takes facts and gives a plotly figure; areas in hectares, colours with marks or patterns beside them."""
 
+import textwrap
+
 import numpy as np
 
 from pages.ui.charts import BLUE, ORANGE, layout
@@ -7,7 +9,7 @@ from pages.ui.charts import BLUE, ORANGE, layout
 _MARKS = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross", "hexagon")
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 _LINE = "#7d8a84"  # round marks and bars, to be seen on white and on black
-_LOW, _HIGH = "#f7f3e8", "#24476b"
+_LOW, _HIGH, _DARK_FROM = "#f7f3e8", "#24476b", 0.45  # of a share; where white letters are read better
 
 
 def steps(rows):
@@ -87,18 +89,18 @@ def matrix(values, classes):
     import plotly.graph_objects as go
 
     shares = np.array([[np.nan if value is None else value for value in row] for row in values], float)
-    texts = [["–" if np.isnan(value) else "< 0.5 %" if 0 < value < 0.005 else f"{100 * value:.0f} %" for value in row] for row in shares]
-    scale, bar = [[0, _LOW], [1, _HIGH]], {"title": {"text": "chance", "side": "right"}, "tickformat": ".0%"}
+    texts = [["–" if np.isnan(value) else "< 1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %" for value in row] for row in shares]
+    names, scale = ["<br>".join(textwrap.wrap(name, 14)) for name in classes], [[0, _LOW], [1, _HIGH]]
     hover = "%{y}, next date %{x}: %{z:.1%}<extra></extra>"
-    heat = go.Heatmap(z=shares, x=list(classes), y=list(classes), zmin=0, zmax=1, colorscale=scale, colorbar=bar, hovertemplate=hover, xgap=2, ygap=2)
+    heat = go.Heatmap(z=shares, x=names, y=names, zmin=0, zmax=1, colorscale=scale, showscale=False, hovertemplate=hover, xgap=2, ygap=2)
     figure = go.Figure(heat)
     for row, words in enumerate(texts):
         for column, word in enumerate(words):
-            value = shares[row, column]
-            color = "#ffffff" if value > 0.45 else "#17211c"
-            figure.add_annotation(x=classes[column], y=classes[row], text=word, showarrow=False, font={"color": _LINE if np.isnan(value) else color})
-    figure.update_yaxes(autorange="reversed", type="category")
-    figure.update_xaxes(type="category", side="bottom")
+            color = "#ffffff" if shares[row, column] > _DARK_FROM else "#17211c"
+            font = {"color": _LINE if np.isnan(shares[row, column]) else color, "size": 11}
+            figure.add_annotation(x=names[column], y=names[row], text=word, showarrow=False, font=font)
+    figure.update_yaxes(autorange="reversed", type="category", tickfont={"size": 11})
+    figure.update_xaxes(type="category", side="bottom", tickfont={"size": 11})
     return layout(figure, "on the next date", "on one date", 420)
 
 

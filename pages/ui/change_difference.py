@@ -82,15 +82,9 @@ def words(kept):
     """What people call a comparison."""
     labels = [row["label"] for row in kept.facts["maps"]]
     several = f", {len(labels)} dates" if len(labels) > 2 else ""
-    model = _model_of(kept)
+    model = (change_kept.model_of(kept) or "maps deleted since").split("/")[-1]
     rule = change_rule.RULES.get(kept.settings.get("correlation"), f"r = {kept.settings.get('correlation')}")
     return f"{labels[0]} to {labels[-1]}{several} · {model} · {rule}"
-
-
-def _model_of(kept):
-    """Model of the first map, as its run file says."""
-    run = change_kept.read_run((current_work().project.folder / kept.facts["maps"][0]["path"]).with_suffix(".run.json"))
-    return "maps deleted since" if run is None else run[0]["model_dir"].split("/")[-1]
 
 
 def _cards(facts):
@@ -98,13 +92,26 @@ def _cards(facts):
     span, known = f"{difference['from']} to {difference['to']}", difference["share_changed"] is not None
     with st.container(horizontal=True, key="cards.change"):
         if known:
-            trust_cards.metric("Higher", _share(difference["share_higher"]), f"{theme.number(difference['area_ha_higher'])} ha, beyond the interval")
-            trust_cards.metric("Lower", _share(difference["share_lower"]), f"{theme.number(difference['area_ha_lower'])} ha, beyond the interval")
-            trust_cards.metric("Not told apart", _share(1 - difference["share_changed"]), "differs by less than the error")
+            trust_cards.metric(
+                "Higher",
+                _share(difference["share_higher"]),
+                f"{theme.number(difference['area_ha_higher'])} ha",
+                "Of the land, by more than the model's error",
+            )
+            trust_cards.metric(
+                "Lower",
+                _share(difference["share_lower"]),
+                f"{theme.number(difference['area_ha_lower'])} ha",
+                "Of the land, by more than the model's error",
+            )
+            trust_cards.metric(
+                "Not told apart", _share(1 - difference["share_changed"]), "within the error", "Land that differs by less than the model's error"
+            )
         trust_cards.metric(
             "Mean difference",
             f"{theme.number(difference['mean'], 2)} {unit or ''}".strip(),
-            f"median {theme.number(difference['median'], 2)}, {span}",
+            f"median {theme.number(difference['median'], 2)}",
+            span,
         )
 
 

@@ -68,6 +68,14 @@ def _run(stamp, _path):
         return None
 
 
+def model_of(kept):
+    """Folder of the model behind a result, as its settings or the first of its maps say; None where that is gone."""
+    if "model_dir" in kept.settings:
+        return kept.settings["model_dir"]
+    run = read_run((current_work().project.folder / kept.facts["maps"][0]["path"]).with_suffix(".run.json"))
+    return None if run is None else run[0].get("model_dir")
+
+
 def choose(part, label, words, suits=None):
     """Which result to look at, with a button that removes it.
 
@@ -92,7 +100,7 @@ def choose(part, label, words, suits=None):
     now = work.state().get(_REMEMBERED[part])
     now = now if now in found else next(iter(found))
     named, key = _names(found, words), f"change.{part}.{now}.{len(found)}"
-    field, button = st.columns([6, 1], vertical_alignment="bottom")
+    field, button = st.columns([5, 1.2], vertical_alignment="bottom")
     chosen = field.selectbox(
         label,
         list(found),

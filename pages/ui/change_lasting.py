@@ -86,19 +86,27 @@ def _cards(facts):
             shares = {row["label"]: row for row in lasting["labels"]}
             for name, title in (("stable_low", "Stable low"), ("persistent_high", "Persistently high")):
                 row = shares[name]
-                trust_cards.metric(title, theme.percent(row["share"]), _interval(row))
+                trust_cards.metric(
+                    title,
+                    theme.percent(row["share"]),
+                    _interval(row),
+                    "Share of the land on the maps; below, its 90 % interval with the model's error",
+                )
             verdict = "polarised" if lasting["polarised"] else "not polarised"
             help = "Share of the land that is stable low or persistently high"
             trust_cards.metric("Polarisation index", theme.number(lasting["polarisation_index"], 2), verdict, help)
         if trend:
-            falling = f"{theme.percent(trend['share_falling'])} falling, 5 % by chance alone"
-            trust_cards.metric("Rising", theme.percent(trend["share_rising"]), falling, "Pixels whose trend differs from none at 5 % (Mann-Kendall)")
+            falling, help = (
+                f"{theme.percent(trend['share_falling'])} falling",
+                "Land whose trend differs from none at 5 % (Mann-Kendall); 5 % do so by chance alone",
+            )
+            trust_cards.metric("Rising", theme.percent(trend["share_rising"]), falling, help)
 
 
 def _interval(row):
     if row.get("share_low") is None:
         return f"{theme.number(row['area_ha'])} ha"
-    return f"{theme.percent(row['share_low'])} to {theme.percent(row['share_high'])} with the error"
+    return f"{theme.percent(row['share_low'])} to {theme.percent(row['share_high'])}"
 
 
 def _labels(kept):

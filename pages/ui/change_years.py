@@ -51,7 +51,7 @@ def panel():
     """What is mapped, the button, and the maps that are there."""
     work = current_work()
     with st.container(border=True):
-        left, right = st.columns(2, gap="large")
+        left, right = st.columns(2, gap="medium")
         chosen = left.selectbox("Model", work.models, index=work.models.index(work.model), key=f"change.model.{work.model}")
         model = model_facts(chosen)
         unit = model["target"]["unit"] or "unit not known"

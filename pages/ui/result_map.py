@@ -77,15 +77,11 @@ def grounds():
 
 
 def _on_top(map_):
-    """Samples and the area of interest, added to the map; what the panel needs to switch them."""
+    """The area of interest, added to the map; what the panel needs to switch it."""
     extras = []
     with messages.shown():
         for framed in places.area_of_interest():
             element = mapparts.Frames(list(framed.frames), framed.color, framed.dashes)
             map_.add_child(element)
             extras.append((framed.label, element, None))
-        if samples := places.samples():
-            element = mapparts.Samples(list(samples))
-            map_.add_child(element)
-            extras.append(("Samples", element, None))
     return extras

@@ -112,7 +112,7 @@ def _ask(chosen, model, scene, date):
         with second:
             mask, aoi = map_inputs.ask_mask("scenario.mask"), map_inputs.ask_aoi("scenario.aoi")
         with third:
-            rule = change_rule.ask_for_scenario("scenario.rule")
+            rule = change_rule.ask_for_scenario(f"models/{chosen}", "scenario.rule")
     has_interval = any(name.split(".")[0] == "interval" for name in model.get("trust") or {})
     task = ScenarioTask(
         f"models/{chosen}",
@@ -175,20 +175,25 @@ def _layers(kept):
 
 def _cards(facts):
     difference, unit = facts["difference"], facts["unit"] or ""
-    spread = f"9 of 10 pixels: {theme.number(difference['p5'], 2)} to {theme.number(difference['p95'], 2)}"
+    spread = f"{theme.number(difference['p5'], 2)} to {theme.number(difference['p95'], 2)}"
     with st.container(horizontal=True, key="cards.scenario"):
-        trust_cards.metric("Mean difference", f"{difference['mean']:+.2g} {unit}".strip(), spread)
+        trust_cards.metric("Mean difference", f"{difference['mean']:+.2g} {unit}".strip(), spread, "Below: the range that holds 9 of 10 pixels")
         if difference["share_changed"] is not None:
-            both = f"{theme.percent(difference['share_higher'])} higher, {theme.percent(difference['share_lower'])} lower"
+            both = f"{theme.percent(difference['share_higher'])} up, {theme.percent(difference['share_lower'])} down"
             trust_cards.metric(
                 "Beyond the interval", theme.percent(difference["share_changed"]), both, "Where the difference exceeds the model's own error"
             )
-        trust_cards.metric("Not predicted", theme.percent(facts["outside_envelope_share"]), "outside the range of training")
+        trust_cards.metric(
+            "Not predicted",
+            theme.percent(facts["outside_envelope_share"]),
+            "beyond training",
+            "A changed predictor leaves the range it had in training",
+        )
         if facts["left_aoa_share"] is not None:
             trust_cards.metric(
                 "Left the area",
                 theme.percent(facts["left_aoa_share"]),
-                "unlike the samples now",
+                "unlike the samples",
                 "Inside the area of applicability before, outside now",
             )
 
