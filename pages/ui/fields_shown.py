@@ -75,7 +75,7 @@ def _picture(result, chosen, rows):
     with messages.shown():
         outlines = fields_shapes.read(result.folder / "fields.gpkg")
         order = [rows.get(number) for number in range(len(outlines.rings))]
-        drawn = _drawn(outlines, order, result.facts)
+        drawn = coloured(outlines, order, result.facts)
         with st.spinner("Drawing the map ..."):
             place = fields_picture.show(
                 f"fields-{result.id}", drawn, fields_map.pictures(chosen.made), fields_map.background(), bounds=outlines.bounds
@@ -83,7 +83,7 @@ def _picture(result, chosen, rows):
         _one_field(outlines, order, place, result)
 
 
-def _drawn(outlines, order, facts):
+def coloured(outlines, order, facts):
     """Fields in every colouring; of very many only those with the highest means."""
     shown = _most(order)
     entries = [

@@ -18,6 +18,7 @@ PAGE_OF_KIND = {
     **dict.fromkeys(("map-years", "change", "scenario"), "change"),
     **dict.fromkeys(("fields", "advise"), "fields"),
     "explain": "explain",
+    **dict.fromkeys(("report", "bundle"), "report"),
     **dict.fromkeys(("fetch", "keep-scene", "composite", "terrain", "distance", "phenology"), "imagery"),
 }
 _SECTIONS = {

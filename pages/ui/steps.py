@@ -43,6 +43,7 @@ STEPS = (
     Step("explain", "Explain", ":material/psychology:", ("model",)),
     Step("change", "Change", ":material/compare:", ("model",)),
     Step("fields", "Fields", ":material/grid_on:", ("map",)),
+    Step("report", "Report", ":material/description:", ("model",)),
     Step("spectra", "Spectra", ":material/show_chart:", ("start",)),
 )
 BY_NAME = {step.name: step for step in STEPS}
@@ -67,6 +68,7 @@ def is_done(name, work):
         "map": lambda: bool(work.maps),
         "explain": lambda: bool(work.project.items("explanations")),
         "fields": lambda: bool(work.project.items("fields")),
+        "report": lambda: bool(work.project.items("reports")),
         "change": lambda: bool(work.project.items("changes") or work.project.items("scenarios")),
     }
     return done[name]()

@@ -65,14 +65,35 @@ def tell(found, model=None, map_name=None, report=silent):
     dict
         ``summary``, ``pictures`` and ``result_pictures`` as `soilcore.reporting.render.render_html` wants them.
     """
+    report(0, 1, "reading the model")
+    summary, raster = facts_of(found, model, map_name)
+    report(0.3, 1, "drawing the map")
+    pictures = _map_pictures(raster)
+    beside = {told["title"]: _pictures_of(one) for told, one in zip(summary["results"], found.others, strict=True)}
+    return {"summary": summary, "pictures": pictures, "result_pictures": beside}
+
+
+def facts_of(found, model=None, map_name=None):
+    """What a report says, without its pictures: quick enough to be shown before one is made.
+
+    Parameters
+    ----------
+    found : Found
+    model, map_name : str, optional
+
+    Returns
+    -------
+    summary : dict
+        See `soilcore.reporting.summary.summarise`.
+    raster : pathlib.Path or None
+        Of the map.
+    """
     from soilcore.models.archive import load_model
     from soilcore.reporting.summary import summarise
 
     drawn = chosen_map(found, map_name)
     folder = chosen_model(found, model, drawn)
-    report(0, 1, "reading the model")
     loaded = load_model(folder, leave=_Everything())
-    report(0.3, 1, "drawing the map")
     others = [{"kind": one.kind, "id": one.id, "settings": one.settings, "result": one.facts} for one in found.others]
     raster = raster_of(drawn)
     summary = summarise(
@@ -84,9 +105,7 @@ def tell(found, model=None, map_name=None, report=silent):
         inputs=_inputs(folder, drawn, loaded),
         identifiers={"model": folder.name, **({"map": drawn.id} if drawn else {})},
     )
-    pictures = _map_pictures(raster)
-    beside = {told["title"]: _pictures_of(one) for told, one in zip(summary["results"], found.others, strict=True)}
-    return {"summary": summary, "pictures": pictures, "result_pictures": beside}
+    return summary, raster
 
 
 def write_report(told, out):
