@@ -7,7 +7,7 @@ from pathlib import Path
 from soilcore.core.errors import NotAvailableError, SettingsError
 from soilcore.core.files import check_output, write_json, written_whole
 from soilcore.core.progress import part, silent
-from soilcore.project.explain_inputs import samples_to_explain, source_to_explain
+from soilcore.project.explain_inputs import samples_to_explain, source_to_explain, with_inputs_of_training
 from soilcore.project.explain_samples import explain_samples
 from soilcore.project.steps import run_file
 
@@ -48,6 +48,7 @@ def explain(task, report=silent):
     is_network = getattr(model.learner, "uses_surroundings", False)
     if is_network:
         model.learner.device = task.device
+    task, taken = with_inputs_of_training(task, model, needs_samples=is_network or (task.summary and not task.at))
     if is_network and task.maps:
         raise NotAvailableError(f"Maps of attributions are made of tabular models; {model.name!r} reads windows. Explain single pixels with --at.")
     with written_whole(out) as folder:
@@ -56,7 +57,7 @@ def explain(task, report=silent):
         facts |= _explained(task, model, is_network, folder, out, report)
         facts["files"] = sorted(str(out / path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
         facts["seconds"] = round(time.perf_counter() - started, 3)
-        facts["assumed"] = tuple(dict.fromkeys(facts["assumed"]))
+        facts["assumed"] = tuple(dict.fromkeys((*taken, *facts["assumed"])))
         write_json(folder / RUN_FILE, {**run_file("explain", task), "result": facts})
     report(1, 1, "the explanation is written")
     return facts

@@ -13,6 +13,7 @@ from soilcore.project.network_inputs import surroundings_for_model
 
 _TRAINING = "the training samples"
 _KEPT = "training samples kept with the model"
+_IMAGERY_OF_TRAINING = "the imagery of training, because no other was given"
 _NAME_THEM = "Name the samples and, where the model reads it, the imagery (SAMPLES, --scene ...)"
 
 
@@ -69,6 +70,34 @@ def training_of(model, model_dir):
         if fingerprint.of_file(name) != expected:
             return None, f"{name!r} is not the file any more that it was trained on"
     return (task, "") if _names_no_other(task, hashes) else (None, "the model folder names files that it was not trained on")
+
+
+def with_inputs_of_training(task, model, needs_samples=True):
+    """The task with the samples and the imagery of training where it names neither, so that its run file tells what was read.
+
+    Parameters
+    ----------
+    task : ExplainTask
+    model : FittedModel
+    needs_samples : bool
+        Whether samples are read at all.
+
+    Returns
+    -------
+    task : ExplainTask
+        As it was, where something is named or the files of training are not there.
+    said : tuple of str
+    """
+    inputs = task.inputs
+    if inputs.samples is not None or inputs.scene is not None or _names_rasters(inputs.features):
+        return task, ()
+    training, _ = training_of(model, task.model_dir)
+    if training is None:
+        return task, ()
+    samples = training.inputs.samples if needs_samples else None
+    reads_rasters = bool(task.at or task.maps)
+    inputs = replace(training.inputs, samples=samples, aoi=inputs.aoi, mask=inputs.mask)
+    return replace(task, inputs=inputs), (_IMAGERY_OF_TRAINING,) if reads_rasters else ()
 
 
 def samples_to_explain(task, model, report=silent):
@@ -149,7 +178,7 @@ def _rasters(task, model):
     training, why = training_of(model, task.model_dir)
     if training is None:
         raise SettingsError(f"No imagery was given, and that of training cannot be taken: {why}. Name the image with --scene.")
-    return replace(training.inputs, aoi=inputs.aoi, mask=inputs.mask), ("the imagery of training, because no other was given",)
+    return replace(training.inputs, aoi=inputs.aoi, mask=inputs.mask), (_IMAGERY_OF_TRAINING,)
 
 
 def _names_rasters(features):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import rasterio
 
+from soilcore.core import fingerprint
 from soilcore.core.errors import SettingsError, Stopped
 from soilcore.data.imagery import SceneSettings
 from soilcore.data.samples import SampleSettings
@@ -18,6 +19,7 @@ from soilcore.features.recipe import FeatureSettings
 from soilcore.models.archive import load_model
 from soilcore.models.settings import FitSettings
 from soilcore.project.explain_settings import ExplainTask
+from soilcore.project.run import run_file_again
 from soilcore.project.settings import InputSettings, TrainTask
 from soilcore.project.tasks import run_task
 
@@ -102,6 +104,15 @@ def test_maps_add_up_pixel_by_pixel_with_exact_dependencies_in_one_layer(here, a
     np.testing.assert_allclose((maps["base"] + sum(read.values()))[valid], predicted[valid], atol=1e-4)
     assert sum(row["share"] for row in maps["classes"]) == pytest.approx(1)
     assert str(tmp_path / "m" / "dominant.qml") in facts["files"]
+
+
+def test_a_run_file_names_what_was_read_and_makes_the_same_maps_again(here, tmp_path):
+    facts = run_task("explain", ExplainTask("model", str(tmp_path / "m"), maps=True, summary=False, step=4))
+    before = {path: fingerprint.of_file(path) for path in facts["files"]}
+    run = tmp_path / "m" / "explain.run.json"
+    assert json.loads(run.read_text())["inputs"].keys() >= {"scene.tif"}
+    run_file_again(run, overwrite=True)
+    assert {path: fingerprint.of_file(path) for path in facts["files"]} == before
 
 
 def test_the_file_of_training_is_known_again_wherever_it_lies(here, tmp_path):
