@@ -7,6 +7,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _components_looked_for_once():
+    """Each page test would read the metadata of every installed package again, as a server does when it starts: half of its time."""
+    from functools import cache
+
+    from streamlit.components.v2 import manifest_scanner
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
+
+
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     """An empty workspace folder, the one the pages see."""
