@@ -19,7 +19,6 @@ from soilcore.mapping.layers import NO_CLASS
 from soilcore.mapping.ramps import CONTINUOUS, DIFFERENCES
 from soilcore.mapping.styles import value_style
 
-DRAWS = 16  # pairs of walks per pixel of what must be sampled
 OTHERS = "another driver"
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#1b1b1b")  # told apart with every kind of colour vision
 _OTHERS_COLOR = "#9a9a9a"
@@ -38,7 +37,7 @@ def attribution_maps(
     view=None,
     step=1,
     groups=None,
-    draws=DRAWS,
+    draws=None,
     seed=0,
     window=256,
     threads=None,
@@ -63,8 +62,9 @@ def attribution_maps(
         Only the pixel in the middle of so many by so many is computed, and stands for all of them: a preview.
     groups : dict of str to sequence of str, optional
         Drivers whose attributions are added up into one layer; see `soilcore.explanation.grouping`.
-    draws : int
-        Pairs of walks per pixel of members that must be sampled, at least 2. Trees and linear members are exact.
+    draws : int, optional
+        Pairs of walks per pixel of members that must be sampled, at least 2. If not given, one from every background row for small networks, 16 for
+        other members. Trees and linear members are exact.
     seed : int
         Orders those walks, the same for all pixels.
     window : int
@@ -284,7 +284,7 @@ def _checked(grid, view, step, draws):
     """The view as a Window inside the grid."""
     if isinstance(step, bool) or not isinstance(step, int) or not 1 <= step <= 1000:
         raise SettingsError(f"A step of {step!r} pixels is not possible. Give a whole number from 1 (every pixel) to 1000.")
-    if not isinstance(draws, int) or draws < 2:
+    if draws is not None and (not isinstance(draws, int) or draws < 2):
         raise SettingsError(f"{draws!r} pairs of walks say nothing about their error. Give a whole number of at least 2.")
     view = Window(0, 0, grid.height, grid.width) if view is None else view
     inside = view.row >= 0 and view.col >= 0 and view.row + view.height <= grid.height and view.col + view.width <= grid.width

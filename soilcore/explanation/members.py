@@ -16,6 +16,7 @@ from soilcore.models.forest import CannotPack
 
 EXACT = "exact"
 PLACE = "place"
+_MAP_DRAWS = 16
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Effort:
     Parameters
     ----------
     draws : int or None
-        Pairs of walks of what is sampled; None for one from every background row.
+        Pairs of walks of what is sampled; None for one from every background row, or 16 for a map of what is no small network.
     seed : int
         Orders those walks.
     many : bool or None
@@ -189,7 +190,8 @@ class Function:
         """
         self._background, self._drivers = background, layout.drivers
         self.base = float(self.predict(background).mean())
-        self._walks = walks(len(background), len(self._drivers), effort.draws, effort.seed)
+        draws = _MAP_DRAWS if effort.draws is None and effort.many else effort.draws
+        self._walks = walks(len(background), len(self._drivers), draws, effort.seed)
         return self
 
     def predict(self, Z):

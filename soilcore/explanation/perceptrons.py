@@ -65,6 +65,6 @@ def _flat(networks):
     last = np.stack([layers[-1][0][:, 0] for layers in networks.later]).astype(np.float32) / np.float32(members)
     constant = float(sum(np.ravel(layers[-1][1])[0] for layers in networks.later)) / members
     if len(networks.later[0]) == 1:
-        return np.empty((members, width, 0), np.float32), np.empty((members, 0), np.float32), last, constant
-    weights = np.stack([layers[0][0] for layers in networks.later]).astype(np.float32)
+        return np.empty((members, 0, width), np.float32), np.empty((members, 0), np.float32), last, constant
+    weights = np.stack([layers[0][0].T for layers in networks.later]).astype(np.float32)
     return np.ascontiguousarray(weights), np.stack([layers[0][1] for layers in networks.later]).astype(np.float32), last, constant

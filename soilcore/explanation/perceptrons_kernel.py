@@ -32,7 +32,7 @@ def walk(X, background, orders, count, entering, starts, first, second, activati
     first : ndarray of float32, shape (n_columns, n_units)
         Weights of the first layer of all members side by side.
     second : (ndarray, ndarray, ndarray, float)
-        Weights from the first layer, float32 of shape (n_members, width, next width), and constants (n_members, next width), to the second;
+        Weights from the first layer, float32 of shape (n_members, next width, width), and constants (n_members, next width), to the second;
         weights from the last hidden layer to the prediction, (n_members, last width), 1 / n_members among them, and the sum of the constants.
         Next width 0 where there is one hidden layer only.
     activation : int
@@ -40,8 +40,9 @@ def walk(X, background, orders, count, entering, starts, first, second, activati
         Filled.
     """
     columns, walks = X.shape[1], len(orders)
-    deeper, constants, last, constant = second
-    shallow, last_flat = activation == RELU and not deeper.shape[2], last.reshape(-1)
+    between, constants, last, constant = second
+    deeper = np.empty(between.shape[1], np.float32)
+    shallow, last_flat = activation == RELU and not between.shape[1], last.reshape(-1)
     sums, drawn = np.empty(first.shape[1], np.float32), np.empty((walks, columns))
     units = np.empty(first.shape[1], np.float32)
     for row in range(X.shape[0]):
@@ -64,7 +65,7 @@ def walk(X, background, orders, count, entering, starts, first, second, activati
                     else:
                         for k in range(sums.size):
                             sums[k] += change * weights[k]
-                        now = _prediction(sums, units, deeper, constants, last, activation) + constant
+                        now = _prediction(sums, units, deeper, between, constants, last, activation) + constant
                     pair[column] += 0.5 * (now - before)
                     before = now
         for column in range(columns):
@@ -87,23 +88,22 @@ def walk(X, background, orders, count, entering, starts, first, second, activati
 
 
 @njit(nogil=True, fastmath=_NO_NAN)
-def _prediction(sums, units, weights, constants, last, activation):
+def _prediction(sums, units, deeper, weights, constants, last, activation):
     """What the networks give for the sums that enter their first layer, but for the constant."""
     _activate(sums, units, activation)
     total = np.float32(0)
-    if not weights.shape[2]:
+    if not weights.shape[1]:
         flat = last.reshape(-1)
         for k in range(units.size):
             total += units[k] * flat[k]
         return np.float64(total)
-    members, width, next_width = weights.shape
-    deeper = np.empty(next_width, np.float32)
+    members, next_width, width = weights.shape
     for member in range(members):
-        deeper[:] = constants[member]
-        for k in range(width):
-            unit, of_unit = units[member * width + k], weights[member, k]
-            for n in range(next_width):
-                deeper[n] += unit * of_unit[n]
+        for n in range(next_width):
+            entered = np.float32(0)
+            for k in range(width):
+                entered += units[member * width + k] * weights[member, n, k]
+            deeper[n] = entered + constants[member, n]
         _activate(deeper, deeper, activation)
         for n in range(next_width):
             total += deeper[n] * last[member, n]
