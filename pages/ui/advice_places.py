@@ -9,9 +9,7 @@ from pages.ui.session import current_work
 from pages.ui.workspace import BOUNDARIES, LIMIT_MB
 from soilcore.core.errors import SoilcoreError
 
-_ORANGE = "#D55E00"
 _MOST = 1000
-_WHY = {"width": "wide intervals", "di": "little likeness to the samples", "access": "short ways"}
 
 
 def panel(chosen):
@@ -120,10 +118,8 @@ def _task(chosen, count, within, samples, access, half, mask):
 
 def _draw(result, chosen):
     found = result.facts["next_samples"]
-    why = ", ".join(_WHY.get(name, name) for name in found["used"])
-    looked = f"Each was chosen among {found['candidates']:,} places for {why}." if why else ""
-    sentences = [found["sentence"], looked, "Take the waypoints into the field, sample there, add the values to your table, and train again."]
-    plain_words.block([one for one in sentences if one], result.facts, chosen.date)
+    sentences = [found["sentence"], "Take the waypoints into the field, sample there, add the values to your table, and train again."]
+    plain_words.block(sentences, result.facts, chosen.date)
     if maps.ready():
         _picture(result, chosen, found["rows"])
     table = pd.DataFrame(found["rows"])
@@ -154,11 +150,11 @@ def _columns(facts):
 def _picture(result, chosen, rows):
     with messages.shown():
         shown = [picture for name, label in _WEIGHED if (picture := _layer(chosen.made, name, label))] + fields_map.pictures(chosen.made)
-        points = [("Samples taken", "#ffffff", places.samples()), ("Next samples", _ORANGE, _points(rows, result.facts["unit"]))]
-        drawn = _within(result)
+        points = [("Samples taken (white)", "#ffffff", places.samples())]
+        marks = [("Next samples (numbers)", fields_shapes.Numbered(_points(rows, result.facts["unit"])))]
+        drawn, told = _within(result), [(one.label, [one]) for one in shown]
         with st.spinner("Drawing the map ..."):
-            fields_picture.show(f"places-{result.id}", drawn, shown, fields_map.background(), points, [(one.label, [one]) for one in shown])
-        st.caption(f":orange[:material/circle:] {len(rows)} next samples, :gray[:material/circle:] samples taken; the table names them.")
+            fields_picture.show(f"places-{result.id}", drawn, shown, fields_map.background(), points, told, marks=marks)
 
 
 _WEIGHED = (("map_di", "Dissimilarity to the samples"), ("map_upper", "Upper bound"))
@@ -170,7 +166,7 @@ def _layer(made, name, label):
 
 
 def _points(rows, unit):
-    return [(row["lat"], row["lon"], f"{row['name']}: map says {row['value']:.3g} {unit or ''}".strip()) for row in rows]
+    return [(row["lat"], row["lon"], row["rank"], f"{row['name']}: map says {row['value']:.3g} {unit or ''}".strip()) for row in rows]
 
 
 def _within(result):

@@ -7,7 +7,7 @@ from pages.ui import mapparts, maps, routes
 HEIGHT = 560
 
 
-def show(key, drawn=(), shown=(), background=None, points=(), told=(), bounds=None):
+def show(key, drawn=(), shown=(), background=None, points=(), told=(), bounds=None, marks=()):
     """Draw fields, rasters and points.
 
     Parameters
@@ -25,6 +25,8 @@ def show(key, drawn=(), shown=(), background=None, points=(), told=(), bounds=No
         What a click tells of rasters: a label, and layers whose values are joined by "to".
     bounds : tuple, optional
         ((south, west), (north, east)) that the map begins with.
+    marks : sequence of (label, element)
+        What lies over everything, to be switched on and off.
 
     Returns
     -------
@@ -42,6 +44,9 @@ def show(key, drawn=(), shown=(), background=None, points=(), told=(), bounds=No
             circles = mapparts.Samples(list(several), color)
             map_.add_child(circles)
             extras.append((label, circles))
+    for label, element in marks:
+        map_.add_child(element)
+        extras.append((label, element))
     map_.add_child(mapparts.Panel(layers, extras, choice=bool(layers)))
     if routes.are_served and told:
         map_.add_child(mapparts.Inspector([[label, [maps.value_address(one.layer) for one in several]] for label, several in told]))

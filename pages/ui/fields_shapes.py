@@ -134,6 +134,30 @@ class Colouring(MacroElement):
         self.shapes, self.colors, self.texts, self.popup, self.opacity, self.alone = shapes, colors, texts, popup, opacity, alone
 
 
+class Numbered(MacroElement):
+    """Places with their number in a circle, large enough for a thumb; places are (latitude, longitude, number, text)."""
+
+    _template = Template("""{% macro script(this, kwargs) %}
+    const {{ this.get_name() }} = (function () {
+      const group = L.layerGroup();
+      for (const [lat, lon, number, text] of {{ this.places|tojson }}) {
+        const sign = document.createElement('div'), words = document.createElement('span');
+        sign.textContent = number;
+        sign.style.cssText = 'box-sizing: border-box; min-width: 22px; height: 22px; padding: 0 3px; border: 2px solid #000; border-radius: 11px; text-align: center; ' +
+          'background: #ffb74d; color: #000; font: 700 12px/18px sans-serif';
+        words.textContent = text;
+        L.marker([lat, lon], {icon: L.divIcon({className: '', html: sign, iconSize: [22, 22]}), title: '', alt: text, keyboard: true, zIndexOffset: 1000 - number})
+          .bindTooltip(words).addTo(group);
+      }
+      return group.addTo({{ this._parent.get_name() }});
+    })();{% endmacro %}""")
+
+    def __init__(self, places):
+        super().__init__()
+        self._name = "Numbered"
+        self.places = places
+
+
 def add(shapes, colourings, popup=True):
     """Elements for a map: the shapes once, and one layer per colouring.
 
