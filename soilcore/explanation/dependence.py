@@ -45,9 +45,9 @@ def dependence(explained, name, *, seed=0):
     if not np.isfinite(values).all():
         raise SettingsError(f"{name!r} has no value of its own, so nothing can be shown along it. Ask for a single predictor.")
     others = [place for place in range(len(explained.names)) if place != at and np.isfinite(explained.given[:, place]).all()]
-    bins = _bins(values)
-    strengths = _strengths(contributions, explained.given[:, others], bins)
-    chance = _by_chance(contributions, explained.given[:, others], bins, seed)
+    bins = [(rows, _ranks(explained.given[np.ix_(rows, others)])) for rows in _bins(values)]
+    strengths = _strengths(contributions, bins)
+    chance = _by_chance(contributions, bins, seed)
     order = np.argsort(-strengths, kind="stable")
     best = None if not order.size or strengths[order[0]] <= chance else others[order[0]]
     return {
@@ -69,28 +69,28 @@ def _bins(values):
     return np.array_split(np.argsort(values, kind="stable"), count)
 
 
-def _strengths(contributions, others, bins):
-    """Interaction of every other driver, shape (n_others,)."""
-    total, weight = np.zeros(others.shape[1]), 0.0
-    for rows in bins:
+def _strengths(contributions, bins):
+    """Interaction of every other driver, shape (n_others,); `bins` are rows with the ranks of the others' values in them."""
+    total, weight = np.zeros(bins[0][1].shape[1]), 0.0
+    for rows, ranks in bins:
         spread = contributions[rows].std()
         if rows.size < 3 or not spread > 0:
             continue
-        total += spread * rows.size * np.abs(_correlation(_ranks(others[rows]), _ranks(contributions[rows][:, None])))
+        total += spread * rows.size * np.abs(_correlation(ranks, _ranks(contributions[rows][:, None])))
         weight += spread * rows.size
     return total / weight if weight > 0 else total
 
 
-def _by_chance(contributions, others, bins, seed):
+def _by_chance(contributions, bins, seed):
     """What the strongest partner reaches when rows are shuffled within their bins."""
-    if not others.shape[1]:
+    if not bins[0][1].shape[1]:
         return 0.0
     rng, reached = np.random.default_rng(seed), []
     for _ in range(_SHUFFLES):
         shuffled = contributions.copy()
-        for rows in bins:
+        for rows, _ in bins:
             shuffled[rows] = contributions[rng.permutation(rows)]
-        reached.append(_strengths(shuffled, others, bins).max())
+        reached.append(_strengths(shuffled, bins).max())
     return float(np.quantile(reached, _CHANCE))
 
 
