@@ -40,9 +40,9 @@ def front_door(workspace):
         test = AppTest.from_file(str(ROOT / "pages" / "frame.py"), default_timeout=60)
         for name, value in address.items():
             test.query_params[name] = value
-        test.run()
         if page is not None:
-            test.switch_page(f"{page}.py").run()
+            test.switch_page(f"{page}.py")
+        test.run()
         assert not test.exception, test.exception
         return test
 
