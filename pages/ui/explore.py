@@ -45,9 +45,9 @@ def _draw(made):
     place = _place(key)
     with st.spinner("Drawing the map ..."):
         maps.clicked_on(_map(made, named, topics, errors, key), key, _mark(place))
+    place_panel.panel(made, named, topics, errors, place)
     if errors is not None:
         explore_samples.table_of(errors)
-    place_panel.panel(made, named, topics, errors, place)
 
 
 def _map(made, named, topics, errors, key):
@@ -87,6 +87,9 @@ def _on_top(map_, errors):
 def _plain(topic):
     """A topic as the panel takes it."""
     forms = [{"form": name, "value": _value(topic, one), **_source(one), **one.legend} for name, one in topic.forms.items()]
+    if topic.linked:
+        name, shown = topic.linked
+        next(one for one in forms if one["form"] == "values")["linked"] = {"name": name, **_source(shown), **shown.legend}
     return {"key": topic.key, "label": topic.label, "group": topic.group, "twin": topic.twin, "forms": forms}
 
 

@@ -31,6 +31,8 @@ class Topic:
         "values", and "classes" where it can be shown so.
     twin : bool
         Whether it is what the prediction is best compared with.
+    linked : (str, maps.Shown) or None
+        Its values on the colour scale that all topics of this name share, for two of them beside each other.
     """
 
     key: str
@@ -38,6 +40,7 @@ class Topic:
     group: str
     forms: dict
     twin: bool = False
+    linked: tuple | None = None
 
     @property
     def values(self):
@@ -95,28 +98,30 @@ def _in_classes(shown, scheme):
 
 
 def _linked(topics, unit):
-    """Values of the same kind get one colour scale, so that two of them can be compared: predictions and truth, and lower and upper bounds."""
-
-    def kind(topic):
-        style = topic.values.layer.style
-        if style.kind != "continuous" or style.unit != unit or not unit:
-            return None
-        if topic.key in ("map/lower", "map/upper"):
-            return "bounds"
-        return "values" if topic.key == "map/value" or topic.group == OTHER or topic.twin else None
-
+    """Give values of the same kind one more colour scale, which they share: predictions and truth, and lower and upper bounds."""
     ends = {}
     for topic in topics:
-        if named := kind(topic):
-            style, (low, high) = topic.values.layer.style, ends.get(named, (float("inf"), float("-inf")))
-            ends[named] = min(low, style.low), max(high, style.high)
-    return [_with_ends(topic, *ends[kind(topic)]) if kind(topic) else topic for topic in topics]
+        if name := _kind(topic, unit):
+            style, (low, high) = topic.values.layer.style, ends.get(name, (float("inf"), float("-inf")))
+            ends[name] = min(low, style.low), max(high, style.high)
+    return [_with_scale(topic, _kind(topic, unit), ends) for topic in topics]
 
 
-def _with_ends(topic, low, high):
-    shown = topic.forms["values"]
+def _kind(topic, unit):
+    style = topic.values.layer.style
+    if style.kind != "continuous" or style.unit != unit or not unit:
+        return None
+    if topic.key in ("map/lower", "map/upper"):
+        return "bounds"
+    return "values" if topic.key == "map/value" or topic.group == OTHER or topic.twin else None
+
+
+def _with_scale(topic, name, ends):
+    if name is None:
+        return topic
+    shown, (low, high) = topic.forms["values"], ends[name]
     style = replace(shown.layer.style, low=low, high=high)
-    return replace(topic, forms={**topic.forms, "values": replace(shown, layer=replace(shown.layer, style=style))})
+    return replace(topic, linked=(name, replace(shown, layer=replace(shown.layer, style=style))))
 
 
 def _truth(made, unit, scheme):
@@ -133,7 +138,8 @@ def _truth(made, unit, scheme):
             forms = {"values": shown}
             if scheme is not None and same and (of_target or "ece" in path.stem):
                 forms = {"classes": _in_classes(shown, scheme), **forms}
-            found.append(Topic(f"truth/{path.stem}/{number}", shown.label, TRUTH, forms, twin=of_target))
+            label = f"Truth: {shown.label}" if of_target else shown.label
+            found.append(Topic(f"truth/{path.stem}/{number}", label, TRUTH, forms, twin=of_target))
     return found
 
 

@@ -16,7 +16,8 @@ class LayerPanel(MacroElement):
     ----------
     topics : list of dict
         ``{"key", "label", "group", "forms": [{"form", "tiles" or "picture", "bounds", "opacity", "title", "kind", "entries", "value"}]}``: what can be
-        shown, in one form or as classes and as values; addresses of tiles and of the value under a place, or one picture with the data in it.
+        shown, in one form or as classes and as values; addresses of tiles and of the value under a place, or one picture with the data in it. A form
+        may be ``"linked"``: the same with a ``"name"``, on a colour scale that all of this name share, for two of them beside each other.
     extras : list of (str, element, list)
         Further things to switch on and off, each with the entries of its legend: (colour, radius, text).
     grounds : list of dict
@@ -84,13 +85,15 @@ class LayerPanel(MacroElement):
           make('span', '', text, line);
         }
       };
+      const side = (one, other) => one.linked && other.linked && one.linked.name === other.linked.name ? {...one, ...one.linked} : one;
+      const paired = ([a, b]) => [side(formOf(a), formOf(b)), side(formOf(b), formOf(a))];
       const same = (a, b) => JSON.stringify([a.kind, a.entries]) === JSON.stringify([b.kind, b.entries]);
       const write = () => {
         legends.replaceChildren();
         circled.replaceChildren();
         const seen = now();
         if (seen.length === 2) {
-          const [a, b] = seen.map(formOf);
+          const [a, b] = paired(seen);
           make('div', 'margin-top: 6px', 'Left: ' + seen[0].label, legends);
           make('div', '', 'Right: ' + seen[1].label, legends);
           legend(a);
@@ -106,7 +109,7 @@ class LayerPanel(MacroElement):
         if (single) { single.remove(); single = null; }
         const seen = now();
         if (kept.swipe) {
-          const layers = seen.map(topic => layerOf(formOf(topic), {opacity: opacityOf(topic)}).addTo(map));
+          const layers = paired(seen).map((one, number) => layerOf(one, {opacity: opacityOf(seen[number])}).addTo(map));
           const bar = L.control.sideBySide([layers[0]], [layers[1]]).addTo(map);
           const tags = seen.map((topic, side) => make('div', 'position: absolute; top: 8px; z-index: 999; pointer-events: none; padding: 2px 7px; border-radius: 3px; ' +
             'font: 12px sans-serif; white-space: nowrap; color: #17211c; background: rgba(255,255,255,.92); transform: translateX(' + (side ? '0' : '-100%') + ')',
@@ -139,7 +142,9 @@ class LayerPanel(MacroElement):
         box.style.maxHeight = Math.max(200, map.getSize().y - 60) + 'px';
         box.className = 'soilcore-panel';
         box.open = kept.shut === undefined ? map.getSize().x > 520 : !kept.shut;  // on a telephone the map comes first
-        box.ontoggle = () => { kept.shut = !box.open; save(); };
+        const fit = () => { box.style.width = box.open ? '232px' : 'auto'; };
+        fit();
+        box.ontoggle = () => { kept.shut = !box.open; fit(); save(); };
         make('summary', 'cursor: pointer; font-weight: 600', 'Layers and legend', box);
         L.DomEvent.disableClickPropagation(box);
         L.DomEvent.disableScrollPropagation(box);
@@ -174,7 +179,9 @@ class LayerPanel(MacroElement):
           make('option', '', topic.label, set).value = topic.key;
         };
         for (const [side, text] of [['left', 'Left of the divider'], ['right', 'Right of the divider']]) {
-          const label = make('label', 'display: block; margin-top: 3px', text, sides), select = make('select', 'display: block; width: 100%; font: inherit', '', label);
+          make('div', 'margin-top: 3px', text, sides);
+          const select = make('select', 'display: block; width: 100%; font: inherit', '', sides);
+          select.setAttribute('aria-label', text);
           topics.forEach(topic => option(select, topic));
           select.value = kept[side];
           select.onchange = () => { kept[side] = select.value; draw(); };
@@ -301,7 +308,7 @@ class Reader(MacroElement):
         words.setAttribute('role', 'status');
         words.append(element('div', 'color: #555; margin-bottom: 4px', place.lat.toFixed(5) + '°, ' + place.lng.toFixed(5) + '°'));
         const panel = box.querySelector('.soilcore-panel'), wide = map.getSize().x, hidden = panel && panel.open && wide > 520 ? panel.offsetWidth + 20 : 10;
-        const popup = L.popup({maxWidth: Math.min(320, wide - 60), autoPanPaddingTopLeft: [50, 10], autoPanPaddingBottomRight: [hidden, 10]})
+        const popup = L.popup({maxWidth: Math.min(320, wide - 115), autoPanPaddingTopLeft: [50, 10], autoPanPaddingBottomRight: [hidden, 10]})
           .setLatLng(event.latlng).setContent(words).openOn(map);
         const ask = address => fetch(address + '?lon=' + place.lng + '&lat=' + place.lat).then(answer => answer.json());
         const seen = map.soilcoreShown ? map.soilcoreShown().filter(([key, _, address]) => address && !covered.includes(key)) : [];

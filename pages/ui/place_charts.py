@@ -62,10 +62,10 @@ def waterfall(rows, base, prediction, scale, unit, own_unit=None):
     title = f"prediction ({unit or scale})"
     if own_unit is not None and scale != "the unit of the target":
         figure.update_xaxes(**_ticks(low - room, high + room, own_unit))
-        title = f"prediction ({unit}), spaced as {scale}" if unit else scale
+        title = f"prediction ({unit}),<br>spaced as {scale}" if unit else scale
     elif scale != "the unit of the target":
         title = scale
-    return layout(figure, title, "", _ROW_PX * len(names) + 90)
+    return layout(figure, title, "", _ROW_PX * len(names) + 90).update_layout(margin={"r": 64})  # a total's text stands beside its bar
 
 
 def _name(row):

@@ -165,9 +165,10 @@ def _crops(made, values):
     if not rows:
         st.markdown(f":material/grass: **No crop** of {len(crops())} is expected to give {GOOD_YIELD:.0f} % of its yield in this soil.")
         return
-    more = f", over the whole interval **{len(sure)}**" if rows[0]["sure"] is not None else ""
-    told = f"**{len(rows)} of {len(crops())} crops** are expected to give {GOOD_YIELD:.0f} % of their yield or more{more}"
-    st.markdown(f":material/grass: {told}; the most sensitive of them: {named}.")
+    told = f"**{len(rows)} of {len(crops())} crops** are expected to give {GOOD_YIELD:.0f} % of their yield or more"
+    if rows[0]["sure"] is not None:
+        told += f", **{len(sure) or 'none'}** of them even at the upper bound of the interval"
+    st.markdown(f":material/grass: {told}. The most sensitive: {named}.")
     with st.expander("Crops that stand it", icon=":material/table:", type="compact"):
         table = pd.DataFrame(rows).drop(columns="id")
         st.dataframe(table, hide_index=True, placeholder="", alt="Crops that stand this place, the most sensitive first", column_config=_YIELDS)

@@ -70,7 +70,7 @@ def test_a_place_can_be_typed_and_one_beside_the_map_is_said_to_be_empty(front_d
     assert "nearest sample" in words(test)
 
 
-def test_everything_of_the_project_is_on_the_map_and_values_share_one_scale(opened, field_with_results, demo):
+def test_everything_of_the_project_is_on_the_map_and_values_side_by_side_share_one_scale(opened, field_with_results, demo):
     shutil.copytree(demo / "truth", field_with_results.folder / "landscape" / "truth")
     shutil.copy(demo / "dem.tif", field_with_results.part("covariates") / "dem.tif")
     shutil.copytree(field_with_results.part("maps") / "map-1", field_with_results.part("maps") / "map-2")
@@ -79,8 +79,10 @@ def test_everything_of_the_project_is_on_the_map_and_values_share_one_scale(open
     assert next(iter(topics)) == "map/value"
     assert truth.twin
     assert {"map/width", "other/map-2", "covariate/dem.tif/dem.tif/1", "truth/clay_pct/1"} <= set(topics)
-    scales = {(one.values.layer.style.low, one.values.layer.style.high) for one in (topics["map/value"], truth, topics["other/map-2"])}
-    assert len(scales) == 1
+    linked = [one.linked[1].layer.style for one in (topics["map/value"], truth, topics["other/map-2"])]
+    assert len({(style.low, style.high) for style in linked}) == 1
+    assert linked[0].high >= truth.values.layer.style.high
+    assert topics["map/lower"].linked[0] == topics["map/upper"].linked[0] == "bounds"
     assert truth.forms["classes"].layer.style.entries == topics["map/value"].forms["classes"].layer.style.entries
 
 

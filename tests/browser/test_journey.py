@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, demo_server
-from tests.browser.steps import MAP, settled
+from tests.browser.steps import LONG, MAP, settled
 
 PAGES = {"map": "Map", "model": "Model", "spectra": "Spectra"}
 
@@ -90,11 +90,17 @@ def test_layers_of_trust_can_be_looked_at_and_veiled(page, server):
         ("Area of applicability", "outside: unlike"),
         ("Chance of more than", "Probability"),
     ):
-        inside.get_by_label(layer, exact=False).first.check()
+        open_groups(inside)
+        inside.get_by_role("radio", name=layer).first.check()
         expect(panel).to_contain_text(legend)
         expect(inside.locator("img.leaflet-tile-loaded").first).to_be_visible(timeout=PATIENCE_MS)
     with page.expect_response(lambda answer: "/tiles/" in answer.url):
         inside.get_by_label("Grey: outside").check()
+
+
+def open_groups(inside):
+    """Unfold every group of layers in the panel."""
+    inside.locator(".soilcore-panel details").evaluate_all("groups => groups.forEach(group => { group.open = true; })")
 
 
 def test_the_demos_model_leads_with_what_can_be_trusted(page, server):
@@ -120,7 +126,7 @@ def test_opacity_and_layers_change_in_the_browser_alone(page, server):
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: asked.append(frame)))
     slider = inside.get_by_label("Opacity of the layer on top")
     slider.fill("0.3")
-    expect(inside.locator(".leaflet-layer").last).to_have_css("opacity", "0.3")
+    expect(inside.locator(".leaflet-tile-pane .leaflet-layer").last).to_have_css("opacity", "0.3")
     inside.get_by_label("Values").check()
     expect(inside.locator(".soilcore-panel")).not_to_contain_text("slightly")
     assert asked == []
@@ -147,21 +153,22 @@ def view(page, after=None):
     return frame.wait_for_function(look, arg=after).json_value()
 
 
-def test_two_layers_are_compared_with_a_divider(page, server):
-    open_demo(page, server)
+def test_two_layers_are_swiped_and_a_reload_keeps_them_and_the_place_with_its_drivers(page, server):
+    inside = open_demo(page, server)
+    click_middle(page, inside)
     settled(page)
-    page.get_by_label("Compare side by side").click()
-    page.get_by_role("option").first.click()
-    expect(page.locator(MAP).last.content_frame.locator(".leaflet-sbs-range")).to_be_attached(timeout=PATIENCE_MS)
-    the_map(page)
-
-
-def test_a_reload_finds_the_same_project(page, server):
-    open_demo(page, server)
-    settled(page)
+    expect(page.get_by_text("no cause can be read from them")).to_be_visible(timeout=LONG)
+    expect(page.get_by_role("figure", name=re.compile("Waterfall"))).to_be_visible()
+    inside.get_by_label("Swipe two layers").check()
+    divider = inside.get_by_role("slider", name="Divider")
+    expect(divider).to_be_visible()
+    expect(inside.locator(".soilcore-panel")).to_contain_text("Right: Truth")
+    inside.get_by_label("Right of the divider").select_option(label="Interval width")
+    expect(inside.locator(".soilcore-panel")).to_contain_text("Width of the 90 % prediction interval")
     assert "project=demo" in page.url
     page.reload()
-    the_map(page)
+    inside = the_map(page)
+    expect(inside.get_by_label("Right of the divider")).to_have_value("map/width")
 
 
 def test_the_maps_files_are_downloaded_whole(page, server, tmp_path):
