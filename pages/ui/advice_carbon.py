@@ -8,6 +8,7 @@ from pages.ui.advice_crops import where
 from pages.ui.session import current_work
 from soilcore.mapping.ramps import CONTINUOUS
 
+_ABOUT = "Map of the stock of organic carbon; the table below holds it for each field."
 _LAYERS = (("stock", "Stock"), ("stock_lower", "Lower bound of the stock"), ("stock_upper", "Upper bound of the stock"))
 
 
@@ -24,7 +25,7 @@ def panel(chosen):
 
 
 def _form(chosen):
-    left, middle, right = st.columns(3, gap="large")
+    left, middle, right = st.columns(3, gap="medium")
     asked = {"persist_state": "session", "placeholder": "needed"}
     density = left.number_input(
         "Bulk density (g/cm³)", 0.05, 2.7, None, 0.05, key="advice.density", help="Of the fine earth, as measured; kg/m³ divided by 1000", **asked
@@ -97,7 +98,7 @@ def _picture(result):
         drawn, bounds = _coloured(result)
         told = [("Stock", [shown[0]]), *([("Interval", shown[1:])] if len(shown) == 3 else [])] if shown else []
         with st.spinner("Drawing the map ..."):
-            fields_picture.show(f"stock-{result.id}", drawn, shown, fields_map.background(), told=told, bounds=bounds)
+            fields_picture.show(f"stock-{result.id}", drawn, shown, fields_map.background(), told=told, bounds=bounds, about=_ABOUT)
 
 
 def _coloured(result):

@@ -42,7 +42,7 @@ def _fits(chosen):
 
 
 def _form(chosen):
-    left, middle, right = st.columns(3, gap="large")
+    left, middle, right = st.columns(3, gap="medium")
     by_id = crops()
     with left:
         names = st.multiselect(

@@ -10,6 +10,7 @@ from pages.ui.workspace import BOUNDARIES, LIMIT_MB
 from soilcore.core.errors import SoilcoreError
 
 _MOST = 1000
+_ABOUT = "Map of the places of the next samples, numbered in the order of their use; the table below lists them."
 
 
 def panel(chosen):
@@ -32,7 +33,7 @@ def panel(chosen):
 
 
 def _form(chosen):
-    left, middle, right = st.columns(3, gap="large")
+    left, middle, right = st.columns(3, gap="medium")
     with left:
         count = st.number_input("How many samples", 1, _MOST, 10, key="places.count", persist_state="session")
         within = chosen.boundaries is not None and st.toggle("Only within the fields", True, key="places.within", persist_state="session")
@@ -154,7 +155,7 @@ def _picture(result, chosen, rows):
         marks = [("Next samples (numbers)", fields_shapes.Numbered(_points(rows, result.facts["unit"])))]
         drawn, told = _within(result), [(one.label, [one]) for one in shown]
         with st.spinner("Drawing the map ..."):
-            fields_picture.show(f"places-{result.id}", drawn, shown, fields_map.background(), points, told, marks=marks)
+            fields_picture.show(f"places-{result.id}", drawn, shown, fields_map.background(), points, told, marks=marks, about=_ABOUT)
 
 
 _WEIGHED = (("map_di", "Dissimilarity to the samples"), ("map_upper", "Upper bound"))

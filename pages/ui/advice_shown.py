@@ -15,11 +15,10 @@ from pages.ui import (
     messages,
     plain_words,
     result_files,
-    theme,
 )
 
 _BEST = 3
-_BOUNDS = ("lower", "upper")
+_ABOUT = "Map of the expected yields of crops; the tables above hold the same for the mapped land and for each field."
 
 
 def draw(result, chosen):
@@ -149,9 +148,11 @@ def _map(result, chosen):
         drawn, bounds = _coloured(result)
         told = [line for one, several in rasters.items() for line in _lines(names[one], several, result.facts["level"])]
         with st.spinner("Drawing the map ..."):
-            fields_picture.show(f"advice-{result.id}", drawn, shown, fields_map.background(), told=told, bounds=bounds)
+            fields_picture.show(f"advice-{result.id}", drawn, shown, fields_map.background(), told=told, bounds=bounds, about=_ABOUT)
         if areas := result.facts.get("best_ha"):
-            st.caption("Best on: " + " · ".join(f"{messages.plain(names[one])} {hectares:,.0f} ha" for one, hectares in areas.items()))
+            st.caption(
+                "Of the mapped crops, best on: " + " · ".join(f"{messages.plain(names[one])} {hectares:,.0f} ha" for one, hectares in areas.items())
+            )
 
 
 def _lines(name, several, level):
@@ -196,9 +197,3 @@ def _best(row):
 
 def _of(row, identifier):
     return next((one for one in row["crops"] if one["id"] == identifier), None) if row else None
-
-
-def metric_words(value, low, high, unit):
-    """A number with its interval, for a card."""
-    bounds = f"{theme.number(low)} to {theme.number(high)}" if low is not None and high is not None else "without interval"
-    return f"{theme.number(value)} {unit}".strip(), bounds

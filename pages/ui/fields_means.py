@@ -22,7 +22,7 @@ def panel(chosen):
 
 
 def _form(chosen):
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns(2, gap="medium")
     with left:
         scheme = _scheme(chosen.finished)
     with right:

@@ -68,7 +68,7 @@ def _advice(chosen):
 
 def _choose():
     work = current_work()
-    left, middle, right = st.columns(3, gap="large")
+    left, middle, right = st.columns(3, gap="medium")
     with left:
         now = work.map
         key = f"fields.map.{now}"

@@ -2,12 +2,12 @@
 
 import folium
 
-from pages.ui import mapparts, maps, routes
+from pages.ui import fields_shapes, mapparts, maps, routes
 
 HEIGHT = 560
 
 
-def show(key, drawn=(), shown=(), background=None, points=(), told=(), bounds=None, marks=()):
+def show(key, drawn=(), shown=(), background=None, points=(), told=(), bounds=None, marks=(), about="A map."):
     """Draw fields, rasters and points.
 
     Parameters
@@ -27,6 +27,8 @@ def show(key, drawn=(), shown=(), background=None, points=(), told=(), bounds=No
         ((south, west), (north, east)) that the map begins with.
     marks : sequence of (label, element)
         What lies over everything, to be switched on and off.
+    about : str
+        What the map shows, for those who do not see it.
 
     Returns
     -------
@@ -39,6 +41,7 @@ def show(key, drawn=(), shown=(), background=None, points=(), told=(), bounds=No
         map_.add_child(element)
     layers = [(element, legend) for element, legend in drawn if legend] + [(_raster(one, map_), one.legend) for one in shown]
     map_.add_child(mapparts.Graticule())
+    map_.add_child(fields_shapes.About(about))
     for label, color, several in points:
         if several:
             circles = mapparts.Samples(list(several), color)

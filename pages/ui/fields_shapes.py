@@ -134,6 +134,22 @@ class Colouring(MacroElement):
         self.shapes, self.colors, self.texts, self.popup, self.opacity, self.alone = shapes, colors, texts, popup, opacity, alone
 
 
+class About(MacroElement):
+    """What a map shows, in one sentence, for those who do not see it."""
+
+    _template = Template("""{% macro script(this, kwargs) %}
+    (function () {
+      const box = {{ this._parent.get_name() }}.getContainer();
+      box.setAttribute('role', 'region');
+      box.setAttribute('aria-label', {{ this.text|tojson }} + ' Arrow keys move it, plus and minus zoom.');
+    })();{% endmacro %}""")
+
+    def __init__(self, text):
+        super().__init__()
+        self._name = "About"
+        self.text = text
+
+
 class Numbered(MacroElement):
     """Places with their number in a circle, large enough for a thumb; places are (latitude, longitude, number, text)."""
 

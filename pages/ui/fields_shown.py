@@ -18,7 +18,7 @@ from pages.ui import (
 )
 from soilcore.mapping.ramps import CONTINUOUS, DIFFERENCES
 
-_NAMES = {"class": "Class", "rank": "Rank", "field": "Field"}
+_ABOUT = "Map of the fields, coloured by what is known of them; the table below holds the same, and any field can be chosen by name."
 _TREND_ICONS = {"rising": "↑ rising", "falling": "↓ falling", "no clear change": "no clear change", "too few years": "too few years"}
 
 
@@ -78,7 +78,7 @@ def _picture(result, chosen, rows):
         drawn = coloured(outlines, order, result.facts)
         with st.spinner("Drawing the map ..."):
             place = fields_picture.show(
-                f"fields-{result.id}", drawn, fields_map.pictures(chosen.made), fields_map.background(), bounds=outlines.bounds
+                f"fields-{result.id}", drawn, fields_map.pictures(chosen.made), fields_map.background(), bounds=outlines.bounds, about=_ABOUT
             )
         _one_field(outlines, order, place, result)
 
@@ -142,7 +142,7 @@ def _one_field(outlines, order, place, result):
     numbers = [number for number, row in enumerate(order) if row is not None]
     numbers.sort(key=lambda number: order[number]["rank"] or len(order) + 1)
     clicked, state = outlines.at(*place) if place else None, f"fields.one.{result.id}"
-    if clicked is not None and st.session_state.get(f"{state}.click") != place:
+    if clicked is not None and clicked in numbers and st.session_state.get(f"{state}.click") != place:
         st.session_state[f"{state}.click"] = place
         st.session_state[state] = clicked
     number = st.selectbox(

@@ -80,6 +80,7 @@ def test_fields_are_ranked_in_words_table_map_and_files_without_computing(front_
     for text in ("Class of the mean", "How unsure: width of the interval", "Like the samples", "Trend", "moderately saline (8 to 16 dS/m)", "Rank"):
         assert text in script, text
     assert "<b>west" not in script  # a name of a file is never markup
+    assert "any field can be chosen by name" in script  # for those who do not see the map
     names = labels(test, "download_button")
     assert any(name.startswith("fields.gpkg") for name in names) and any(name.startswith("fields.csv") for name in names)
     assert test.session_state[session.KEY].job is None
