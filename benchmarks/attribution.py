@@ -1,10 +1,10 @@
 """Attribution maps against shap's own explainers, and from click to drivers, in one run: ``python benchmarks/attribution.py``.
 
 A view of the synthetic coast, ten bands and twenty indices, 1,000 samples. The members of a stack: random forest of 300 full trees, XGBoost of 300
-rounds at depth 6, a network of 32 units five times over. Trees: ours over every pixel against ``shap.TreeExplainer`` with the same 100 background rows
-(``feature_perturbation="interventional"``), which gets a few pixels, as its rate does not depend on their number; values are compared there, additivity
-everywhere. Beside it XGBoost's own path-dependent contributions, which are other attributions (they ask what trees do without a feature, not what the
-background has). The network: ours against ``shap.PermutationExplainer``, as many permutations. Everything on one core, processor time, so that a busy
+rounds at depth 6, a network of 100 and 50 units. Trees: ours over every pixel (of the forest: 20,000 neighbouring ones) against ``shap.TreeExplainer``
+with the same 100 background rows (``feature_perturbation="interventional"``), which gets a few pixels, as its rate does not depend on their number;
+values are compared there, additivity for all. Beside it XGBoost's own path-dependent contributions, which are other attributions (they ask what trees
+do without a feature, not what the background has). The network: ours against ``shap.PermutationExplainer``. Processor time of one core, so that a busy
 machine changes the ratios little. Then the rasters of the whole stack, file to file, and the time from a click on the demo's map to its drivers.
 """
 
@@ -40,8 +40,8 @@ def main():
             f"view of {args.size} x {args.size} pixels, {len(X)} valid, {X.shape[1]} predictors, background of {len(background)} samples; CPU seconds of one core"
         )
         print(f"{'member and way':58} {'us/pixel':>10} {'view, s':>9} {'ours is':>9} {'largest difference':>19} {'additivity':>11}")
-        _trees("random forest", learner.members_["rf"], X, background, args)
-        _trees("XGBoost", learner.members_["xgboost"], X, background, args)
+        _trees("random forest", learner.members_["rf"], X[: args.forest_pixels], len(X), background, args)
+        _trees("XGBoost", learner.members_["xgboost"], X, len(X), background, args)
         _network(learner.members_["mlp"], X, background, args)
         _maps(model, source, background, folder, args)
         if not args.no_demo:
@@ -54,6 +54,8 @@ def _arguments():
     parser.add_argument("--trees", type=int, default=300)
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--peer-pixels", type=int, default=24, help="pixels that shap gets")
+    parser.add_argument("--forest-pixels", type=int, default=20_000, help="neighbouring pixels that our forest gets; the whole view takes minutes")
+    parser.add_argument("--map-step", type=int, default=1, help="one pixel of so many by so many in the rasters of the whole stack")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clicks", type=int, default=40)
     parser.add_argument("--folder", help="keep scene and model here")
@@ -89,7 +91,7 @@ def _cpu(function, rounds=1):
     return result, statistics.median(seconds)
 
 
-def _trees(name, member, X, background, args):
+def _trees(name, member, X, pixels, background, args):
     import shap
 
     from soilcore.explanation.trees import FlatTrees, attributions_of_trees
@@ -107,15 +109,15 @@ def _trees(name, member, X, background, args):
     theirs, peer = _cpu(lambda: explainer.shap_values(X[chosen].astype(float), check_additivity=False), args.rounds)
     mine, theirs_each = seconds / len(X), peer / len(chosen)
     off = np.abs(theirs.sum(axis=1) + base - predicted[chosen]).max()
-    _row(f"{name}: shap.TreeExplainer, same background, {len(chosen)} pixels", theirs_each, X, mine, np.abs(ours[chosen] - theirs).max(), off)
+    _row(f"{name}: shap.TreeExplainer, same background, {len(chosen)} pixels", theirs_each, pixels, mine, np.abs(ours[chosen] - theirs).max(), off)
     if hasattr(estimator, "get_booster"):
         from xgboost import DMatrix
 
         estimator.get_booster().set_param({"nthread": 1})
         few = DMatrix(X[:4000])
         _, peer = _cpu(lambda: estimator.get_booster().predict(few, pred_contribs=True), args.rounds)
-        _row(f"{name}: pred_contribs, path-dependent (another question)", peer / 4000, X, mine)
-    _row(f"{name}: soilcore, exact, every pixel", mine, X, gap=gap)
+        _row(f"{name}: pred_contribs, path-dependent (another question)", peer / 4000, pixels, mine)
+    _row(f"{name}: soilcore, exact, {len(X)} pixels", mine, pixels, gap=gap)
 
 
 def _network(member, X, background, args):
@@ -140,30 +142,31 @@ def _network(member, X, background, args):
     (reference, sure), exact = _cpu(lambda: full.attribute(chosen))
     rms = np.sqrt(np.mean((np.asarray(theirs) - reference) ** 2))
     gap = np.abs(ours.sum(axis=1) + part.base - networks.exactly(some)).max()
-    _row("network: shap.PermutationExplainer, 1 permutation x 100 rows", peer / len(chosen), X, exact / len(chosen))
-    _row(f"network: soilcore, {len(background)} pairs of walks", exact / len(chosen), X)
-    _row(f"network: soilcore, {PAIRS} pairs of walks", seconds / len(some), X, gap=gap)
+    _row("network: shap.PermutationExplainer, 1 permutation x 100 rows", peer / len(chosen), len(X), exact / len(chosen))
+    _row(f"network: soilcore, {len(background)} pairs of walks", exact / len(chosen), len(X))
+    _row(f"network: soilcore, {PAIRS} pairs of walks", seconds / len(some), len(X), gap=gap)
     found = [np.sqrt(np.mean(each**2)) for each in (sure, errors)]
     print(
         f"network: mean attribution {np.abs(ours).mean():.3f}, standard error {found[0]:.3f} ({PAIRS} pairs: {found[1]:.3f}); shap's differ by {rms:.3f} (rms)"
     )
 
 
-def _row(way, each, X, ours=None, difference=None, gap=None):
+def _row(way, each, pixels, ours=None, difference=None, gap=None):
     ratio = "-" if ours is None else f"{each / ours:8.1f}x"
     words = ["-" if value is None else f"{value:.1e}" for value in (difference, gap)]
-    print(f"{way:58} {each * 1e6:10.1f} {each * len(X):9.1f} {ratio:>9} {words[0]:>19} {words[1]:>11}")
+    print(f"{way:58} {each * 1e6:10.1f} {each * pixels:9.1f} {ratio:>9} {words[0]:>19} {words[1]:>11}")
 
 
 def _maps(model, source, background, folder, args):
     from soilcore.explanation.layers import attribution_maps
 
     started, used = time.perf_counter(), time.process_time()
-    facts = attribution_maps(model, source, folder / "drivers", background=background, overwrite=True, draws=PAIRS, threads=2)
+    facts = attribution_maps(model, source, folder / "drivers", background=background, overwrite=True, draws=PAIRS, step=args.map_step, threads=2)
     seconds, used = time.perf_counter() - started, time.process_time() - used
     print(
-        f"rasters of the whole stack, {PAIRS} pairs of walks, {len(facts['layers'])} drivers, finished files: {seconds:.1f} s ({used:.1f} s of CPU, 2 threads); additivity "
-        f"{facts['additivity_error']:.1e}, of the 32-bit files {facts['additivity_error_written']:.1e}; standard error {facts['sampling_error_mean']:.1e}"
+        f"rasters of the whole stack, {facts['valid']} pixels, {len(facts['layers'])} drivers, {PAIRS} pairs of walks, finished files: {seconds:.1f} s "
+        f"({used:.1f} s of CPU, 2 threads); additivity {facts['additivity_error']:.1e}, of the 32-bit files {facts['additivity_error_written']:.1e}; "
+        f"standard error {facts['sampling_error_mean']:.1e}"
     )
 
 
