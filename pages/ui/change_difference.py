@@ -84,7 +84,16 @@ def words(kept):
     several = f", {len(labels)} dates" if len(labels) > 2 else ""
     model = (change_kept.model_of(kept) or "maps deleted since").split("/")[-1]
     rule = change_rule.RULES.get(kept.settings.get("correlation"), f"r = {kept.settings.get('correlation')}")
-    return f"{labels[0]} to {labels[-1]}{several} · {model} · {rule}"
+    return f"{labels[0]} to {labels[-1]}{several} · {model} · {rule}{_limits(kept)}"
+
+
+def _limits(kept):
+    """Limits of low and high where they are not the usual ones."""
+    lasting, usual = kept.facts["persistence"], ChangeTask((), "")
+    if lasting is None or (lasting["low_max"], lasting["high_min"], lasting["stable_share"]) == (usual.low_max, usual.high_min, usual.stable_share):
+        return ""
+    classes = lasting["classes"]
+    return f" · low: {classes[lasting['low_max']]}, high: {classes[lasting['high_min']]}, {theme.percent(lasting['stable_share'])}"
 
 
 def _cards(facts):

@@ -3,8 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui import change_charts, change_difference, change_layers, evidence, maps, messages, result_files, theme, trust_cards
+from pages.ui import change_charts, change_difference, change_layers, evidence, jobs, maps, messages, result_files, theme, trust_cards
+from pages.ui.session import current_work
 from pages.ui.words import in_page
+from soilcore.project.change_settings import ChangeTask
 
 _LASTING, _TREND, _CLASSES = "What lasts", "Trend", "Classes over time"
 LAYERS = {
@@ -58,6 +60,7 @@ def panel():
         st.caption(f":material/trending_up: {messages.plain(facts['trend']['note'])}")
     if facts["persistence"]:
         _labels(kept)
+        _other_limits(kept)
         _polarised(facts["persistence"])
         _matrix(kept)
     else:
@@ -137,6 +140,40 @@ def _labels(kept):
             *said,
         ]
     st.caption(messages.plain(" ".join(sentence for sentence in said if sentence)))
+
+
+def _other_limits(kept):
+    """The same maps with other limits of low and high, as a job of its own."""
+    work, lasting, settings = current_work(), kept.facts["persistence"], kept.settings
+    classes = lasting["classes"]
+    with st.expander("Other limits of low, high and lasting", icon=":material/tune:", type="compact"):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            numbers = range(len(classes))
+            low = st.selectbox("Low: up to", numbers, lasting["low_max"], format_func=classes.__getitem__, key=f"lasting.low.{kept.id}", width=200)
+            high = st.selectbox("High: from", numbers, lasting["high_min"], format_func=classes.__getitem__, key=f"lasting.high.{kept.id}", width=200)
+            share = st.slider(
+                "Lasts on at least (% of the dates)", 55, 100, round(100 * lasting["stable_share"]), 5, key=f"lasting.share.{kept.id}", width=260
+            )
+            task = ChangeTask(
+                tuple(settings["maps"]),
+                f"changes/{work.project.new_id('changes', 'change')}",
+                scheme=settings["scheme"],
+                low_max=low,
+                high_min=high,
+                stable_share=share / 100,
+                correlation=settings["correlation"],
+                level=settings["level"],
+            )
+            there = all((work.project.folder / path).is_file() for path in settings["maps"])
+            same = (low, high, share / 100) == (lasting["low_max"], lasting["high_min"], lasting["stable_share"])
+            label = f"Labels with low up to {classes[low]}, high from {classes[high]}"
+            jobs.button(
+                "Label again", ":material/replay:", ("change", task, label), "lasting.again", there and low < high and not same, type="secondary"
+            )
+        if low >= high:
+            st.caption("High must begin above where low ends.")
+        if not there:
+            st.caption("Some of these maps are no longer in the project.")
 
 
 def _polarised(lasting):

@@ -191,7 +191,8 @@ def _open_change(work, spec, result):
     """The comparison or scenario becomes the one that is shown; years without a comparison stay where they are."""
     kind, settings = spec["kind"], spec["settings"]
     made = settings["out"] if kind != "map-years" else settings["compare"] if result.get("change") else None
-    st.session_state["change.part"] = _CHANGE_PARTS[kind] if made else "years"
+    labelled = kind == "change" and st.session_state.get("change.part") == "lasting" and len(settings["maps"]) > 2
+    st.session_state["change.part"] = "lasting" if labelled else _CHANGE_PARTS[kind] if made else "years"
     if made:
         work.remember(**{"scenario" if kind == "scenario" else "change": made.split("/")[1]})
 

@@ -84,7 +84,7 @@ class YearSlider(MacroElement):
           name.textContent = years[number].label;
           const layer = at(number), drop = () => layers.forEach((other, i) => { if (other && i !== now) other.remove(); });
           if (map.hasLayer(layer)) return drop();
-          layer.once('load', drop);
+          layer.once('load', () => setTimeout(drop));  // not from within its own event, which still needs its map
           setTimeout(drop, 1000);  // one that the browser has kept may not say that it has come
           layer.setOpacity(opacity);
           layer.addTo(map);

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import cached, covariates, jobs, map_date, map_networks, map_options, messages, steps
+from pages.ui import jobs, map_date, map_inputs, map_networks, map_options, messages, steps
 from pages.ui.session import current_work
 from pages.ui.workspace import BOUNDARIES, LIMIT_MB, keep_upload
 from soilcore.core.errors import ModelError
-
-_WATER = "water"
-_MASK_WORDS = {None: "nothing", _WATER: "water, found in the image"}
 
 
 @dataclass(frozen=True)
@@ -57,34 +54,20 @@ def form():
     )
     with middle:
         scheme = _scheme(model)
-        mask = st.selectbox("Leave out", [None, _WATER, *_masks(work)], index=1, format_func=_mask_words, key="map.mask")
+        mask = map_inputs.ask_mask("map.mask")
     with right:
         aoi = _area_of_interest(work)
-    needs_scene = bool(model["recipe"]["bands"] or model["recipe"]["indices"] or model["recipe"]["formulas"])
-    if needs_scene and not work.scene_files:
+    lacks_scene = map_inputs.needs_scene(model) and not work.scene_files
+    if lacks_scene:
         st.info("This model needs an image. Choose one first.", icon=":material/satellite_alt:")
         steps.link("imagery", "Go to Imagery", ":material/arrow_back:")
-    lacks = _lacks_climate(model, work)
+    all_there = map_inputs.ready(model)
     date, dated = map_date.choose(model)
     options = map_options.form(model)
     of_network = map_networks.form(chosen, model)
-    sources, gone = _sources(model, work)
-    if gone:
-        st.info(
-            f"This model needs {messages.plain(' and '.join(gone))}, which is no longer in the project. Upload it again.", icon=":material/terrain:"
-        )
-    asked = (chosen, model, scheme, mask if mask != _WATER or work.scene_files else None, aoi, options, date, sources, of_network)
-    unready = bool(gone) or jobs.is_busy() or (needs_scene and not work.scene_files) or lacks or not dated or not options.ready
+    asked = (chosen, model, scheme, mask, aoi, options, date, of_network)
+    unready = jobs.is_busy() or lacks_scene or not all_there or not dated or not options.ready
     st.button("Make the map", icon=":material/play_arrow:", type="primary", on_click=_start, args=asked, disabled=unready, key="map.start")
-
-
-def _masks(work):
-    """Rasters that can say where not to map: single files."""
-    return [name for name in work.covariates if (work.project.part("covariates") / name).is_file()]
-
-
-def _mask_words(mask):
-    return _MASK_WORDS.get(mask, f"where {mask} is 0 or empty")
 
 
 def model_facts(identifier):
@@ -131,60 +114,14 @@ def _area_of_interest(work):
     return chosen
 
 
-def _lacks_climate(model, work):
-    """Whether the model wants climate and the project has none; says so."""
-    lacks = bool(model["recipe"].get("climate")) and work.climate_source is None
-    if lacks:
-        st.info("This model needs climate. Choose it on the imagery page first.", icon=":material/thermostat:")
-        steps.link("imagery", "Go to Imagery", ":material/arrow_back:")
-    return lacks
-
-
-def _sources(model, work):
-    """Elevation model and vegetation series of which predictors of the training were made, and names of those that are gone."""
-    trained = model["provenance"].get("settings", {}).get("inputs", {}).get("features", {})
-    named = {what: trained.get(what) for what in ("dem", "series") if trained.get(what)}
-    there = {what: path for what, path in named.items() if cached.exists(work.path(path))}
-    return there, [Path(path).name for what, path in named.items() if what not in there]
-
-
-def _start(identifier, model, scheme, mask, aoi, options, date, sources, of_network):
-    from soilcore.features.recipe import FeatureSettings
+def _start(identifier, model, scheme, mask, aoi, options, date, of_network):
     from soilcore.project.settings import MapTask
 
     work = current_work()
-    recipe = model["recipe"]
-    features = FeatureSettings(
-        covariates=_rasters_for(model, sources),
-        climate=work.climate_source if recipe.get("climate") else None,
-        climate_months=recipe.get("climate_months", 12),
-        max_days=recipe.get("max_days", 30),
-        **sources,
-    )
-    inputs = work.inputs(
-        features=features,
-        aoi=f"regions/{aoi}" if aoi else None,
-        mask="none" if mask is None else mask if mask == _WATER else f"covariates/{mask}",
-        with_samples=False,
-    )
+    inputs = map_inputs.inputs(model, work.scene_settings, mask, aoi)
     out = f"maps/{work.project.new_id('maps', 'map')}/map.tif"
     more = {"interval": options.interval, "thresholds": options.thresholds, "aoa": options.aoa, **of_network}
     jobs.start("map", MapTask(f"models/{identifier}", out, inputs, date, classes=scheme, **more), f"Mapping with {identifier}")
-
-
-def _rasters_for(model, sources):
-    """The project's rasters that carry the names of the model's predictors, but for those that are made of the sources."""
-    uses = [use for use in model["recipe"]["covariates"] if not _is_made(use, sources)]
-    wanted = {use["name"]: bool(use["categories"]) for use in uses} | dict.fromkeys(model["recipe"]["columns"], False)
-    there = covariates.predictors()
-    files = {there[name]: coded for name, coded in wanted.items() if name in there}
-    return tuple(f"covariates/{name}{':categorical' if coded else ''}" for name, coded in files.items())
-
-
-def _is_made(use, sources):
-    """Whether a covariate of a recipe comes from the elevation model or the series themselves."""
-    kind = (use.get("made") or {}).get("kind")
-    return ("dem" in sources and (kind == "terrain" or use["name"] == "elevation")) or ("series" in sources and kind == "phenology")
 
 
 def choose():
