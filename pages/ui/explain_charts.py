@@ -132,7 +132,6 @@ def _offsets(values, reach):
     offsets, largest = np.zeros(len(values)), 1
     for number in np.unique(bins):
         rows = np.flatnonzero(bins == number)
-        rows = rows[np.argsort(values[rows], kind="stable")]
         steps = (np.arange(rows.size) + 1) // 2 * np.where(np.arange(rows.size) % 2, 1, -1)
         offsets[rows], largest = steps, max(largest, rows.size)
     return offsets / largest * 0.8
@@ -175,7 +174,8 @@ def over_values(found, scale):
     )
     figure = go.Figure(points)
     figure.add_hline(y=0, line={"color": _GREY, "width": 1})
-    return layout(figure, words(found["feature"]), f"moved the prediction by ({scale})", 440)
+    figure.update_xaxes(title_standoff=10)
+    return layout(figure, words(found["feature"]), f"moved the prediction by ({scale})", 440).update_layout(margin={"b": 50})
 
 
 def months(matrix):

@@ -1,4 +1,4 @@
-"""Attributions on the map: one layer per driver, and which driver rules where."""
+"""Attributions on the map: one layer per driver, and which driver dominates where."""
 
 import pandas as pd
 import streamlit as st
@@ -14,7 +14,7 @@ _TRAINING = "imagery of the training"
 _DRIVERS, _RESULT = "Drivers", "Together"
 _CLASSES = {
     "driver": "Driver",
-    "share": st.column_config.ProgressColumn("Rules over", format="percent", min_value=0, max_value=1),
+    "share": st.column_config.ProgressColumn("Dominates on", format="percent", min_value=0, max_value=1),
 }
 _ROWS = {
     "feature": "Driver",
@@ -38,7 +38,7 @@ def panel(identifier, kept):
     if made is None:
         return
     facts = made.facts["maps"]
-    st.markdown(_ruler(facts))
+    st.markdown(_most_of_it(facts))
     if maps.ready():
         with messages.shown():
             result_map.show(
@@ -51,12 +51,12 @@ def panel(identifier, kept):
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**Which driver rules where**")
+        st.markdown("**Which driver dominates where**")
         classes = pd.DataFrame(facts["classes"])[list(_CLASSES)]
         st.dataframe(
             classes, hide_index=True, column_config=_CLASSES, placeholder="", alt="Share of the map on which each driver has the largest attribution"
         )
-        evidence.download(classes, "explain.maps.classes", "rulers.csv")
+        evidence.download(classes, "explain.maps.classes", "dominant-drivers.csv")
     with right:
         st.markdown("**How much each moves the map**")
         rows = pd.DataFrame(facts["rows"])[list(_ROWS)]
@@ -104,19 +104,19 @@ def _sources(identifier):
     return {**found, _TRAINING: (InputSettings(), None)}
 
 
-def _ruler(facts):
-    """The driver that rules over most of the map, in words."""
+def _most_of_it(facts):
+    """The driver that dominates on most of the map, in words."""
     first = facts["classes"][0]
     return f"**{messages.plain(first['driver'])}** moves the prediction most on {theme.percent(first['share'])} of the map."
 
 
 def _layers(made, facts):
-    """The ruling driver first, then drivers by their size, then what they add up to."""
-    shown = [change_layers.shown(made.folder / "dominant.tif", "Ruling driver", _RESULT, "Driver that moves the prediction most")]
+    """The dominant driver first, what all add up to, then drivers by their size."""
+    shown = [change_layers.shown(made.folder / "dominant.tif", "Dominant driver", _RESULT, "Driver that moves the prediction most")]
+    shown.append(change_layers.shown(made.folder / "prediction.tif", "Prediction", _RESULT))
     for row in facts["rows"]:
         path = made.folder / facts["layers"][row["feature"]].split("/")[-1]
         shown.append(change_layers.shown(path, row["feature"], _DRIVERS))
-    shown.append(change_layers.shown(made.folder / "prediction.tif", "Prediction", _RESULT))
     return shown
 
 

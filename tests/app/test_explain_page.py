@@ -97,11 +97,11 @@ def test_samples_and_single_drivers_have_charts_with_tables_behind_them(front_do
     assert second in test.dataframe[0].value.columns
 
 
-def test_maps_of_drivers_are_drawn_with_who_rules_where_and_can_be_made_anew(front_door, field, started):
+def test_maps_of_drivers_are_drawn_with_the_dominant_one_and_can_be_made_anew(front_door, field, started):
     test = front_door("explain", project=field.id)
     open_section(test, "maps", "explain.part")
     facts = _facts(field, "two")["maps"]
-    assert "Ruling driver" in drawn(test)["script"]
+    assert "Dominant driver" in drawn(test)["script"]
     said = words(test)
     assert f"{facts['classes'][0]['driver']}" in said and "moves the prediction most on" in said
     assert "A preview" in said
