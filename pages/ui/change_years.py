@@ -122,14 +122,17 @@ def _stands_for(stamp, _path):
 
 
 def _dates_of_rasters(model):
-    """Dates of a model that reads no imagery."""
-    from soilcore.project.map_years import Dated
+    """Dates of a model that reads no imagery: of its rasters, else of the climate."""
+    from soilcore.features.recipe import FeatureRecipe
+    from soilcore.project.map_years import Dated, dates_to_map
 
-    recipe, there = model["recipe"], covariates.predictors()
-    for use in recipe["covariates"]:
-        if use.get("when", "static") != "static" and use["name"] in there:
+    recipe, there = FeatureRecipe.from_dict(model["recipe"]), covariates.predictors()
+    for use in recipe.covariates:
+        if use.when != "static" and use.name in there:
             with messages.shown():
-                return tuple(Dated(day, day) for day in covariates.described(there[use["name"]]).dates)
+                return tuple(Dated(day, day) for day in covariates.described(there[use.name]).dates)
+    with messages.shown():
+        return dates_to_map(recipe, climate=cached.climate())
     return ()
 
 

@@ -35,7 +35,7 @@ class Dated:
     date: str
 
 
-def dates_to_map(recipe, scene=None, covariates=None):
+def dates_to_map(recipe, scene=None, covariates=None, climate=None):
     """The dates for which a model can be mapped.
 
     Parameters
@@ -43,6 +43,8 @@ def dates_to_map(recipe, scene=None, covariates=None):
     recipe : FeatureRecipe
     scene : Scene, SceneSeries or None
     covariates : CovariateStack or None
+    climate : Climate or None
+        Where nothing else changes with time, the years that its months reach.
 
     Returns
     -------
@@ -53,12 +55,22 @@ def dates_to_map(recipe, scene=None, covariates=None):
 
     found = timelines(recipe, scene, covariates, mapping=True)
     if not found:
-        return ()
+        return _years_of(recipe, climate)
     timeline = found[0][1]
     years = [str(day.year) for day in timeline.days]
     dates = years if timeline.when == "year" else [str(day) for day in timeline.days]
     labels = years if len(set(years)) == len(years) else dates
     return tuple(Dated(label, date) for label, date in zip(labels, dates, strict=True))
+
+
+def _years_of(recipe, climate):
+    """Years of a climate, as far as the months before each 1 July are there."""
+    from soilcore.data.timeline import day_of
+
+    if climate is None or not recipe.climate or recipe.climate_when != "date":
+        return ()
+    years = range(int(str(climate.months[0])[:4]), int(str(climate.months[-1])[:4]) + 1)
+    return tuple(Dated(str(year), str(year)) for year in years if climate.reaches(day_of(str(year)), recipe.climate_months))
 
 
 def map_years(task, report=silent):
@@ -115,7 +127,7 @@ def map_years(task, report=silent):
 
 def _asked(task, recipe, opened):
     """The dates to map, of those there are."""
-    there = dates_to_map(recipe, opened.scene, opened.covariates)
+    there = dates_to_map(recipe, opened.scene, opened.covariates, opened.climate)
     if not there:
         raise SettingsError(
             "Nothing that this model reads changes with time, so there are no dates to map. Give a folder of dated scenes with --scene, or dated covariates with --covariate."

@@ -8,12 +8,14 @@ import pytest
 import rasterio
 
 from soilcore.core.errors import SceneError, SettingsError, Stopped
+from soilcore.data.climate import open_climate
 from soilcore.data.imagery import SceneSettings
 from soilcore.data.samples import SampleSettings
 from soilcore.evaluation.splits import SplitSettings
-from soilcore.features.recipe import FeatureSettings
+from soilcore.features.recipe import FeatureRecipe, FeatureSettings
 from soilcore.models.settings import FitSettings
 from soilcore.project.input_settings import InputSettings
+from soilcore.project.map_years import dates_to_map
 from soilcore.project.map_years_settings import MapYearsTask
 from soilcore.project.settings import MapTask, TrainTask
 from soilcore.project.tasks import run_task
@@ -104,3 +106,12 @@ def test_what_cannot_be_asked_is_refused_in_words(place, demo, tmp_path):
     (tmp_path / "2019").mkdir()
     with pytest.raises(SettingsError, match="exists already"):
         run_task("map-years", asked(place, tmp_path, dates=("2019",)))
+
+
+def test_a_model_of_climate_alone_has_the_years_its_months_reach(demo):
+    climate, recipe = open_climate(str(demo / "climate")), FeatureRecipe(climate=("tmmx_mean",), climate_when="date")
+    dates = [one.date for one in dates_to_map(recipe, climate=climate)]
+    first, last = (int(str(climate.months[end])[:4]) for end in (0, -1))
+    assert dates and int(dates[0]) >= first and int(dates[-1]) <= last
+    assert all(climate.reaches(f"{year}-07-01", recipe.climate_months) == (str(year) in dates) for year in range(first, last + 1))
+    assert dates_to_map(FeatureRecipe(climate=("tmmx_mean",)), climate=climate) == ()
