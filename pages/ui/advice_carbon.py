@@ -76,7 +76,8 @@ def _keys(name):
 def _table(facts):
     rows = sorted(facts["fields"], key=lambda row: -(row["stock_t_ha"] or 0))
     names = {"field": "field", "stock": "stock_t_ha", "low": "stock_low_t_ha", "high": "stock_high_t_ha", "mapped": "mapped_ha", "aoa": "aoa_share"}
-    return pd.DataFrame([{name: row[key] for name, key in names.items()} for row in rows])
+    table = pd.DataFrame([{name: row[key] for name, key in names.items()} for row in rows])
+    return table.drop(columns=[name for name in ("low", "high", "aoa") if table[name].isna().all()])
 
 
 def _config():
@@ -112,4 +113,6 @@ def _coloured(result):
     entries = [[rings, str(row["field"]) if row else "", []] for rings, row in zip(outlines.rings, order, strict=True)]
     values = [row["stock_t_ha"] if row else None for row in order]
     colourings = [fields_colours.by_number("Stock of the field", "Stock of organic carbon of the field (t/ha)", values, "t/ha", CONTINUOUS)]
-    return fields_shapes.add(fields_shapes.Shapes(entries), colourings, popup=False), outlines.bounds
+    return fields_shapes.add(fields_shapes.Shapes(entries), colourings, popup=False), outlines.bounds(
+        [number for number, value in enumerate(values) if value is not None]
+    )

@@ -188,7 +188,9 @@ def _coloured(result):
         name = next((one["name"] for one in found if one), identifier)
         values = [one["yield"] if one else None for one in found]
         colourings.append(fields_colours.by_number(f"Field mean: {name}", f"Expected relative yield of {name} (%)", values, "%", "viridis", 0, 100))
-    return fields_shapes.add(fields_shapes.Shapes(entries), colourings, popup=False), outlines.bounds
+    return fields_shapes.add(fields_shapes.Shapes(entries), colourings, popup=False), outlines.bounds(
+        [number for number, row in enumerate(order) if row and row["crops"]]
+    )
 
 
 def _best(row):

@@ -12,7 +12,7 @@ def means(rows, facts):
     import plotly.graph_objects as go
 
     rows = rows[::-1]
-    names = [str(row["field"]) for row in rows]
+    names = _names(rows)
     figure = go.Figure()
     for label, color, chosen in _by_class(rows, facts):
         values = [rows[number]["mean"] for number in chosen]
@@ -25,6 +25,11 @@ def means(rows, facts):
     figure.update_yaxes(type="category", dtick=1, categoryorder="array", categoryarray=names)
     level = f", {100 * facts['level']:.4g} % interval" if facts["level"] else ""
     return _tall(figure, f"mean ({facts['unit'] or 'unit not known'}){level}", len(rows))
+
+
+def _names(rows):
+    """Names of fields as they stand: a chart reads markup in them."""
+    return [str(row["field"]).replace("&", "&amp;").replace("<", "&lt;") for row in rows]
 
 
 def _by_class(rows, facts):
@@ -40,7 +45,7 @@ def shares(rows, classes):
     import plotly.graph_objects as go
 
     rows = rows[::-1]
-    names = [str(row["field"]) for row in rows]
+    names = _names(rows)
     figure = go.Figure()
     for number, (label, color) in enumerate(zip(classes["labels"], classes["colors"], strict=True)):
         values = [row["shares_expected"][number] for row in rows]

@@ -23,15 +23,19 @@ class Outlines:
     ----------
     rings : list
         Of each field its polygons, of each polygon its rings, of each ring its corners (latitude, longitude); empty where there is nothing.
-    bounds : tuple
-        ((south, west), (north, east)).
     frame : geopandas.GeoSeries
         The shapes themselves, longitude and latitude.
     """
 
     rings: list
-    bounds: tuple
     frame: object
+
+    def bounds(self, numbers):
+        """((south, west), (north, east)) of some fields, None where there are none; a field that lies far off need not be seen."""
+        if not numbers:
+            return None
+        west, south, east, north = (float(edge) for edge in self.frame.iloc[list(numbers)].total_bounds)
+        return (south, west), (north, east)
 
     def at(self, lon, lat):
         """Number of the field at a place, or None."""
@@ -51,8 +55,7 @@ def _read(stamp, layer, _path):
     from soilcore.data.regions import read_vector
 
     shapes = read_vector(_path, "fields", layer).geometry.to_crs(4326)
-    west, south, east, north = (float(edge) for edge in shapes.total_bounds)
-    return Outlines([_rings(shape) for shape in shapes], ((south, west), (north, east)), shapes)
+    return Outlines([_rings(shape) for shape in shapes], shapes)
 
 
 def _rings(shape):

@@ -75,10 +75,11 @@ def _picture(result, chosen, rows):
     with messages.shown():
         outlines = fields_shapes.read(result.folder / "fields.gpkg")
         order = [rows.get(number) for number in range(len(outlines.rings))]
+        there = [number for number, row in enumerate(order) if row is not None and row["mean"] is not None]
         drawn = coloured(outlines, order, result.facts)
         with st.spinner("Drawing the map ..."):
             place = fields_picture.show(
-                f"fields-{result.id}", drawn, fields_map.pictures(chosen.made), fields_map.background(), bounds=outlines.bounds, about=_ABOUT
+                f"fields-{result.id}", drawn, fields_map.pictures(chosen.made), fields_map.background(), bounds=outlines.bounds(there), about=_ABOUT
             )
         _one_field(outlines, order, place, result)
 

@@ -37,6 +37,7 @@ def _picture(result, made):
         outlines = fields_shapes.read(result.folder / "fields.gpkg")
         rows = {row["number"]: row for row in result.facts["rows"]}
         order = [rows.get(number) for number in range(len(outlines.rings))]
+        there = [number for number, row in enumerate(order) if row is not None and row["mean"] is not None]
         drawn = fields_shown.coloured(outlines, order, result.facts)
         key = f"viewer-fields-{result.id}"
-        fields_picture.show(key, drawn, fields_map.pictures(made), fields_map.background(), bounds=outlines.bounds)
+        fields_picture.show(key, drawn, fields_map.pictures(made), fields_map.background(), bounds=outlines.bounds(there))

@@ -93,6 +93,8 @@ def test_a_field_is_found_under_a_click(computed_farm):
     outlines = fields_shapes.read(computed_farm.part("fields") / "fields-1" / "fields.gpkg")
     assert outlines.at(*_centre(outlines, 1)) == 1
     assert outlines.at(0, 0) is None
+    (south, west), (north, east) = outlines.bounds([0, 1, 2])  # the field far off does not decide what is seen
+    assert 45.1 < south < north < 45.2 and 8.9 < west < east < 9.1 and outlines.bounds([]) is None
     assert [len(rings) for rings in outlines.rings[2]] == [2, 1]  # two pieces, one with a hole
 
 
