@@ -35,11 +35,13 @@ def line(name, work):
     if name in state.get(CLOSED, ()):
         return
     following = _next(name)
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key="guide"):
-        st.markdown(f":material/tour: **Try this:** {TRY[name]}", width="stretch")
+    with st.container(border=True, key="guide"):
+        words, on, close = st.columns([7, 1.7, 1.2], vertical_alignment="center", gap="small")
+        words.markdown(f":material/tour: **Try this:** {TRY[name]}")
         if following:
-            steps.link(following, f"Next: {steps.BY_NAME[following].title}")
-        st.button(
+            with on:
+                steps.link(following, f"Next: {steps.BY_NAME[following].title}")
+        close.button(
             "Close", icon=":material/close:", key=f"guide.close.{name}", on_click=_close, args=(work, [name]), help="Close this hint", type="tertiary"
         )
 

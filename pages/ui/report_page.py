@@ -61,20 +61,20 @@ def _headline(summary):
 
 def _cards(summary):
     scores, cover, area, drawn = (summary[name] for name in ("scores", "coverage", "applicability", "map"))
-    common = {"delta_color": "off", "delta_arrow": "off", "border": True, "width": 215}
+    common = {"delta_color": "off", "delta_arrow": "off", "border": True, "width": 168}
     with st.container(horizontal=True, key="report.cards"):
         if scores["r2"] is not None:
-            kind = "R², places not sampled" if scores["is_spatial"] else "R², random folds"
-            beside = "with random folds " + theme.number(scores["r2_random"], 2) if scores["r2_random"] is not None else scores["folds"]
+            kind = "R², new places" if scores["is_spatial"] else "R², random folds"
+            beside = "random folds " + theme.number(scores["r2_random"], 2) if scores["r2_random"] is not None else scores["folds"]
             st.metric(kind, theme.number(scores["r2"], 2), messages.plain(beside or ""), help=messages.plain(scores["folds"] or ""), **common)
         rmse = next((row for row in scores["rows"] if row["key"] == "rmse"), None)
         if rmse:
-            st.metric("Typical error (RMSE)", f"{theme.number(rmse['value'], 2)} {rmse['unit'] or ''}".strip(), "at samples left out", **common)
+            st.metric("Typical error", f"{theme.number(rmse['value'], 2)} {rmse['unit'] or ''}".strip(), "RMSE, left out", **common)
         if cover and cover["coverage"] is not None:
             st.metric("Interval coverage", theme.percent(cover["coverage"]), f"{theme.percent(cover['level'])} promised", **common)
         share = area and (area["share_of_map"] if area["share_of_map"] is not None else area["share_tested"])
         if share is not None:
-            st.metric("Area of applicability", theme.percent(share), "resembles the samples", **common)
+            st.metric("Applicability", theme.percent(share), "is like the samples", **common)
         if drawn and drawn["area_ha"]:
             st.metric("Mapped", f"{drawn['area_ha']:,.0f} ha", messages.plain(drawn["date"] or "date not stated"), **common)
         if summary["samples"]["n"]:

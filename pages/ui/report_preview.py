@@ -7,6 +7,7 @@ from pages.ui import evidence, messages
 from pages.ui.words import in_page
 
 _OPEN = "for you to fill in"
+_DOI = "https://doi.org/"
 
 
 def tables(summary):
@@ -70,17 +71,22 @@ def methods(summary):
     """The paragraph for a paper, to copy, with the works it cites."""
     told = summary["methods"]
     st.code(told["paragraph"], language=None, wrap_lines=True)
-    references = [f"{row['text']} {'https://doi.org/' + row['doi'] if row['doi'] else ''}".strip() for row in told["references"]]
+    references = told["references"]
     if references:
         st.markdown("**References**")
-        st.markdown("\n".join(f"{number}. {messages.plain(text)}" for number, text in enumerate(references, 1)))
-    text = "\n".join([told["paragraph"], "", "References", *references, ""])
+        st.markdown("\n".join(f"{number}. {messages.plain(row['text'])}{_link(row['doi'])}" for number, row in enumerate(references, 1)))
+    listed = [f"{row['text']} {_DOI + row['doi'] if row['doi'] else ''}".strip() for row in references]
+    text = "\n".join([told["paragraph"], "", "References", *listed, ""])
     st.download_button(
         "Paragraph and references (text)", text, "methods.txt", "text/plain", icon=":material/download:", key="report.methods", on_click="ignore"
     )
     st.caption(
         "Written from what was really run. Read it before you sign it, and add what only you know: the purpose, the field work, the laboratory."
     )
+
+
+def _link(doi):
+    return f" [{doi}]({_DOI}{doi})" if doi else ""
 
 
 def protocol(summary):

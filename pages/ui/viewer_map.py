@@ -87,5 +87,5 @@ def _told(made, named, place):
         words = styles["class"].text_of(values["class"]) if "class" in styles and values["class"] is not None else ""
         st.markdown(f"### {messages.plain(styles['value'].text_of(values['value']))}{f' · {messages.plain(words)}' if words else ''}")
         model = viewer_words.model_of(made)
-        for sentence in viewer_words.of_place(values, styles, made.level, model and model["target"]):
-            st.markdown(f"- {messages.plain(sentence)}")
+        said = viewer_words.of_place(values, styles, made.level, model and model["target"])
+        st.markdown("\n".join(f"- {messages.plain(sentence)}" for sentence in said))

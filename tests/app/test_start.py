@@ -1,6 +1,7 @@
 """The frame and the start page: projects, addresses, and what is said when something is missing."""
 
-from pages.ui import session, steps
+from pages.ui import guide, session, steps
+from soilcore.project import demo
 from soilcore.project.folder import Project
 from tests.app.helpers import button
 
@@ -99,3 +100,39 @@ def test_choices_survive_in_the_project_and_paths_stay_relative(workspace):
     assert again.inputs_here().samples == str(work.project.folder / "samples" / "s.csv")
     (work.project.part("scenes") / "s.tif").unlink()
     assert again.scene_settings is None
+
+
+def test_every_page_of_the_demo_says_what_to_try_until_it_is_closed(front_door, workspace):
+    assert set(guide.TRY) == {step.name for step in steps.available()} - {"start"}
+    project = Project.create(workspace, demo.TITLE)
+    test = front_door(project=project.id)
+    assert "Guided tour" in texts(test)
+    test.switch_page("samples.py").run()
+    assert guide.TRY["samples"] in texts(test)
+    test.button(key="guide.close.samples").click().run()
+    assert "Try this" not in texts(test)
+    assert project.state()[guide.CLOSED] == ["samples"]
+    test.switch_page("start.py").run()
+    test.button(key="guide.none").click().run()
+    assert set(project.state()[guide.CLOSED]) == set(guide.TRY)
+    test.button(key="guide.open").click().run()
+    assert guide.CLOSED not in project.state()
+
+
+def test_own_projects_get_no_hints(front_door, workspace):
+    Project.create(workspace, "Field")
+    test = front_door("samples", project="field")
+    assert "Try this" not in texts(test)
+
+
+def test_what_a_project_holds_and_the_way_on_are_told(front_door, workspace):
+    project = Project.create(workspace, "Field")
+    (project.part("samples") / "s.csv").write_text("a\n1\n")
+    project.remember(sample_file="s.csv")
+    Project.create(workspace, "Older")
+    test = front_door(project="field")
+    told = texts(test)
+    assert "samples · no imagery yet" in told
+    assert "no samples yet · no imagery yet" in told
+    assert "today" in told
+    assert "Go on: choose an image" in [link.proto.label for link in test.get("page_link")]
