@@ -24,6 +24,7 @@ _COLUMNS = {
     "contribution": st.column_config.NumberColumn("Moved the prediction by", format="%+.4g"),
     "error": st.column_config.NumberColumn("give or take", format="%.2g", help="Standard error where it was sampled; empty where it is exact"),
 }
+_AFTER_S = 4.0
 _asked: set = set()  # maps whose model is being made ready, or was
 _guard = threading.Lock()
 
@@ -94,7 +95,9 @@ def make_ready(made):
             if stamps is None or stamps in _asked:
                 return
             _asked.add(stamps)
-        threading.Thread(target=_prepare, args=(stamps, task), daemon=True).start()
+        later = threading.Timer(_AFTER_S, _prepare, args=(stamps, task))  # the map's own tiles come first
+        later.daemon = True
+        later.start()
 
 
 def _prepare(stamps, task):

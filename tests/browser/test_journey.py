@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, demo_server
-from tests.browser.steps import LONG, MAP, settled
+from tests.browser.steps import LONG, click_middle, open_demo, save, settled, the_map
 
-PAGES = {"map": "Map", "model": "Model", "spectra": "Spectra"}
+PAGES = {name: name.title() for name in ("map", "model", "spectra", "explain", "change", "fields", "report")}
 
 
 @pytest.fixture(scope="module")
@@ -19,26 +19,6 @@ def prefixed(tmp_path_factory, demo_template):
     """A server behind a prefix, as behind a proxy."""
     with demo_server(tmp_path_factory.mktemp("prefixed"), demo_template, prefix="/soil") as server:
         yield server
-
-
-def open_demo(page, server):
-    """Two clicks: the demo, then its map."""
-    page.goto(server.url)
-    page.get_by_role("button", name="Open the demo").click()
-    page.get_by_role("link", name="See the map").click()
-    return the_map(page)
-
-
-def the_map(page):
-    inside = page.locator(MAP).last.content_frame  # one that is on its way out may still stand before it
-    expect(inside.locator("img.leaflet-tile-loaded").first).to_be_visible(timeout=PATIENCE_MS)
-    return inside
-
-
-def click_middle(page, inside):
-    page.locator(MAP).last.scroll_into_view_if_needed()  # a frame that scrolls while it is clicked gets the click elsewhere
-    settled(page)
-    inside.locator("#map_div").click(position={"x": 300, "y": 330})
 
 
 def read(url):
@@ -161,7 +141,7 @@ def test_two_layers_are_swiped_and_a_reload_keeps_them_and_the_place_with_its_dr
     expect(page.get_by_role("figure", name=re.compile("Waterfall"))).to_be_visible()
     inside.get_by_label("Swipe two layers").check()
     divider = inside.get_by_role("slider", name="Divider")
-    expect(divider).to_be_visible()
+    expect(divider).to_be_attached()
     expect(inside.locator(".soilcore-panel")).to_contain_text("Right: Truth")
     inside.get_by_label("Right of the divider").select_option(label="Interval width")
     expect(inside.locator(".soilcore-panel")).to_contain_text("Width of the 90 % prediction interval")
@@ -174,12 +154,9 @@ def test_two_layers_are_swiped_and_a_reload_keeps_them_and_the_place_with_its_dr
 def test_the_maps_files_are_downloaded_whole(page, server, tmp_path):
     open_demo(page, server)
     settled(page)
-    with page.expect_download() as arriving:
-        page.get_by_role("button", name=re.compile(r"^map\.tif")).click()
-    arriving.value.save_as(tmp_path / "map.tif")
     import rasterio
 
-    with rasterio.open(tmp_path / "map.tif") as raster:
+    with rasterio.open(save(page, re.compile(r"^map\.tif"), tmp_path / "map.tif")) as raster:
         assert raster.count == 1
         assert raster.units[0] == "dS/m"
 
