@@ -10,6 +10,7 @@ _GREY = "#8a938e"
 _ROW_PX, _ROOM_PX = 28, 96
 _SWARM_PX = 34
 _BINS = 60
+_RIM = {"width": 0.9, "color": "#98a29d"}  # keeps dark points visible on a dark page, bright ones on a white one
 _LONGEST = 26  # letters of a name beside an axis
 _RAMP = [[number / (len(RAMP_COLORS) - 1), color] for number, color in enumerate(RAMP_COLORS[::-1])]  # low dark, high bright
 
@@ -102,8 +103,7 @@ def swarm(beeswarm, most, scale):
             mode="markers",
             marker={
                 "size": 6,
-                "opacity": 0.85,
-                "line": {"width": 0.5, "color": "#77807b"},
+                "line": _RIM,
                 **({"color": _ranks(known), "colorscale": _RAMP, "cmin": 0, "cmax": 1} if is_known else {"color": _GREY}),
             },
             customdata=np.column_stack([beeswarm["samples"], known]),
@@ -167,7 +167,7 @@ def over_values(found, scale):
             "len": 0.6,
         }
         told = found["partner_values"]
-        marker |= {"color": told, "colorscale": _RAMP, "colorbar": bar, "opacity": 1, "line": {"width": 0.5, "color": "#77807b"}}
+        marker |= {"color": told, "colorscale": _RAMP, "colorbar": bar, "opacity": 1, "line": _RIM}
         hover += f"<br>{found['partner']} %{{customdata:.4g}}"
     points = go.Scatter(
         x=found["values"], y=found["contributions"], mode="markers", marker=marker, customdata=told, hovertemplate=f"{hover}<extra></extra>"
