@@ -113,8 +113,8 @@ def _said(path):
     facts = job.status().result or {}
     if kind == "bundle":
         st.caption(f"{facts['files']:,} files, {facts['rasters']:,} rasters that its run file makes again, {len(facts['inputs']):,} input files.")
-    for sentence in facts.get("missing") or ():
-        st.warning(messages.plain(in_page(sentence)), icon=messages.ICONS["warning"])
+    if missing := facts.get("missing"):
+        st.warning("\n".join(f"- {messages.plain(in_page(sentence))}" for sentence in missing), icon=messages.ICONS["warning"])
     messages.assumed(facts.get("assumed") or ())
 
 
