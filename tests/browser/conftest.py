@@ -25,7 +25,7 @@ FLAGS = [
     "--disable-sync",
 ]
 VIEWPORT = {"width": 1280, "height": 1100}
-PATIENCE_MS = 30_000
+PATIENCE_MS = int(os.environ.get("SOILCORE_PATIENCE_MS", 30_000))  # longer on a machine that is busy
 
 
 class Server:

@@ -10,6 +10,26 @@ MAP = "iframe[title^='streamlit_folium']"
 LONG = 120_000  # milliseconds, for jobs
 
 
+def open_demo(page, server):
+    """Two clicks: the demo, then its map."""
+    page.goto(server.url)
+    page.get_by_role("button", name="Open the demo").click()
+    page.get_by_role("link", name="See the map").click()
+    return the_map(page)
+
+
+def the_map(page):
+    inside = page.locator(MAP).last.content_frame  # one that is on its way out may still stand before it
+    expect(inside.locator("img.leaflet-tile-loaded").first).to_be_visible(timeout=PATIENCE_MS)
+    return inside
+
+
+def click_middle(page, inside, x=300, y=330):
+    page.locator(MAP).last.scroll_into_view_if_needed()  # a frame that scrolls while it is clicked gets the click elsewhere
+    settled(page)
+    inside.locator("#map_div").click(position={"x": x, "y": y})
+
+
 def settled(page, patience=PATIENCE_MS):
     """Wait until the script has run, and see that nothing broke."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=patience)
@@ -42,3 +62,11 @@ def upload(page, label, path):
 def until_finished(page, label):
     expect(page.get_by_text(re.compile(f"{label}.* is finished after"))).to_be_visible(timeout=LONG)
     settled(page)
+
+
+def save(page, name, path):
+    """Press a button that hands a file over, and keep that."""
+    with page.expect_download() as arriving:
+        page.get_by_role("button", name=name).click()
+    arriving.value.save_as(path)
+    return path

@@ -1,157 +1,63 @@
-"""Take the README's pictures: ``python -m tests.browser.take_screenshots [FOLDER]`` starts the app, opens the demo and walks through its pages.
+"""Take the README's pictures: ``python -m tests.browser.take_screenshots [FOLDER] [--only NAME ...] [--macedonia]`` walks through the demo.
 
 Needs the test tools and a Chromium from the system. The pictures are written to ``assets/screenshots`` if no folder is named; into a folder that is named
-come further ones, of every page in the dark and on a phone. On the way spectra are learned, and a network is trained and mapped: some ten minutes.
+come further ones, of every page in the dark and on a phone. On the way the model is explained, seven years are mapped, spectra are learned, and a network is
+trained and mapped: half an hour. A demo that is made already can be named in ``SOILCORE_DEMO``; ``--only`` takes some of the walks; ``--macedonia`` adds a
+model of real samples, read where they are (``SOILCORE_SHARED_DATA``) and kept in a temporary folder.
 """
 
+import argparse
+import os
 import re
+import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
+from tests.browser import tour_results
 from tests.browser.conftest import CHROMIUM, FLAGS, ROOT, Server
+from tests.browser.tour import FRAME, PATIENCE_MS, Tour, choose, click_the_map, fill, finish, part, press, settle, the_map
+from tests.browser.tour_results import PARTS
 
 SIZE = {"width": 1360, "height": 900}
-PAGES = ("start", "samples", "imagery", "indices", "model", "map")
-PARTS = ("Library", "Preprocess", "Compare", "Models", "Explain", "Predict")
+PAGES = ("start", "samples", "imagery", "indices", "model", "map", "explain", "change", "fields", "report", "viewer")
+OF_SPECTRA = ("Library", "Preprocess", "Compare", "Models", "Explain", "Predict")
 LOOKS = {"dark": {"viewport": SIZE, "color_scheme": "dark"}, "phone": {"viewport": {"width": 390, "height": 844}}}
 NETWORK = "dense layers"
-_COLORS = 256
-_PATIENCE_MS = 900_000
 
 
-@dataclass(frozen=True)
-class Tour:
-    """A window on the demo project.
-
-    Parameters
-    ----------
-    page : playwright.sync_api.Page
-    url, project : str
-        Address of the app, and what follows the question mark.
-    folder : pathlib.Path
-        Where pictures go.
-    look : str
-        End of their names, such as "-dark".
-    """
-
-    page: Page
-    url: str
-    project: str
-    folder: Path
-    look: str = ""
-
-    def open(self, name):
-        """Go to a page of the project."""
-        self.page.goto(f"{self.url}/{'' if name == 'start' else name}?{self.project}")
-        settle(self.page)
-
-    def picture(self, name, heading=None, whole=False):
-        """Take a picture, of what begins with a heading where one is named, and keep it in few colours."""
-        if heading:
-            expect(self.page.get_by_text(heading).first).to_be_visible(timeout=_PATIENCE_MS)
-            self.page.get_by_text(heading).first.evaluate("one => one.scrollIntoView()")
-        self.page.mouse.move(2, 2)  # no help text over the page
-        expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=_PATIENCE_MS)
-        self.page.wait_for_load_state("networkidle")
-        self.page.wait_for_timeout(800)  # until charts have their size
-        path = self.folder / f"{name}{self.look}.png"
-        self.page.screenshot(path=path, full_page=whole)
-        make_smaller(path)
-
-
-def make_smaller(path):
-    """Store a picture with a palette: a third of the bytes, and nobody sees it."""
-    from PIL import Image
-
-    with Image.open(path) as picture:
-        few = picture.convert("RGB").quantize(_COLORS, dither=Image.Dither.NONE)
-    few.save(path, optimize=True)
-
-
-def settle(page):
-    """Wait until the script has run and nothing spins; a page that shows a defect ends the walk."""
-    page.wait_for_timeout(500)  # until the script has begun
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=_PATIENCE_MS)
-    expect(page.get_by_test_id("stSpinner")).to_have_count(0, timeout=_PATIENCE_MS)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-
-
-def press(page, name):
-    """Press a button and wait."""
-    page.get_by_role("button", name=name).first.click()
-    settle(page)
-
-
-def finish(page):
-    """Wait until the job is over and its result stands on the page."""
-    over = page.get_by_text(re.compile("is finished after|failed after|was stopped after"))
-    expect(over).to_be_visible(timeout=_PATIENCE_MS)
-    expect(over).to_contain_text("is finished after")
-    settle(page)
-
-
-def choose(page, label, words):
-    """Find an option of a list by typing."""
-    box = page.get_by_role("combobox", name=label)
-    box.fill(words)
-    page.get_by_role("option").first.click()
-    settle(page)
-
-
-def fill(page, label, value):
-    """Type a number and leave the field."""
-    box = page.get_by_role("spinbutton", name=label)
-    box.fill(str(value))
-    box.press("Tab")
-    settle(page)
-
-
-def part(page, name):
-    """Open a part or a view by its button."""
-    page.get_by_role("radio", name=re.compile(f"{name}$")).first.click()
-    settle(page)
-
-
-def start(page, url, folder):
+def start(page, url, workspace, folder):
     """Open the demo."""
     page.goto(url)
     page.get_by_role("button", name="Open the demo").click()
-    expect(page.get_by_text("The demo is")).to_be_visible(timeout=_PATIENCE_MS)
+    expect(page.get_by_text("The demo is")).to_be_visible(timeout=PATIENCE_MS)
     settle(page)
-    return Tour(page, url, page.url.partition("?")[2], folder)
+    return Tour(page, url, re.search("project=([^&]+)", page.url)[1], workspace, folder)
 
 
-def the_map(page):
-    """The inside of the map, once it has tiles and has moved clear of its panel."""
-    frame = page.frame_locator("iframe[title^='streamlit_folium']")
-    expect(frame.locator("img.leaflet-tile-loaded").first).to_be_visible(timeout=_PATIENCE_MS)
-    page.wait_for_timeout(1500)
-    return frame
-
-
-def pages(tour):
-    """Every page as the demo shows it."""
-    for name in PAGES:
+def chain(tour):
+    """From samples to the map, as the demo shows it."""
+    for name in ("start", "samples", "imagery", "indices", "model"):
         tour.open(name)
         if name == "imagery":
             the_map(tour.page)
             tour.page.get_by_role("heading", name="Where it lies").evaluate("heading => heading.scrollIntoView()")
-        if name == "map":
-            click_the_map(tour.page)
         tour.picture(name)
 
 
-def click_the_map(page):
-    """Ask the map for a place."""
-    page.locator("iframe[title^='streamlit_folium']").last.scroll_into_view_if_needed()  # a frame that scrolls while it is clicked gets it elsewhere
-    frame = the_map(page)
-    settle(page)
-    frame.locator("#map_div").click(position={"x": 300, "y": 260})
-    expect(frame.locator(".leaflet-popup-content")).to_be_visible(timeout=_PATIENCE_MS)
+def the_map_page(tour):
+    """The map, two layers swiped, and what is known of a place."""
+    tour.open("map")
+    click_the_map(tour.page)
+    expect(tour.page.get_by_text("no cause can be read from them")).to_be_visible(timeout=PATIENCE_MS)
+    tour.picture("map-place", "At this place")
+    tour.page.locator(FRAME).last.evaluate("one => one.scrollIntoView({block: 'center'})")
+    tour.picture("map")
+    the_map(tour.page).get_by_label("Swipe two layers").check()
+    tour.picture("map-swipe")
 
 
 def spectra_library(tour):
@@ -159,7 +65,7 @@ def spectra_library(tour):
     page = tour.page
     tour.open("spectra")
     press(page, "Make an example library")
-    expect(page.get_by_test_id("stMetric").filter(has_text="Points")).to_be_visible(timeout=_PATIENCE_MS)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Points")).to_be_visible(timeout=PATIENCE_MS)
     settle(page)
     tour.picture("spectra-library", "The spectra")
     part(page, "Preprocess")
@@ -174,7 +80,7 @@ def spectra_models(tour):
     few_epochs(page)
     tour.picture("spectra-compare-form", "Division, preprocessing")
     press(page, "Compare 3")
-    expect(page.get_by_text("Learning now")).to_be_visible(timeout=_PATIENCE_MS)
+    expect(page.get_by_text("Learning now")).to_be_visible(timeout=PATIENCE_MS)
     page.wait_for_timeout(8000)  # some epochs
     tour.picture("spectra-learning")
     finish(page)
@@ -222,8 +128,8 @@ def network(tour):
     page.keyboard.press("Escape")
     tour.picture("network-form", "What to do")
     press(page, re.compile("Train$"))
-    expect(page.get_by_text("Learning now")).to_be_visible(timeout=_PATIENCE_MS)
-    expect(page.get_by_text(re.compile(r"fold 3 of 5\W+epoch")).first).to_be_visible(timeout=_PATIENCE_MS)
+    expect(page.get_by_text("Learning now")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text(re.compile(r"fold 3 of 5\W+epoch")).first).to_be_visible(timeout=PATIENCE_MS)
     tour.picture("network-learning", "Learning now")
     finish(page)
 
@@ -254,40 +160,104 @@ def network_map(tour):
     tour.picture("network-map")
 
 
-def again(tour):
+def again(tour, names):
     """Everything that was made, in another look and to its end."""
-    for name in PAGES:
+    for name in names:
         tour.open(name)
-        if name == "map":
-            the_map(tour.page)
-        if name == "model":
-            part(tour.page, "The network")
-        tour.picture(name, whole=True)
+        for number, one in enumerate(PARTS.get(name, (None,))):
+            if number:
+                part(tour.page, one)
+            if tour.page.locator(FRAME).count():
+                the_map(tour.page)
+            tour.picture(name if one is None else f"{name}-{one.lower().replace(' ', '-')}", whole=True)
+
+
+def again_spectra(tour):
+    """The spectra, in another look."""
     tour.open("spectra")
-    for name in PARTS:
+    for name in OF_SPECTRA:
         part(tour.page, name)
         tour.picture(f"spectra-{name.lower()}", whole=True)
 
 
-def walk(browser, url, folder, looks):
-    """Open the demo and take a picture of every page."""
-    tour = start(browser.new_context(viewport=SIZE).new_page(), url, folder)
-    for part_of_it in (pages, spectra_library, spectra_models, spectra_use, network, network_result, network_map):
-        part_of_it(tour)
+def again_network(tour):
+    """The network, in another look."""
+    tour.open("model")
+    part(tour.page, "The network")
+    tour.picture("network", whole=True)
+
+
+WALKS = {  # what makes the pictures, and what looks at it again in the dark and on a phone
+    "chain": ((chain,), lambda tour: again(tour, PAGES[:5])),
+    "map": ((the_map_page,), lambda tour: again(tour, ("map",))),
+    "explain": ((tour_results.explain,), lambda tour: again(tour, ("explain",))),
+    "change": ((tour_results.change,), lambda tour: again(tour, ("change",))),
+    "fields": ((tour_results.fields,), lambda tour: again(tour, ("fields",))),
+    "report": ((tour_results.report,), lambda tour: again(tour, ("report",))),
+    "viewer": ((tour_results.viewer,), lambda tour: again(tour, ("viewer",))),
+    "spectra": ((spectra_library, spectra_models, spectra_use), again_spectra),
+    "network": ((network, network_result, network_map), again_network),
+}
+
+
+def walk(browser, server, folder, names, looks):
+    """Open the demo and take a picture of everything on these walks."""
+    tour = start(browser.new_context(viewport=SIZE).new_page(), server.url, server.workspace, folder)
+    for name in names:
+        for part_of_it in WALKS[name][0]:
+            part_of_it(tour)
     for look, window in looks.items():
-        again(Tour(browser.new_context(**window).new_page(), url, tour.project, folder, f"-{look}"))
+        there = replace(tour, page=browser.new_context(**window).new_page(), look=f"-{look}")
+        for name in names:
+            WALKS[name][1](there)
+
+
+def walk_real(browser, server, folder, looks):
+    """A map of real samples in every look."""
+    from tests.browser.real_project import make_macedonia
+
+    project = make_macedonia(server.workspace)
+    for look, window in {"": {"viewport": SIZE}, **looks}.items():
+        page = browser.new_context(**window).new_page()
+        tour = Tour(page, server.url, project.id, server.workspace, folder, f"-{look}" if look else "")
+        tour.open("map")
+        click_the_map(page, x=180)
+        tour.picture("macedonia-map", whole=bool(look))
+        tour.open("model")
+        tour.picture("macedonia-model", whole=bool(look))
+
+
+def asked(arguments):
+    """What to take."""
+    parser = argparse.ArgumentParser(prog="python -m tests.browser.take_screenshots", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, help="where pictures go; also dark and on a phone if it is named")
+    parser.add_argument("--only", nargs="*", choices=list(WALKS), metavar="NAME", help=f"some of: {', '.join(WALKS)}; without a name none of them")
+    parser.add_argument("--macedonia", action="store_true", help="also a map of real samples")
+    options = parser.parse_args(arguments)
+    if options.macedonia and options.folder is None:
+        parser.error("--macedonia needs a folder: its data may not be handed on, so neither may pictures of them")
+    return options
 
 
 def main(arguments):
     """Take the pictures and return an exit code."""
-    folder = Path(arguments[0]) if arguments else ROOT / "assets" / "screenshots"
+    options = asked(arguments)
+    folder = options.folder or ROOT / "assets" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
+    looks = LOOKS if options.folder else {}
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
-        (Path(scratch) / "workspace").mkdir()
-        server = Server(Path(scratch) / "workspace", Path(scratch) / "server.log").start()
+        workspace = Path(scratch) / "workspace"
+        workspace.mkdir()
+        if named := os.environ.get("SOILCORE_DEMO"):
+            shutil.copytree(named, workspace / ".demo-template")
+        server = Server(workspace, Path(scratch) / "server.log").start()
         try:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            walk(browser, server.url, folder, LOOKS if arguments else {})
+            names = list(WALKS) if options.only is None else options.only
+            if names:
+                walk(browser, server, folder, names, looks)
+            if options.macedonia:
+                walk_real(browser, server, folder, looks)
             browser.close()
         finally:
             server.stop()

@@ -3,12 +3,13 @@
 import csv
 import io
 import re
+import zipfile
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS
-from tests.browser.steps import MAP, go, settled, start_project, until_finished, upload
+from tests.browser.steps import MAP, go, save, settled, start_project, until_finished, upload
 
 
 def own_table(demo, path):
@@ -37,7 +38,7 @@ def own(page, server, demo, tmp_path):
     return own_table(demo, tmp_path / "Proben 2025.csv"), demo / "scene.tif"
 
 
-def test_own_table_and_scene_become_a_map_with_values(page, server, own):
+def test_own_table_and_scene_become_a_model_a_map_with_values_an_explanation_and_an_archive(page, server, own, tmp_path):
     table, scene = own
     go(page, "Samples")
     expect(page.get_by_text("No table yet")).to_be_visible()
@@ -73,7 +74,15 @@ def test_own_table_and_scene_become_a_map_with_values(page, server, own):
     folds.fill("3")
     folds.press("Enter")
     settled(page)
+    project = server.workspace / re.search("project=([^&]+)", page.url)[1]
     page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("was stopped after")).to_be_visible(timeout=PATIENCE_MS)
+    settled(page)
+    assert list((project / "models").iterdir()) == []
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=PATIENCE_MS)
+    page.reload()  # in the middle: the job goes on, and the page finds it again
     until_finished(page, "Training")
     expect(page.get_by_role("heading", name="Trained models")).to_be_visible()
 
@@ -86,8 +95,23 @@ def test_own_table_and_scene_become_a_map_with_values(page, server, own):
     expect(inside.locator(".leaflet-popup-content")).to_contain_text("dS/m")
     expect(inside.locator(".leaflet-popup-content")).to_contain_text("90 % interval")
 
+    go(page, "Explain")
+    page.get_by_role("button", name="Explain the model").click()
+    until_finished(page, "Explaining")
+    expect(page.get_by_role("figure").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Samples explained")).to_contain_text("60")
+
+    go(page, "Report")
+    page.get_by_role("button", name="Archive of everything").click()
+    until_finished(page, "Packing the archive")
+    archive = save(page, re.compile(r"\.zip$"), tmp_path / "archive.zip")
+    with zipfile.ZipFile(archive) as packed:
+        assert packed.testzip() is None
+        names = {name.rpartition("/")[2] for name in packed.namelist()}
+    assert {"run.json", "map.tif", "map.qml", "map.html", "report.html", "model.json"} <= names
+
     page.reload()
-    expect(page.get_by_role("heading", name="Map", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("heading", name="Report", exact=True)).to_be_visible(timeout=PATIENCE_MS)
     go(page, "Samples")
     expect(page.get_by_test_id("stMetric").filter(has_text="Target")).to_contain_text("ECe (dS/m)", timeout=PATIENCE_MS)
 
