@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -25,6 +26,7 @@ _COLUMNS = {
     "error": st.column_config.NumberColumn("give or take", format="%.2g", help="Standard error where it was sampled; empty where it is exact"),
 }
 _AFTER_S = 4.0
+_BACK = {"log1p of the target": np.expm1, "log10 of the target": lambda exponents: 10.0**exponents}
 _asked: set = set()  # maps whose model is being made ready, or was
 _guard = threading.Lock()
 
@@ -82,7 +84,8 @@ def _how(facts):
     adds = f"they add up to the prediction to {facts['additivity_error']:.0e}"
     if not sampled:
         return f"Attributions of the whole model, exact: {adds}."
-    return f"Attributions of the whole model: {', '.join(sampled)} sampled, standard error {facts['sampling_error']:.1g}; the rest exact; {adds}."
+    rest = "; the rest exact" if len(sampled) < len(facts["how"]) else ""
+    return f"Attributions of the whole model: {', '.join(sampled)} sampled, standard error {facts['sampling_error']:.1g}{rest}; {adds}."
 
 
 def make_ready(made):
@@ -160,23 +163,44 @@ def _network(made, identifier, described, lon, lat):
                 "This network reads the surroundings of the place. Gradients from typical samples to it tell what moved its prediction; that takes some seconds."
             )
             words = f"Drivers at {place[1]:.5f}°, {place[0]:.5f}°"
-            jobs.button("Ask the network about this place", ":material/query_stats:", ("explain", settings, words), "place.network", type="secondary")
+            job = ("explain", settings, words)
+            st.button(
+                "Ask the network about this place",
+                icon=":material/query_stats:",
+                on_click=_ask,
+                args=job,
+                disabled=jobs.is_busy(),
+                key="place.network",
+            )
+            if st.session_state.pop("place.asked", False):
+                st.rerun()  # the whole page, on whose top the job is shown
         else:
             facts = done.status().result
-            _waterfall(facts) if facts.get("valid", True) else st.caption(messages.plain(in_page(facts["reason"])))
-    _attention(described)
-
-
-def _attention(described):
+            if facts["valid"]:
+                _waterfall(facts, _BACK.get(facts["scale"]))
+                _attention(facts, "at this place", facts["attention"])
+                return
+            st.caption(messages.plain(in_page(facts["reason"])))
     from soilcore.explanation.networks import attention_tables
 
     tables = attention_tables(described)
-    if tables["attention"]:
-        with st.expander("Where its attention lay, over all training samples", icon=":material/visibility:", type="compact"):
-            alt = "Attention of every covariate to every band and to the branches, mean over the training samples"
-            st.plotly_chart(network_charts.attention(described["attention"]), alt=alt, key="place.attention")
-            evidence.download(pd.DataFrame(tables["attention"]), "place.attention", "attention.csv")
+    _attention(tables, "over all training samples", tables["attention"])
+
+
+def _ask(*job):
+    st.session_state["place.asked"] = jobs.start(*job)
+
+
+def _attention(tables, where, rows):
+    """Where the network looked: covariates by bands and branches, the gate, and that it is no cause."""
+    if rows:
+        columns = [name for name in rows[0] if name != "covariate"]
+        matrix = {"rows": [row["covariate"] for row in rows], "columns": columns, "values": [[row[name] for name in columns] for row in rows]}
+        with st.expander(f"Where its attention lay {where}", icon=":material/visibility:", type="compact"):
+            alt = f"Attention of every covariate to every band and to the branches, {where}"
+            st.plotly_chart(network_charts.attention(matrix), alt=alt, key="place.attention")
+            evidence.download(pd.DataFrame(rows), "place.attention", "attention.csv")
     if tables["vegetated"] is not None:
-        st.caption(f"Its gate took the branch for vegetated ground for {theme.percent(tables['vegetated'])}, on average over the training samples.")
+        st.caption(f"Its gate took the branch for vegetated ground for {theme.percent(tables['vegetated'])} {where}.")
     if tables["attention_sentence"]:
         st.caption(messages.plain(tables["attention_sentence"]))
