@@ -48,9 +48,11 @@ def walk(X, background, orders, count, entering, starts, first, second, activati
     for row in range(X.shape[0]):
         for w in range(walks):
             pair = drawn[w]
-            pair[:] = 0.0
+            for column in range(columns):  # copying by slices would take seconds more to compile
+                pair[column] = 0.0
             for back in range(2):
-                sums[:] = entering[w]
+                for k in range(sums.size):
+                    sums[k] = entering[w, k]
                 before = starts[w]
                 for turn in range(columns):
                     column = orders[w, columns - 1 - turn if back else turn]
