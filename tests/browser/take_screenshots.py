@@ -19,7 +19,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.browser import tour_results
 from tests.browser.conftest import CHROMIUM, FLAGS, ROOT, Server
-from tests.browser.tour import FRAME, PATIENCE_MS, Tour, choose, click_the_map, fill, finish, part, press, settle, the_map
+from tests.browser.tour import FRAME, PATIENCE_MS, Tour, center_the_map, choose, click_the_map, fill, finish, part, press, settle, the_map
 from tests.browser.tour_results import PARTS
 
 SIZE = {"width": 1360, "height": 900}
@@ -54,7 +54,7 @@ def the_map_page(tour):
     click_the_map(tour.page)
     expect(tour.page.get_by_text("no cause can be read from them")).to_be_visible(timeout=PATIENCE_MS)
     tour.picture("map-place", "At this place")
-    tour.page.locator(FRAME).last.evaluate("one => one.scrollIntoView({block: 'center'})")
+    center_the_map(tour.page)
     tour.picture("map")
     the_map(tour.page).get_by_label("Swipe two layers").check()
     tour.picture("map-swipe")

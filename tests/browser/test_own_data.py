@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS
-from tests.browser.steps import MAP, go, save, settled, start_project, until_finished, upload
+from tests.browser.steps import click_middle, go, save, settled, start_project, the_map, until_finished, upload
 
 
 def own_table(demo, path):
@@ -89,10 +89,9 @@ def test_own_table_and_scene_become_a_model_a_map_with_values_an_explanation_and
     go(page, "Map")
     page.get_by_role("button", name="Make the map").click()
     until_finished(page, "Mapping")
-    inside = page.frame_locator(MAP)
-    expect(inside.locator("img.leaflet-tile-loaded").first).to_be_visible(timeout=PATIENCE_MS)
-    inside.locator("#map_div").click(position={"x": 300, "y": 330})
-    expect(inside.locator(".leaflet-popup-content")).to_contain_text("dS/m")
+    inside = the_map(page)
+    click_middle(page, inside)
+    expect(inside.locator(".leaflet-popup-content")).to_contain_text("dS/m", timeout=PATIENCE_MS)
     expect(inside.locator(".leaflet-popup-content")).to_contain_text("90 % interval")
 
     go(page, "Explain")

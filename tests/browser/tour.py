@@ -9,6 +9,12 @@ from playwright.sync_api import Page, expect
 PATIENCE_MS = 600_000
 FRAME = "iframe[title^='streamlit_folium']"
 _COLORS = 256
+_STILL = """() => {
+    const map = window.map_div || window.map;
+    let busy = false;
+    if (map && map.eachLayer) map.eachLayer(layer => { busy = busy || Boolean(layer.isLoading && layer.isLoading()); });
+    return !busy;
+}"""
 HIGHEST = 6000  # pixels of a picture of a whole page
 
 
@@ -53,11 +59,12 @@ class Tour:
             self.page.get_by_text(heading).first.evaluate("one => one.scrollIntoView()")
         self.page.mouse.move(2, 2)  # no help text over the page
         expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE_MS)
-        self.page.wait_for_load_state("networkidle")
+        wait_for_tiles(self.page)
         self.page.wait_for_timeout(800)  # until charts have their size
         before = self.page.viewport_size
         if whole:
             stretch(self.page)
+            wait_for_tiles(self.page)
         self.shoot(name)
         self.page.set_viewport_size(before)
 
@@ -81,7 +88,7 @@ def make_smaller(path):
     from PIL import Image
 
     with Image.open(path) as picture:
-        few = picture.convert("RGB").quantize(_COLORS, dither=Image.Dither.NONE)
+        few = picture.convert("RGB").quantize(_COLORS, dither=Image.Dither.NONE, kmeans=2)  # so that the colours of classes stay what they are
     few.save(path, optimize=True)
 
 
@@ -137,11 +144,24 @@ def the_map(page):
     return frame
 
 
+def center_the_map(page):
+    """Scroll until the whole map is seen."""
+    page.locator(FRAME).last.evaluate("one => one.scrollIntoView({block: 'center', behavior: 'instant'})")
+    page.wait_for_timeout(500)
+
+
+def wait_for_tiles(page):
+    """Wait until no map on the page loads anything any more."""
+    for frame in page.frames:
+        if "streamlit_folium" in frame.url and not frame.is_detached():
+            frame.wait_for_function(_STILL, timeout=PATIENCE_MS)
+
+
 def click_the_map(page, x=300, y=260):
     """Ask the map for a place."""
-    page.locator(FRAME).last.scroll_into_view_if_needed()  # a frame that scrolls while it is clicked gets it elsewhere
     frame = the_map(page)
     settle(page)
+    center_the_map(page)  # a frame that scrolls while it is clicked gets it elsewhere
     frame.locator("#map_div").click(position={"x": x, "y": y})
     expect(frame.locator(".leaflet-popup-content")).to_be_visible(timeout=PATIENCE_MS)
     settle(page)
