@@ -104,7 +104,8 @@ def _end_badly(folder, state, message, findings=()):
 def _watch_parent(folder, listener):
     """Leave when the server is gone: in order if the engine asks in time, at once otherwise."""
     with suppress(OSError, ValueError):
-        sys.stdin.buffer.read()
+        while os.read(sys.stdin.fileno(), 4096):  # past the buffer: its lock, held by this thread, would abort the interpreter as it ends
+            pass
     listener.wanted.set()
     time.sleep(_ORPHAN_SECONDS)
     if not (folder / "result.json").exists() and not (folder / "error.json").exists():
