@@ -82,7 +82,9 @@ def write_yield_maps(finished, crops, folder, *, window=512, report=None):
     areas, best_ha = grid.cell_areas_ha(), np.zeros(len(crops))
     with ExitStack() as stack:
         read = stack.enter_context(finished.reader(_KEYS))
-        files = {name: stack.enter_context(written_as_cog(folder / f"{name}.tif", _profile(grid, name), overviews=_overviews(name))) for name in names}
+        files = {
+            name: stack.enter_context(written_as_cog(folder / f"{name}.tif", _profile(grid, name), overviews=_overviews(name))) for name in names
+        }
         for name, title in names.items():
             _describe(files[name], name, title, finished, crops)
 
@@ -165,7 +167,12 @@ def _describe(raster, name, title, finished, crops):
         tags |= {f"CLASS_{number}": label for number, label in enumerate(style.labels)}
     else:
         one = next(one for one in crops if name.removeprefix("yield_").removesuffix("_lower").removesuffix("_upper") == one.id)
-        tags |= {"SOILCORE_CROP": one.id, "SOILCORE_CROP_THRESHOLD": one.threshold, "SOILCORE_CROP_SLOPE": one.slope, "SOILCORE_CROP_SOURCE": one.source}
+        tags |= {
+            "SOILCORE_CROP": one.id,
+            "SOILCORE_CROP_THRESHOLD": one.threshold,
+            "SOILCORE_CROP_SLOPE": one.slope,
+            "SOILCORE_CROP_SOURCE": one.source,
+        }
         tags |= {"SOILCORE_STYLE_LOW": _FULL_RANGE[0], "SOILCORE_STYLE_HIGH": _FULL_RANGE[1], "SOILCORE_STYLE_RAMP": _YIELD_RAMP}
     raster.update_tags(**{key: str(value) for key, value in tags.items() if value not in (None, "")})
 
