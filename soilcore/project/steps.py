@@ -204,7 +204,8 @@ def map_model(task, report=silent):
         device=task.device,
     )
     facts = predict_map(model, source, settings, region=region, report=part(report, 0.1, 0.9))
-    facts = {**facts, "date": str(source.date) if source.date else None}
+    date = source.date or getattr(source.scene, "date", None)
+    facts = {**facts, "date": str(date) if date else None}
     write_json(Path(task.out).with_suffix(".run.json"), {**run_file("map", task), "result": facts})
     return {**facts, "assumed": (*opened.assumed, *source.assumed, *said, *_last_months(model, source))}
 
