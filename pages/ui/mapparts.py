@@ -46,9 +46,10 @@ class Graticule(MacroElement):
         group.clearLayers();
         const view = map.getBounds(), west = Math.max(-180, view.getWest()), east = Math.min(180, view.getEast());
         const south = Math.max(-85, view.getSouth()), north = Math.min(85, view.getNorth());
+        const low = map.containerPointToLatLng([0, map.getSize().y - 54]).lat;  // clear of the scale
         const step = steps.find(size => (east - west) / size >= 3) || .001, digits = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
         for (let i = Math.ceil(west / step); i * step <= east; i++)
-          line([[south, i * step], [north, i * step]], name(i * step, 'E', 'W', digits), [south + (north - south) * .08, i * step]);
+          line([[south, i * step], [north, i * step]], name(i * step, 'E', 'W', digits), [low, i * step]);
         for (let i = Math.ceil(south / step); i * step <= north; i++)
           line([[i * step, west], [i * step, east]], name(i * step, 'N', 'S', digits), [i * step, west + (east - west) * .055]);
       };

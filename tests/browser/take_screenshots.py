@@ -1,7 +1,7 @@
 """Take the README's pictures: ``python -m tests.browser.take_screenshots [FOLDER] [--only NAME ...] [--macedonia]`` walks through the demo.
 
-Needs the test tools and a Chromium from the system. The pictures are written to ``assets/screenshots`` if no folder is named; into a folder that is named
-come further ones, of every page in the dark and on a phone. On the way the model is explained, seven years are mapped, spectra are learned, and a network is
+Needs the test tools and a Chromium from the system. Those that the README shows are written to ``assets/screenshots``, unless a folder is named: into that come
+all, of every page, also in the dark and on a phone. On the way the model is explained, seven years are mapped, spectra are learned, and a network is
 trained and mapped: half an hour. A demo that is made already can be named in ``SOILCORE_DEMO``; ``--only`` takes some of the walks; ``--macedonia`` adds a
 model of real samples, read where they are (``SOILCORE_SHARED_DATA``) and kept in a temporary folder.
 """
@@ -27,6 +27,7 @@ PAGES = ("start", "samples", "imagery", "indices", "model", "map", "explain", "c
 OF_SPECTRA = ("Library", "Preprocess", "Compare", "Models", "Explain", "Predict")
 LOOKS = {"dark": {"viewport": SIZE, "color_scheme": "dark"}, "phone": {"viewport": {"width": 390, "height": 844}}}
 NETWORK = "dense layers"
+OF_README = ("map", "samples", "imagery", "indices", "model", "explain-samples", "change", "fields", "report-file", "spectra-explain")
 
 
 def start(page, url, workspace, folder):
@@ -221,7 +222,7 @@ def walk_real(browser, server, folder, looks):
         page = browser.new_context(**window).new_page()
         tour = Tour(page, server.url, project.id, server.workspace, folder, f"-{look}" if look else "")
         tour.open("map")
-        click_the_map(page, x=180)
+        click_the_map(page)
         tour.picture("macedonia-map", whole=bool(look))
         tour.open("model")
         tour.picture("macedonia-model", whole=bool(look))
@@ -242,12 +243,12 @@ def asked(arguments):
 def main(arguments):
     """Take the pictures and return an exit code."""
     options = asked(arguments)
-    folder = options.folder or ROOT / "assets" / "screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
     looks = LOOKS if options.folder else {}
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         workspace = Path(scratch) / "workspace"
         workspace.mkdir()
+        folder = options.folder or Path(scratch) / "pictures"
+        folder.mkdir(parents=True, exist_ok=True)
         if named := os.environ.get("SOILCORE_DEMO"):
             shutil.copytree(named, workspace / ".demo-template")
         server = Server(workspace, Path(scratch) / "server.log").start()
@@ -261,6 +262,10 @@ def main(arguments):
             browser.close()
         finally:
             server.stop()
+        if options.folder is None:
+            for path in (folder / f"{name}.png" for name in OF_README):
+                if path.is_file():
+                    shutil.copy(path, ROOT / "assets" / "screenshots")
     return 0
 
 

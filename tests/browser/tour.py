@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 PATIENCE_MS = 600_000
 FRAME = "iframe[title^='streamlit_folium']"
 _COLORS = 256
+_ACROSS = 0.36  # of the width of a map
 _STILL = """() => {
     const map = window.map_div || window.map;
     let busy = false;
@@ -157,11 +158,13 @@ def wait_for_tiles(page):
             frame.wait_for_function(_STILL, timeout=PATIENCE_MS)
 
 
-def click_the_map(page, x=300, y=260):
-    """Ask the map for a place."""
+def click_the_map(page, y=260):
+    """Ask the map for a place left of its middle, where the panel does not lie."""
     frame = the_map(page)
     settle(page)
     center_the_map(page)  # a frame that scrolls while it is clicked gets it elsewhere
-    frame.locator("#map_div").click(position={"x": x, "y": y})
+    width = page.locator(FRAME).last.bounding_box()["width"]
+    frame.locator("#map_div").click(position={"x": round(_ACROSS * width), "y": y})
     expect(frame.locator(".leaflet-popup-content")).to_be_visible(timeout=PATIENCE_MS)
+    page.wait_for_timeout(2000)  # until the app has heard of it
     settle(page)

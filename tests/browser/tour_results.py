@@ -15,6 +15,17 @@ PARTS = {
 _WATER = 2.0  # dS/m
 
 
+def shown(tour, name, section, mapped=True):
+    """Open a section of the page, wait for its map and take a picture that begins with the sections."""
+    part(tour.page, section)
+    if mapped:
+        the_map(tour.page)
+    tour.page.get_by_role("radio", name=re.compile(f"{section}$")).first.evaluate(
+        "one => one.closest('[data-testid=stButtonGroup]').scrollIntoView()"
+    )
+    tour.picture(name)
+
+
 def explain(tour):
     """What the model leans on: over all samples, and where on the map."""
     page = tour.page
@@ -24,19 +35,15 @@ def explain(tour):
         press(page, "Explain the model")
         finish(page)
         tour.open("explain")
-    tour.picture("explain", "Samples explained")
-    part(page, "Sample by sample")
-    tour.picture("explain-samples", "Samples explained")
-    part(page, "Along one driver")
-    tour.picture("explain-driver", "Samples explained")
+    shown(tour, "explain", "Drivers", mapped=False)
+    shown(tour, "explain-samples", "Sample by sample", mapped=False)
+    shown(tour, "explain-driver", "Along one driver", mapped=False)
     part(page, "On the map")
     if page.get_by_text("moves the prediction most on").count() == 0:
         press(page, "Map the drivers")
         finish(page)
         tour.open("explain")
-        part(page, "On the map")
-    the_map(page)
-    tour.picture("explain-maps", "moves the prediction most on")
+    shown(tour, "explain-maps", "On the map")
 
 
 def change(tour):
@@ -50,12 +57,8 @@ def change(tour):
         tour.open("change")
     the_map(page)
     tour.picture("change-years", "Through the dates")
-    part(page, "Difference")
-    the_map(page)
-    tour.picture("change")
-    part(page, "Trend and persistence")
-    the_map(page)
-    tour.picture("change-lasting")
+    shown(tour, "change", "Difference")
+    shown(tour, "change-lasting", "Trend and persistence")
     tour.picture("change-areas", "Area of each class over the dates")
     part(page, "Scenario")
     if not tour.has("scenarios"):
@@ -76,23 +79,20 @@ def fields(tour):
         finish(page)
         tour.open("fields")
     the_map(page)
-    tour.picture("fields", "Fields on the map")
+    tour.picture("fields", "In plain words")
     part(page, "Crops and water")
     if not tour.has("fields", "advice"):
         fill(page, re.compile("Conductivity of the irrigation water"), _WATER)
         press(page, "Look at these crops")
         finish(page)
         tour.open("fields")
-        part(page, "Crops and water")
-    tour.picture("advice")
+    shown(tour, "advice", "Crops and water")
     part(page, "Next samples")
     if not tour.has("fields", "places"):
         press(page, "Propose places")
         finish(page)
         tour.open("fields")
-        part(page, "Next samples")
-    the_map(page)
-    tour.picture("next-samples")
+    shown(tour, "next-samples", "Next samples")
 
 
 def report(tour):
@@ -113,5 +113,5 @@ def report(tour):
 def viewer(tour):
     """What somebody sees to whom the map was handed on."""
     tour.open("viewer")
-    click_the_map(tour.page, x=200)
+    click_the_map(tour.page)
     tour.picture("viewer")
