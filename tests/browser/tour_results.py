@@ -86,7 +86,7 @@ def fields(tour):
         press(page, "Look at these crops")
         finish(page)
         tour.open("fields")
-    shown(tour, "advice", "Crops and water")
+    shown(tour, "advice", "Crops and water", mapped=False)
     part(page, "Next samples")
     if not tour.has("fields", "places"):
         press(page, "Propose places")
