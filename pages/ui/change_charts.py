@@ -8,6 +8,7 @@ from pages.ui.charts import BLUE, ORANGE, layout
 
 _MARKS = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross", "hexagon")
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+_ASIDE = 0.09  # of the distance between two dates
 _LINE = "#7d8a84"  # round marks and bars, to be seen on white and on black
 _LOW, _HIGH, _DARK_FROM = "#f7f3e8", "#24476b", 0.45  # of a share; where white letters are read better
 
@@ -40,9 +41,15 @@ def areas(rows, classes, colors):
     import plotly.graph_objects as go
 
     figure = go.Figure()
+    dates = list(dict.fromkeys(row["label"] for row in rows))
     for number, (name, color) in enumerate(zip(classes, colors, strict=True)):
         own = [row for row in rows if row["class"] == name]
-        x, low, high = [row["label"] for row in own], [row.get("area_ha_low") for row in own], [row.get("area_ha_high") for row in own]
+        aside = _ASIDE * (number - (len(classes) - 1) / 2)  # or the bars of all classes would lie on one another
+        x, low, high = (
+            [dates.index(row["label"]) + aside for row in own],
+            [row.get("area_ha_low") for row in own],
+            [row.get("area_ha_high") for row in own],
+        )
         error = None
         if all(value is not None for value in (*low, *high)):
             y = [row["area_ha_expected"] for row in own]
@@ -52,10 +59,11 @@ def areas(rows, classes, colors):
             y = [row["area_ha"] for row in own]
         line = {"color": color, "width": 3, "dash": _DASHES[number % len(_DASHES)]}
         marker = {"symbol": _MARKS[number % len(_MARKS)], "size": 10, "color": color, "line": {"color": _LINE, "width": 1}}
-        hover = f"{name}, %{{x}}: %{{y:,.0f}} ha<extra></extra>"
-        figure.add_scatter(x=x, y=y, name=name, mode="lines+markers", line=line, marker=marker, error_y=error, hovertemplate=hover)
+        hover = f"{name}, %{{customdata}}: %{{y:,.0f}} ha<extra></extra>"
+        more = {"customdata": [row["label"] for row in own], "hovertemplate": hover}
+        figure.add_scatter(x=x, y=y, name=name, mode="lines+markers", line=line, marker=marker, error_y=error, **more)
     layout(figure, "", "area (ha)", 440)
-    return figure.update_xaxes(type="category").update_yaxes(rangemode="tozero")
+    return figure.update_xaxes(tickvals=list(range(len(dates))), ticktext=dates).update_yaxes(rangemode="tozero")
 
 
 def labels(rows, colors):

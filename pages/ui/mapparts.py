@@ -331,7 +331,8 @@ class View(MacroElement):
       const map = {{ this._parent.get_name() }}, key = 'view:' + {{ this.key|tojson }}, kept = sessionStorage.getItem(key);
       if (kept) { const view = JSON.parse(kept); map.setView(view.centre, view.zoom, {animate: false}); }
       if (!kept || !map.getBounds().intersects({{ this.bounds|tojson }})) {  // nothing of it would be seen
-        const panel = map.getContainer().querySelector('.soilcore-panel'), covered = panel && panel.open ? panel.offsetWidth : 0;
+        const panel = map.getContainer().querySelector('.soilcore-panel, .soilcore-years');
+        const covered = panel && (panel.open ?? map.getSize().x > 520) ? panel.offsetWidth : 0;  // the panel of years cannot be closed
         map.fitBounds({{ this.bounds|tojson }}, {animate: false, paddingBottomRight: [covered, 0]});
       }
       map.on('moveend', () => sessionStorage.setItem(key, JSON.stringify({centre: map.getCenter(), zoom: map.getZoom()})));

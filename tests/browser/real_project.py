@@ -9,7 +9,6 @@ from tests.conftest import ROOT
 
 TITLE = "Soil carbon of Macedonia"
 MODEL, MAP = "rf", "stock"
-SOIL = "HIST.tif"  # codes of soil types
 
 
 def make_macedonia(workspace):
@@ -38,8 +37,7 @@ def make_macedonia(workspace):
     shutil.copy(source / "dat_train.csv", project.part("samples"))
     for path in sorted((source / "covs").glob("*.tif")):
         shutil.copy(path, project.part("covariates"))
-    names = sorted(path.name for path in project.part("covariates").iterdir())
-    covariates = tuple(f"covariates/{name}{':categorical' if name == SOIL else ''}" for name in names)
+    covariates = tuple(f"covariates/{path.name}" for path in sorted(project.part("covariates").iterdir()))
     settings = SampleSettings(target="OCS", unit="t/ha", x="X", y="Y", crs="EPSG:4326", id="id")
     features = FeatureSettings(covariates=covariates)
     with chdir(project.folder):  # paths in a project are relative to it
@@ -49,5 +47,5 @@ def make_macedonia(workspace):
     project.remember(
         sample_file="dat_train.csv", sample_settings={"unit": "t/ha", "x": "X", "y": "Y", "crs": "EPSG:4326", "id": "id", "target": "OCS"}
     )
-    project.remember(target="OCS", categorical=[SOIL], model=MODEL, map=MAP)
+    project.remember(target="OCS", model=MODEL, map=MAP)
     return project
