@@ -130,8 +130,9 @@ def browser(tmp_path_factory):
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)  # what a page shows may come late on a busy machine
     with sync_playwright() as playwright:
         profile = tmp_path_factory.mktemp("profile")
         browser = playwright.chromium.launch_persistent_context(
