@@ -5,6 +5,33 @@ import re
 import numpy as np
 
 
+def known(number):
+    """A number as JSON has it: None where there is none."""
+    return float(number) if number is not None and np.isfinite(number) else None
+
+
+def field_row(number, outlines, zone):
+    """What every row of a field begins with.
+
+    Parameters
+    ----------
+    number : int
+        Of the field, in the order of the file.
+    outlines : Fields
+        As `soilcore.mapping.zones.read_fields` gives them.
+    zone : ZoneMean
+    """
+    return {
+        "field": outlines.ids[number],
+        "number": number,
+        "mapped_ha": zone.area_ha,
+        "mean": known(zone.best),
+        "low": known(zone.value.low),
+        "high": known(zone.value.high),
+        "aoa_share": zone.inside,
+    }
+
+
 def field_table(rows, scheme, finished):
     """Fields as a table, in the order of the rows.
 

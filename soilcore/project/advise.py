@@ -9,6 +9,7 @@ from soilcore.core.errors import SettingsError
 from soilcore.core.files import check_output, write_json, written_whole
 from soilcore.core.progress import part, silent
 from soilcore.core.tiles import check_window, gdal_cache_capped, one_library_thread
+from soilcore.project.act_tables import field_row, known
 
 _MOST_MAPPED = 3  # crops that are mapped where none was named
 _MOST_CROPS = 24
@@ -118,11 +119,11 @@ def crop_rows(zone, crops, task, water=None):
             "name": one.name,
             "rating": one.rating,
             "threshold": one.threshold,
-            "yield": _known(estimate.expected),
-            "yield_low": _known(estimate.low),
-            "yield_high": _known(estimate.high),
+            "yield": known(estimate.expected),
+            "yield_low": known(estimate.low),
+            "yield_high": known(estimate.high),
             "p_good": zone.p_least[number] if zone.p_least is not None else None,
-            "good_share": _known(zone.plain[number]),
+            "good_share": known(zone.plain[number]),
             "least": least,
             "ece_least": one.ece_for(least),
         }
@@ -135,10 +136,10 @@ def _leaching(zone, one, task, water):
 
     goal = one.ece_for(task.least_yield)
     kept, full = (float(leaching_requirement(water, ece)) for ece in (goal, one.threshold))
-    row = {"leaching_requirement": _known(kept), "leaching_requirement_full": _known(full)}
+    row = {"leaching_requirement": known(kept), "leaching_requirement_full": known(full)}
     now = {"": zone.best, "_low": zone.value.low, "_high": zone.value.high}
     reachable = np.isfinite(kept)
-    return row | {f"reclamation{end}": _known(float(reclamation_water(ece, goal, task.soil))) if reachable else None for end, ece in now.items()}
+    return row | {f"reclamation{end}": known(float(reclamation_water(ece, goal, task.soil))) if reachable else None for end, ece in now.items()}
 
 
 def _crop_advice(task, finished, outlines, folder, report):
@@ -172,9 +173,9 @@ def _crop_advice(task, finished, outlines, folder, report):
         "fields": field_rows,
         "leaching": leaching,
         "carbon": None,
-        "mean": _known(zone.best),
-        "mean_low": _known(zone.value.low),
-        "mean_high": _known(zone.value.high),
+        "mean": known(zone.best),
+        "mean_low": known(zone.value.low),
+        "mean_high": known(zone.value.high),
         "mapped_ha": zone.area_ha,
         "aoa_share": zone.inside,
         "layers": layers,
@@ -238,16 +239,10 @@ def _responses(chosen, least):
 
 
 def _field_row(number, outlines, zone, chosen, task, water):
-    known = np.isfinite(zone.mean)
+    mapped = np.isfinite(zone.mean)
     return {
-        "field": outlines.ids[number],
-        "number": number,
-        "mapped_ha": zone.area_ha,
-        "mean": _known(zone.best),
-        "low": _known(zone.value.low),
-        "high": _known(zone.value.high),
-        "aoa_share": zone.inside,
-        "crops": crop_rows(zone, chosen, task, water)[: len(chosen) if task.crops else _MOST_PER_FIELD] if known else [],
+        **field_row(number, outlines, zone),
+        "crops": crop_rows(zone, chosen, task, water)[: len(chosen) if task.crops else _MOST_PER_FIELD] if mapped else [],
     }
 
 
@@ -256,7 +251,7 @@ def _present(zone, water):
     from soilcore.mapping.crops import leaching_requirement
 
     value, low, high = (float(leaching_requirement(water, ece)) for ece in (zone.best, zone.value.high, zone.value.low))
-    return {"water": water, "present": {"value": _known(value), "low": _known(low), "high": _known(high)}}
+    return {"water": water, "present": {"value": known(value), "low": known(low), "high": known(high)}}
 
 
 def _sentences(words, task, finished, rows, field_rows, leaching, zone, named):
@@ -268,8 +263,8 @@ def _sentences(words, task, finished, rows, field_rows, leaching, zone, named):
             f"{len(good)} of {len(rows)} crops are expected to give at least {task.least_yield:.0f} % on average. "
             "The most tolerant lead such a list always: choose among those you can grow and sell."
         )
-    for field_row in [one for one in field_rows if one["crops"]][:_MOST_MAPPED]:
-        sentences.append(words.crop_sentence(field_row["crops"][0], f"in field {field_row['field']}", level, date))
+    for farmed in [one for one in field_rows if one["crops"]][:_MOST_MAPPED]:
+        sentences.append(words.crop_sentence(farmed["crops"][0], f"in field {farmed['field']}", level, date))
     if leaching is not None:
         for row in rows if named else rows[:1]:
             sentences += [words.leaching_sentence(row, leaching["water"]), words.reclamation_sentence(row, zone.best, level, task.soil)]
@@ -327,7 +322,3 @@ def _folder(task):
     with written_whole(out) as temporary:
         temporary.mkdir()
         yield temporary
-
-
-def _known(number):
-    return float(number) if number is not None and np.isfinite(number) else None

@@ -10,6 +10,7 @@ from soilcore.core.files import written_whole
 from soilcore.core.progress import part, silent
 from soilcore.core.quantities import known_unit
 from soilcore.core.tiles import check_window, gdal_cache_capped, one_library_thread, run_tiles, worker_threads
+from soilcore.project.act_tables import field_row, known
 
 _G_KG = {"g/kg": 1.0, "%": 10.0, "mg/g": 1.0, "mg/kg": 0.001}
 _KEYS = {"value": "stock", "lower": "stock_lower", "upper": "stock_upper"}
@@ -52,12 +53,12 @@ def carbon_advice(task, finished, outlines, folder, report=silent):
     mean, low, high = (factor * number for number in (zone.best, zone.value.low, zone.value.high))
     facts = {
         "factor": factor,
-        "mean_t_ha": _known(mean),
-        "low_t_ha": _known(low),
-        "high_t_ha": _known(high),
-        "total_t": _known(mean * zone.area_ha),
-        "total_low_t": _known(low * zone.area_ha),
-        "total_high_t": _known(high * zone.area_ha),
+        "mean_t_ha": known(mean),
+        "low_t_ha": known(low),
+        "high_t_ha": known(high),
+        "total_t": known(mean * zone.area_ha),
+        "total_low_t": known(low * zone.area_ha),
+        "total_high_t": known(high * zone.area_ha),
         "mapped_ha": zone.area_ha,
         "method": (
             f"stock (t/ha) = organic carbon (g/kg) x {task.bulk_density:g} g/cm3 x {task.depth_cm:g} cm x (1 - {task.coarse:g} coarse fragments) / 10"
@@ -68,9 +69,9 @@ def carbon_advice(task, finished, outlines, folder, report=silent):
         "fields": rows,
         "leaching": None,
         "carbon": facts,
-        "mean": _known(zone.best),
-        "mean_low": _known(zone.value.low),
-        "mean_high": _known(zone.value.high),
+        "mean": known(zone.best),
+        "mean_low": known(zone.value.low),
+        "mean_high": known(zone.value.high),
         "mapped_ha": zone.area_ha,
         "aoa_share": zone.inside,
         "layers": layers,
@@ -119,16 +120,10 @@ def _means(task, finished, outlines, factor, report):
 
 def _row(number, outlines, zone, factor):
     return {
-        "field": outlines.ids[number],
-        "number": number,
-        "mapped_ha": zone.area_ha,
-        "mean": _known(zone.best),
-        "low": _known(zone.value.low),
-        "high": _known(zone.value.high),
-        "aoa_share": zone.inside,
-        "stock_t_ha": _known(factor * zone.best),
-        "stock_low_t_ha": _known(factor * zone.value.low),
-        "stock_high_t_ha": _known(factor * zone.value.high),
+        **field_row(number, outlines, zone),
+        "stock_t_ha": known(factor * zone.best),
+        "stock_low_t_ha": known(factor * zone.value.low),
+        "stock_high_t_ha": known(factor * zone.value.high),
     }
 
 
@@ -151,9 +146,9 @@ def _write(finished, factor, folder, task, report):
         def write(window, arrays):
             for key, array in arrays.items():
                 files[key].write(array, 1, window=((window.row, window.row + window.height), (window.col, window.col + window.width)))
-            known = arrays["value"][np.isfinite(arrays["value"])]
-            if known.size:
-                seen.append((float(known.min()), float(known.max())))
+            there = arrays["value"][np.isfinite(arrays["value"])]
+            if there.size:
+                seen.append((float(there.min()), float(there.max())))
 
         def compute(window, layers):
             return {key: (factor * layers[key]).astype(np.float32) for key in names}
@@ -191,7 +186,3 @@ def _sentences(facts, zone, finished):
         f"Method: {facts['method']}.",
         *trust_sentences(zone.inside, finished.level, finished.coverage, finished.has_interval),
     ]
-
-
-def _known(number):
-    return float(number) if np.isfinite(number) else None
