@@ -1,7 +1,5 @@
-"""What a finished map says besides the picture: how good and how sure it is, areas of classes, files."""
+"""What a finished map says besides the picture: how good and how sure it is, and areas of classes."""
 
-import io
-import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -13,13 +11,6 @@ from pages.ui.session import current_work
 from pages.ui.words import in_page
 
 _WEAK_R2 = 0.1
-_FILE_WORDS = {
-    ".tif": "GeoTIFF",
-    ".qml": "QGIS style",
-    ".sld": "SLD style",
-    ".csv": "table",
-    ".json": "facts",
-}
 _HECTARES = {
     "area_ha": st.column_config.NumberColumn("Area (ha)", format="%.1f"),
     "area_ha_expected": st.column_config.NumberColumn("Expected (ha)", format="%.1f"),
@@ -33,7 +24,6 @@ _AREAS = {
     **_HECTARES,
     "share": st.column_config.ProgressColumn("Share", format="percent", min_value=0, max_value=1),
 }
-_MIME = {".tif": "image/tiff", ".csv": "text/csv", ".json": "application/json"}
 
 
 def summary(made):
@@ -103,47 +93,3 @@ def areas(made):
     st.download_button(
         "Area table as CSV", table.to_csv(index=False), f"{made.id}-areas.csv", "text/csv", icon=":material/download:", key="map.areas"
     )
-
-
-def downloads(made):
-    """Every file of the map, for QGIS and others; the map itself first, everything at once as well."""
-    st.subheader("Files", anchor=False)
-    st.caption("GeoTIFFs open in QGIS with their colours when the .qml lies beside them.")
-    files = sorted(path for path in made.folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    first = [path for path in files if path.stem in ("map", "map_class")]
-    with st.container(horizontal=True):
-        st.download_button(
-            f"Everything, {len(files)} files (ZIP)",
-            lambda: _zipped(files),
-            f"{made.id}.zip",
-            "application/zip",
-            icon=":material/folder_zip:",
-            type="primary",
-            key="map.zip",
-            on_click="ignore",
-        )
-        _buttons(made, first)
-    others = [path for path in files if path not in first]
-    if others:
-        with st.expander(f"The other layers and their styles ({len(others)} files)", icon=":material/layers:"), st.container(horizontal=True):
-            _buttons(made, others)
-
-
-def _buttons(made, files):
-    for path in files:
-        words = f"{path.name} ({_FILE_WORDS.get(path.suffix, 'file')}, {_size(path)})"
-        mime = _MIME.get(path.suffix, "application/octet-stream")
-        st.download_button(words, path.read_bytes, f"{made.id}-{path.name}", mime, key=f"map.file.{path.name}", on_click="ignore")
-
-
-def _zipped(files):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # GeoTIFFs are compressed already
-        for path in files:
-            archive.write(path, path.name)
-    return buffer.getvalue()
-
-
-def _size(path):
-    size = path.stat().st_size
-    return f"{size / 2**20:.1f} MB" if size >= 2**20 else f"{max(1, size // 1024)} kB"

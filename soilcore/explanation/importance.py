@@ -9,6 +9,7 @@ from soilcore.evaluation.protocol import check_data, fit_clone, predict_checked,
 from soilcore.explanation.grouping import exact_dependency_groups
 from soilcore.explanation.members import PLACE
 
+_ROWS = 4096  # rows predicted by one call: an ensemble needs as long for forty rows as for thousands
 IMPORTANCE_TEXT = (
     "Permutation importance: by how much R2 on the test folds falls when a driver's values are replaced by those of other samples, with the learner fitted "
     "again in every fold. Members of a group are replaced together. A driver that another one can stand in for shows little."
@@ -123,26 +124,32 @@ def _predictions(learner, X, y, splits, columns, repeats, seed, report):
         groups = None if splits.groups is None else splits.groups[train]
         mine = part(report, number / len(folds), 1 / len(folds))
         fitted = fit_clone(learner, take(X, train), y[train], groups, mine, splits.places_of(learner, train))
-        here = splits.places_of(learner, test)
-        found[None][test] = predict_checked(fitted, take(X, test), "the learner", here)
-        for label, at in columns.items():
-            for repeat, order in enumerate(orders):
-                there = splits.places_of(learner, order[test]) if label == PLACE and not at else here
-                found[label][repeat, test] = predict_checked(fitted, _replaced(X, test, order[test], at), "the learner", there)
+        cases = [(None, 0)] + [(label, repeat) for label in columns for repeat in range(repeats)]
+        at_once = max(1, _ROWS // max(1, len(test)))
+        for first in range(0, len(cases), at_once):
+            some = cases[first : first + at_once]
+            others = [test if label is None else orders[repeat][test] for label, repeat in some]
+            rows = np.concatenate([_replaced(X, test, other, columns.get(label, ())) for (label, _), other in zip(some, others, strict=True)])
+            there = [other if label == PLACE and not columns[PLACE] else test for (label, _), other in zip(some, others, strict=True)]
+            places = splits.places_of(learner, np.concatenate(there))
+            values = predict_checked(fitted, _like(X, rows), "the learner", places).reshape(len(some), len(test))
+            for (label, repeat), value in zip(some, values, strict=True):
+                found[label][(..., test) if label is None else (repeat, test)] = value
     report(len(folds), len(folds), "permutation importance")
     return found
 
 
 def _replaced(X, test, others, columns):
-    """Test rows with some columns of other rows."""
-    rows = take(X, test)
-    if hasattr(rows, "iloc"):
-        values = rows.to_numpy(copy=True)
-        values[:, columns] = X.iloc[others, columns].to_numpy()
-        return type(rows)(values, columns=rows.columns, index=rows.index)
-    rows = np.array(rows)
-    rows[:, columns] = np.asarray(X)[others][:, columns]
+    """Test rows with some columns of other rows, as an array."""
+    values = np.asarray(X)
+    rows = values[test].copy()
+    rows[:, list(columns)] = values[others][:, list(columns)]
     return rows
+
+
+def _like(X, rows):
+    """Rows as a table with the columns of `X`, if it is one."""
+    return type(X)(rows, columns=X.columns) if hasattr(X, "iloc") else rows
 
 
 def _loss(observed, plain, permuted):

@@ -36,6 +36,22 @@ def settled(page, patience=PATIENCE_MS):
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
+def at_rest(page, milliseconds=800):
+    """Wait until the script has not run for a while: a map that was moved or clicked makes it run once more."""
+    page.evaluate("() => { delete window.lastRunning; }")
+    page.wait_for_function(
+        """(quiet) => {
+            const running = document.querySelector("[data-testid=stApp]").dataset.testScriptState !== "notRunning";
+            const now = performance.now();
+            if (running || window.lastRunning === undefined) window.lastRunning = now;
+            return now - window.lastRunning > quiet;
+        }""",
+        arg=milliseconds,
+        timeout=PATIENCE_MS,
+    )
+    settled(page)
+
+
 def start_project(page, server, title):
     page.goto(server.url)
     page.get_by_label("Name of the new project").fill(title)
@@ -65,8 +81,9 @@ def until_finished(page, label):
 
 
 def save(page, name, path):
-    """Press a button that hands a file over, and keep that."""
-    with page.expect_download() as arriving:
+    """Press a button that hands a file over, once the page is at rest (a page that runs again takes its files back), and keep that."""
+    at_rest(page)
+    with page.expect_download(timeout=PATIENCE_MS) as arriving:
         page.get_by_role("button", name=name).click()
     arriving.value.save_as(path)
     return path
