@@ -5,12 +5,14 @@ rounds at depth 6, a network of 100 and 50 units. Trees: ours over every pixel (
 with the same 100 background rows (``feature_perturbation="interventional"``), which gets a few pixels, as its rate does not depend on their number;
 values are compared there, additivity for all. Beside it XGBoost's own path-dependent contributions, which are other attributions (they ask what trees
 do without a feature, not what the background has). The network: ours against ``shap.PermutationExplainer``. Processor time of one core, so that a busy
-machine changes the ratios little. Then the rasters of the whole stack, file to file, and the time from a click on the demo's map to its drivers.
+machine changes the ratios little. Then the rasters of the whole stack, file to file; and from a click on the demo's map to its drivers, the first click of a
+process and later ones, without the compiler and with the kernels.
 """
 
 import argparse
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,11 +29,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import stack_map
 
 PAIRS = 10  # of walks of the network in a quicker map
+CLICK_WAYS = {"plain": "soilcore, without the compiler", "kernels": "soilcore, kernels compiled at the first click"}
 
 
 def main():
     """Prepare, compare, print."""
     args = _arguments()
+    if args.click_way or args.only_clicks:
+        return _click_alone(args) if args.click_way else _clicks(args)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(args.folder or scratch)
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,6 +66,8 @@ def _arguments():
     parser.add_argument("--folder", help="keep scene and model here")
     parser.add_argument("--demo", help="folder of a demo template that is there already")
     parser.add_argument("--no-demo", action="store_true", help="leave out the clicks")
+    parser.add_argument("--only-clicks", action="store_true", help="leave out all but the clicks")
+    parser.add_argument("--click-way", choices=CLICK_WAYS, help=argparse.SUPPRESS)  # one way, in the process that was started for it
     return parser.parse_args()
 
 
@@ -171,40 +178,63 @@ def _maps(model, source, background, folder, args):
 
 
 def _clicks(args):
-    """From a place to value, interval, applicability and drivers, model and scene open; and the first click of a process."""
+    """From a place to value, interval, applicability and drivers on the demo's map, each way in a process of its own that has compiled nothing."""
+    from soilcore.project.demo import ensure_template
+
+    with tempfile.TemporaryDirectory() as scratch:
+        demo = Path(args.demo) if args.demo else ensure_template(scratch)
+        print(
+            f"{'click to drivers, the demo stack; CPU s of a fresh process':58} {'ready':>7} {'first':>7} {'second':>7} {'median':>7} {'slowest':>8}"
+        )
+        for way in CLICK_WAYS:
+            command = [sys.executable, __file__, "--click-way", way, "--demo", demo, "--clicks", str(args.clicks)]
+            subprocess.run(command, check=True)
+
+
+def _click_alone(args):
+    """The clicks of one way, in this process: what is imported and opened, then seconds of each click."""
+    if args.click_way == "kernels":
+        from soilcore.core import compiling
+
+        compiling.is_compiled = lambda module, kernel: True  # so that NumPy never steps in, as if there were no other way
+    with chdir(args.demo):
+        model, source = _opened_demo()
+        started = time.process_time()
+        used, gaps = _seconds_of_clicks(model, source, args.clicks)
+    words = [f"{seconds:7.3f}" for seconds in (started, used[0], used[1], statistics.median(used[1:]))]
+    print(f"{CLICK_WAYS[args.click_way]:58} {' '.join(words)} {max(used[1:]):8.3f}   additivity {max(gaps):.1e}", flush=True)
+
+
+def _opened_demo():
     from soilcore.features.derived import as_trained
     from soilcore.features.recipe import FeatureRecipe
     from soilcore.features.source import FeatureSource
     from soilcore.models.archive import load_model
     from soilcore.project.chain import open_inputs
-    from soilcore.project.demo import MODEL, _inputs, ensure_template
+    from soilcore.project.demo import MODEL, _inputs
 
-    with tempfile.TemporaryDirectory() as scratch, chdir(Path(args.demo) if args.demo else ensure_template(scratch)):
-        model, started = load_model(f"models/{MODEL}"), time.perf_counter()
-        recipe, inputs = FeatureRecipe.from_dict(model.recipe), _inputs()
-        opened = open_inputs(replace(inputs, samples=None, features=as_trained(inputs.features, recipe)))
-        source = FeatureSource(recipe, opened.scene, opened.covariates, opened.climate)
-        _print_clicks(model, source, started, args)
+    model = load_model(f"models/{MODEL}")
+    recipe, inputs = FeatureRecipe.from_dict(model.recipe), _inputs()
+    opened = open_inputs(replace(inputs, samples=None, features=as_trained(inputs.features, recipe)))
+    return model, FeatureSource(recipe, opened.scene, opened.covariates, opened.climate)
 
 
-def _print_clicks(model, source, started, args):
+def _seconds_of_clicks(model, source, clicks):
+    """Processor seconds of every click that has an answer, the first with what makes the model ready; and what attributions miss."""
     from soilcore.explanation.pixel import PixelExplainer
 
+    transform, rng = source.grid.transform, np.random.default_rng(0)
+    started, used, gaps = time.process_time(), [], []
     explainer = PixelExplainer(model, source)
-    ready, transform, rng = time.perf_counter() - started, source.grid.transform, np.random.default_rng(0)
-    seconds, used, gaps = [], [], []
-    while len(seconds) < args.clicks:
+    while len(used) < clicks:
         col, row = rng.integers(source.grid.width) + 0.5, rng.integers(source.grid.height) + 0.5
-        before, cpu = time.perf_counter(), time.process_time()
         facts = explainer.at(transform.c + transform.a * col, transform.f + transform.e * row)
         if facts["valid"]:
-            seconds.append(time.perf_counter() - before)
-            used.append(time.process_time() - cpu)
+            used.append(time.process_time() - started)
             gaps.append(facts["additivity_error"])
-    print(
-        f"click to drivers, the demo's stack: median {statistics.median(seconds):.3f} s, slowest of {len(seconds)} {max(seconds):.3f} s "
-        f"(CPU {statistics.median(used):.3f} s); additivity {max(gaps):.1e}; made ready in {ready:.1f} s, compilation included"
-    )
+        if facts["valid"] or used:
+            started = time.process_time()
+    return used, gaps
 
 
 if __name__ == "__main__":

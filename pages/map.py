@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import explore, map_results, mapping, maps, messages, place_drivers, result_files, steps, theme
+from pages.ui import explore, map_results, mapping, maps, messages, result_files, steps, theme
 from pages.ui.session import current_work
 
 work = current_work()
@@ -22,4 +22,3 @@ if maps.ready():
     explore.picture(made)
 map_results.areas(made)
 result_files.downloads(made.folder, made.id, "map", first=("map", "map.qml", "map_class", "map_class.qml"))
-place_drivers.make_ready(made)

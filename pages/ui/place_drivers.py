@@ -1,7 +1,6 @@
 """Why the model says what it says at one place: drivers as a waterfall, from its mean prediction to this one; gradients and attention of networks."""
 
 import logging
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +9,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.ui import cached, evidence, jobs, kept_network, messages, network_charts, place_charts, routes, theme
+from pages.ui import cached, evidence, jobs, kept_network, messages, network_charts, place_charts, theme
 from pages.ui.session import current_work
 from pages.ui.words import in_page
-from soilcore.core.errors import SoilcoreError
 from soilcore.core.settings import from_plain
 from soilcore.project.settings import MapTask
 
@@ -25,10 +23,7 @@ _COLUMNS = {
     "contribution": st.column_config.NumberColumn("Moved the prediction by", format="%+.4g"),
     "error": st.column_config.NumberColumn("give or take", format="%.2g", help="Standard error where it was sampled; empty where it is exact"),
 }
-_AFTER_S = 4.0
 _BACK = {"log1p of the target": np.expm1, "log10 of the target": lambda exponents: 10.0**exponents}
-_asked: set = set()  # maps whose model is being made ready, or was
-_guard = threading.Lock()
 
 
 def panel(made, lon, lat):
@@ -45,13 +40,14 @@ def panel(made, lon, lat):
     if identifier not in current_work().models:
         st.caption("The model of this map is no longer in the project, so it cannot be asked.")
         return
-    learner = cached.model(identifier).learner
+    model = cached.model(identifier)
+    learner = model.learner
     if kept_network.is_one(learner) and learner.kind == "network":
         _network(made, identifier, learner.describe(), lon, lat)
         return
-    with st.spinner("Asking the model; the first time on this server it is made ready for that, which takes some seconds ..."):
-        explainer = _explainer(*_key(made))
+    with st.spinner("Asking the model ..."):
         started = time.perf_counter()
+        explainer = _explainer(*_key(made), model)
         facts = explainer.at(lon, lat, "EPSG:4326")
         seconds = time.perf_counter() - started
     _log.info("drivers of a pixel took %.0f ms", 1000 * seconds)
@@ -88,35 +84,10 @@ def _how(facts):
     return f"Attributions of the whole model: {', '.join(sampled)} sampled, standard error {facts['sampling_error']:.1g}{rest}; {adds}."
 
 
-def make_ready(made):
-    """Prepare the model of a map in the background, so that the first click need not wait for it."""
-    if not routes.are_served:
-        return
-    with messages.shown():
-        stamps, task = _key(made)
-        with _guard:
-            if stamps is None or stamps in _asked:
-                return
-            _asked.add(stamps)
-        later = threading.Timer(_AFTER_S, _prepare, args=(stamps, task))  # the map's own tiles come first
-        later.daemon = True
-        later.start()
-
-
-def _prepare(stamps, task):
-    try:
-        _explainer(stamps, task)
-    except (SoilcoreError, OSError) as error:
-        _log.info("no drivers for this map: %s", error)  # said again, to the one who clicks
-
-
 def _key(made):
-    """What the explainer of a map depends on, and the task that made the map, with whole paths; (None, None) for one that cannot be explained."""
+    """What the explainer of a map depends on, and the task that made the map, with whole paths."""
     work = current_work()
     task = from_plain(MapTask, made.settings)
-    identifier = Path(task.model_dir).name
-    if identifier not in work.models or kept_network.is_one(cached.model(identifier).learner):
-        return None, None
     here = replace(task, model_dir=work.path(task.model_dir), inputs=work.absolute(task.inputs))
     gone = [path for path in _files(here.inputs) if not cached.exists(path)]
     if gone:
@@ -142,10 +113,10 @@ def _files(inputs):
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _explainer(stamps, _task):
+def _explainer(stamps, _task, _model):
     from soilcore.project.pixels import explainer_of_map
 
-    return explainer_of_map(_task)
+    return explainer_of_map(_task, _model)
 
 
 def _network(made, identifier, described, lon, lat):

@@ -1,4 +1,4 @@
-"""Compiling of kernels. Importing this module needs numba.
+"""Compiling of kernels. Decorating one needs numba; importing this module does not.
 
 By default every process compiles what it uses, in 1 to 10 s. Where the environment names a folder in ``NUMBA_CACHE_DIR``, machine code is kept
 there, and later processes of the same version load it in a fraction of that. It is not kept unasked: numba stores it as pickled files, so
@@ -6,10 +6,9 @@ whoever may write to that folder may run code.
 """
 
 import os
+import sys
 from functools import cache
 from pathlib import Path
-
-import numba
 
 from soilcore.core.fingerprint import of_settings
 
@@ -29,6 +28,7 @@ def njit(**options):
     callable
         Decorator of a function.
     """
+    import numba
 
     def compiled(function):
         dispatcher = numba.njit(**options)(function)
@@ -39,8 +39,22 @@ def njit(**options):
     return compiled
 
 
+def is_compiled(module, kernel):
+    """Whether this process has called a kernel before, so that the next call does not wait for the compiler.
+
+    Parameters
+    ----------
+    module, kernel : str
+        Where it is, and its name; neither is imported.
+    """
+    loaded = sys.modules.get(module)
+    return loaded is not None and bool(getattr(loaded, kernel).signatures)
+
+
 def _keep(dispatcher, folder):
     """Look for the machine code in `folder` before compiling; numba reads the folder from its settings at this moment only."""
+    import numba
+
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(folder)
     try:

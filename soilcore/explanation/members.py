@@ -12,6 +12,7 @@ import numpy as np
 from soilcore.explanation.perceptrons import SAMPLED, PerceptronsPart
 from soilcore.explanation.sampled import sampled_attributions, walks
 from soilcore.explanation.trees import FlatTrees, attributions_of_trees
+from soilcore.explanation.trees_plain import PlainTrees, plain_is_faster
 from soilcore.models.forest import CannotPack
 
 EXACT = "exact"
@@ -55,7 +56,7 @@ class Effort:
     seed : int
         Orders those walks.
     many : bool or None
-        See `soilcore.explanation.trees.attributions_of_trees`.
+        See `soilcore.explanation.trees.attributions_of_trees`. If not given, what is done before a kernel would be compiled is computed without.
     """
 
     draws: int | None = None
@@ -125,7 +126,7 @@ class TreesPart:
     def prepare(self, background, layout, effort):
         """See `Function.prepare`."""
         self._background, self._drivers, self._many = self._seen(background), len(layout.names), effort.many
-        self.base = float(self._packed.predict(self._background).mean())
+        self.base, self._plain = float(self._packed.predict(self._background).mean()), None
         return self
 
     def predict(self, Z):
@@ -134,8 +135,12 @@ class TreesPart:
 
     def attribute(self, Z):
         """See `Function.attribute`."""
-        values = np.zeros((len(Z), self._drivers))
-        values[:, self._columns] = attributions_of_trees(self.trees, self._seen(Z), self._background, self._many)
+        values, X = np.zeros((len(Z), self._drivers)), self._seen(Z)
+        if self._many is None and plain_is_faster(self.trees, len(X), self._background):
+            self._plain = self._plain or PlainTrees(self.trees, self._background)
+            values[:, self._columns] = self._plain.attributions(X)
+        else:
+            values[:, self._columns] = attributions_of_trees(self.trees, X, self._background, self._many)
         return values, None
 
     def _seen(self, Z):

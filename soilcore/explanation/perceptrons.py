@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from soilcore.explanation.sampled import first_walks, settled, walks
+from soilcore.core.compiling import is_compiled
+from soilcore.explanation.sampled import first_walks, sampled_attributions, settled, walks
 
 SAMPLED = "sampled"
 _MOST_LAYERS = 2  # hidden
+_MOST_PRODUCTS = 10_000_000_000  # of weights: as long as it takes to compile the kernel
 
 
 class PerceptronsPart:
@@ -33,6 +35,7 @@ class PerceptronsPart:
         """See `soilcore.explanation.members.Function.prepare`."""
         rows, ranks = walks(len(background), self._columns, effort.draws, effort.seed)
         self._start, self._drivers = np.ascontiguousarray(background[rows][:, : self._columns]), len(layout.names)
+        self._walks, self._background, self._many = (rows, ranks), background[:, : self._columns], effort.many
         self._orders, self._count = np.argsort(ranks, axis=1), first_walks(rows)
         self.base = float(self.predict(background).mean())
         self._second = _flat(self._networks)
@@ -45,10 +48,15 @@ class PerceptronsPart:
 
     def attribute(self, Z):
         """See `soilcore.explanation.members.Function.attribute`."""
-        from soilcore.explanation.perceptrons_kernel import ACTIVATIONS, walk
-
         X = np.ascontiguousarray(Z[:, : self._columns], float)
         values, errors = np.zeros((len(Z), self._drivers)), np.zeros((len(Z), self._drivers))
+        if self._many is None and self._plain_is_faster(len(X)):
+            drivers = np.arange(self._columns)[:, None]
+            found = sampled_attributions(self.predict, X, self._background, drivers, self._walks, self.base)
+            values[:, : self._columns], errors[:, : self._columns] = found
+            return values, errors
+        from soilcore.explanation.perceptrons_kernel import ACTIVATIONS, walk
+
         found, spread = np.empty(X.shape), np.empty(X.shape)
         weights, constants = self._networks.first
         entering = ((self._start - self._networks.centre) @ weights + constants).astype(np.float32)
@@ -57,6 +65,13 @@ class PerceptronsPart:
         walk(X, self._start, self._orders, self._count, entering, self._starts, first, self._second, activation, found, spread)
         values[:, : self._columns], errors[:, : self._columns] = settled(found, spread, self.predict(Z) - self.base), spread
         return values, errors
+
+    def _plain_is_faster(self, rows):
+        """Whether walks that compute every step anew are done before the kernel is compiled, which it is not yet."""
+        if is_compiled("soilcore.explanation.perceptrons_kernel", "walk"):
+            return False
+        weights = self._networks.first[0].size + sum(matrix.size for layers in self._networks.later for matrix, _ in layers)
+        return rows * 2 * len(self._start) * self._columns * weights <= _MOST_PRODUCTS
 
 
 def _flat(networks):

@@ -49,7 +49,6 @@ class PixelExplainer:
         self._pixel, self._knows_interval = _pixel_model(model, source, level)
         self._samples = _sample_places(model)
         self._reading = threading.Lock()
-        self._warm_up()
 
     def at(self, x, y, crs=None):
         """What is known of the pixel at a place.
@@ -90,12 +89,6 @@ class PixelExplainer:
         if reason:
             return {**facts, "valid": False, "reason": reason, **NOTHING, "nearest": nearest}
         return {**facts, "valid": True, "reason": "", **self._value(features, row, col), "nearest": nearest, **self._drivers(features, row, col)}
-
-    def _warm_up(self):
-        """Explain a background sample, so that kernels are compiled and searches built before the first click."""
-        sample, first = self.explainer.background.rows[:1].astype(np.float32), 0
-        self._value(sample, first, first)
-        self._drivers(sample, first, first)
 
     def _read(self, row, col):
         """Predictors of a pixel, float32 of shape (1, n_features), and why it has no value."""

@@ -1,6 +1,7 @@
 """Exact Shapley values of trees against a set of background rows (the interventional game)."""
 
 from dataclasses import dataclass
+from math import lgamma
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def attributions_of_trees(trees, X, background, many=None):
     ndarray of float, shape (n_rows, n_columns)
         They add up to the prediction less the mean prediction of the background, but for rounding in float64.
     """
-    from soilcore.explanation.trees_kernel import add_pairs, leaf_weights
+    from soilcore.explanation.trees_kernel import add_pairs
 
     X, background = np.ascontiguousarray(X, np.float32), np.ascontiguousarray(background, np.float32)
     weights = leaf_weights(min(trees.depth, X.shape[1]))
@@ -98,6 +99,21 @@ def attributions_of_trees(trees, X, background, many=None):
     found = np.zeros(X.shape)
     add_pairs(*arrays, trees.depth, X, background, *weights, found)
     return found / len(background)
+
+
+def leaf_weights(depth):
+    """Weights of a leaf by how many features a, r are held by one row alone; both arrays of shape (depth + 1, depth + 1).
+
+    Returns
+    -------
+    own, other : ndarray of float
+        (a-1)! r! / (a+r)! and a! (r-1)! / (a+r)!; 0 where a or r is 0.
+    """
+    own = np.zeros((depth + 1, depth + 1))
+    for a in range(1, depth + 1):
+        for r in range(depth + 1):
+            own[a, r] = np.exp(lgamma(a) + lgamma(r + 1) - lgamma(a + r + 1))
+    return own, np.ascontiguousarray(own.T)
 
 
 def _by_patterns(trees, rows, background, many):

@@ -6,28 +6,11 @@ With a of them held by the explained row alone and r by the background row alone
 former v (a-1)! r! / (a+r)! and each of the latter -v a! (r-1)! / (a+r)!.
 """
 
-from math import lgamma
-
 import numpy as np
 
 from soilcore.core.compiling import njit
 
 EXPLAINED, BACKGROUND = 1, 2  # from which row a feature is taken
-
-
-def leaf_weights(depth):
-    """Weights of a leaf by how many features a, r are held by one row alone; both arrays of shape (depth + 1, depth + 1).
-
-    Returns
-    -------
-    own, other : ndarray of float
-        (a-1)! r! / (a+r)! and a! (r-1)! / (a+r)!; 0 where a or r is 0.
-    """
-    own = np.zeros((depth + 1, depth + 1))
-    for a in range(1, depth + 1):
-        for r in range(depth + 1):
-            own[a, r] = np.exp(lgamma(a) + lgamma(r + 1) - lgamma(a + r + 1))
-    return own, np.ascontiguousarray(own.T)
 
 
 @njit(nogil=True)
@@ -47,7 +30,7 @@ def add_pairs(left, right, feature, threshold, value, roots, depth, X, others, o
     X, others : ndarray of float32, shape (n_rows, n_columns) and (n_background, n_columns)
         No NaN.
     own, other : ndarray of float64
-        From `leaf_weights`.
+        From `soilcore.explanation.trees.leaf_weights`.
     out : ndarray of float64, shape (n_rows, n_columns)
         Changed in place.
     """

@@ -34,7 +34,7 @@ def add_patterns(trees, depth, X, others, weights, out):
     X, others : ndarray of float32, shape (n_columns, n_rows) and (n_columns, n_background)
         A column each in one piece; no NaN. No way to a leaf asks for more than 32 columns.
     weights : (ndarray, ndarray)
-        From `leaf_weights`.
+        From `soilcore.explanation.trees.leaf_weights`.
     out : ndarray of float64, shape (n_columns, n_rows)
         Changed in place.
     """

@@ -8,16 +8,19 @@ because NaN > t is false and a row would silently go left.
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
 
+from soilcore.core.compiling import is_compiled
 from soilcore.core.errors import ModelError, UnreadableError
 from soilcore.core.files import written_whole
 
 MAXIMUM_FEATURES = 256  # 8 bits of a link
 MAXIMUM_NODES = 1 << 24  # of one tree: the other 24
 _SCHEMA = "soilcore-forest/1"
+_FEW = 1 << 16  # rows times trees, that NumPy is done with before the kernel is compiled
 _PLAIN_OBJECTIVES = frozenset({"reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "reg:squaredlogerror", "reg:quantileerror"})
 
 
@@ -83,7 +86,8 @@ class PackedForest:
         return total + self.base if self.base else total
 
     def _add_to(self, total, X):
-        add_trees = kernel() or _add_trees_plainly
+        few = len(X) * (len(self.starts) - 1) <= _FEW and not is_compiled("soilcore.models.forest_kernel", "add_trees")
+        add_trees = _add_plainly if few else kernel() or _add_plainly
         add_trees(self.nodes.view(np.float32), self.nodes, self.starts, self.values, X, total)
 
     def to_npz(self, path):
@@ -159,7 +163,7 @@ def compile_forest(estimator):
         a link function, more than 256 features); its predictions are the library's.
     """
     n_features = int(estimator.n_features_in_)
-    if kernel() is None:
+    if find_spec("numba") is None:
         return LibraryForest(estimator, n_features)
     try:
         return pack_forest(estimator)
@@ -347,16 +351,17 @@ def _sum_of_trees(forest, X):
     return total / len(forest.estimators_)
 
 
-def _add_trees_plainly(nodes, links, starts, values, X, total):
-    """The kernel in NumPy, for packed trees on a machine without numba: all rows one level down at a time."""
-    rows = np.arange(len(X))
-    for first, last in pairwise(starts):
-        threshold, link = nodes[2 * first : 2 * last : 2], links[2 * first + 1 : 2 * last : 2]
-        child, feature = (link & np.uint32(0xFFFFFF)).astype(np.int64), link >> np.uint32(24)
-        node = np.zeros(len(X), np.int64)
+def _add_plainly(nodes, links, starts, values, X, total):
+    """The kernel in NumPy: some rows one level down all trees at a time, with the same sums to the last bit."""
+    threshold, link, first = nodes[0::2], links[1::2], starts[:-1]
+    at_once = max(1, _FEW // first.size)
+    for begin in range(0, len(X), at_once):
+        part = X[begin : begin + at_once]
+        rows, node = np.arange(len(part))[:, None], np.repeat(first[None], len(part), axis=0)
         while True:
-            below = child[node] + (X[rows, feature[node]] > threshold[node])
+            here = link[node]
+            below = first + (here & np.uint32(0xFFFFFF)) + (part[rows, here >> np.uint32(24)] > threshold[node])
             if np.array_equal(below, node):
                 break
             node = below
-        total += values[first:last][node]
+        total[begin : begin + at_once] += np.add.accumulate(values[node], axis=1)[:, -1]

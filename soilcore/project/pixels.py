@@ -3,13 +3,15 @@
 import numpy as np
 
 
-def explainer_of_map(task):
+def explainer_of_map(task, model=None):
     """The model of a map over the predictors it was mapped with, ready to explain its pixels.
 
     Parameters
     ----------
     task : MapTask
         As in the run file of the map, with paths that can be opened from here.
+    model : FittedModel, optional
+        Read from its folder if not given.
 
     Returns
     -------
@@ -27,7 +29,7 @@ def explainer_of_map(task):
     from soilcore.project.explain_inputs import source_to_explain
     from soilcore.project.explain_settings import ExplainTask
 
-    model = load_model(task.model_dir)
+    model = load_model(task.model_dir) if model is None else model
     asked = ExplainTask(task.model_dir, out="", inputs=task.inputs, date=task.date, classes=task.classes)
     source, _, region, _ = source_to_explain(asked, model)
     level = {} if task.interval is None else {"level": task.interval}

@@ -107,12 +107,14 @@ def test_walks_through_networks_equal_plain_ones(samples, parameters):
     X, y, _ = samples
     member = TunedRegressor("mlp", "log1p", parameters={"seeds": 2, **parameters}).fit(X, y)
     background = X.to_numpy()[:20]
-    explainer = TabularExplainer(SimpleNamespace(learner=member), background=Background(background))
-    made = explainer.explain(X[30:33])
+    compiled, alone = (TabularExplainer(SimpleNamespace(learner=member), background=Background(background), many=many) for many in (True, None))
+    made, plainly = compiled.explain(X[30:33]), alone.explain(X[30:33])
     plain = Function(lambda Z: member.predict_transformed(pd.DataFrame(Z, columns=NAMES)))
     values, errors = plain.prepare(background, Layout(tuple(NAMES), 5, False), Effort()).attribute(X[30:33].to_numpy())
     np.testing.assert_allclose(made.values, values, atol=1e-5)
     np.testing.assert_allclose(made.errors, errors, atol=1e-5)
+    np.testing.assert_allclose(plainly.values, values, atol=1e-5)
+    np.testing.assert_allclose(plainly.errors, errors, atol=1e-5)
 
 
 def test_the_background_stands_for_all_samples_and_is_kept_with_the_model(samples):

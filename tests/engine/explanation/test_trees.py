@@ -6,11 +6,14 @@ from math import factorial
 import numpy as np
 import pytest
 
+from soilcore.explanation import trees_plain
 from soilcore.explanation.sampled import sampled_attributions, walks
 from soilcore.explanation.trees import FlatTrees, attributions_of_trees
+from soilcore.explanation.trees_plain import PlainTrees
 from soilcore.models.forest import pack_forest
 
 ROWS = 40
+WAYS = ("pairs", "patterns", "plain")
 
 
 @pytest.fixture(scope="module")
@@ -53,23 +56,28 @@ def by_definition(predict, x, background):
     return values
 
 
-@pytest.mark.parametrize("many", [False, True])
-def test_attributions_of_trees_are_shapley_values_by_definition(table, boosted, many):
+def attributed(trees, X, background, way):
+    """By one of the three ways there are."""
+    return PlainTrees(trees, background).attributions(X) if way == "plain" else attributions_of_trees(trees, X, background, many=way == "patterns")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_attributions_of_trees_are_shapley_values_by_definition(table, boosted, way):
     X, _ = table
     trees, packed = FlatTrees.of(boosted), pack_forest(boosted)
-    found = attributions_of_trees(trees, X[:2], X[20:30], many=many)
+    found = attributed(trees, X[:2], X[20:30], way)
     for row in range(2):
         np.testing.assert_allclose(found[row], by_definition(packed.predict, X[row], X[20:30]), atol=1e-12)
 
 
-@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("which", ["forest", "boosted"])
-def test_attributions_of_trees_equal_those_of_shap(table, which, many, request):
+def test_attributions_of_trees_equal_those_of_shap(table, which, way, request):
     import shap
 
     X, estimator = table[0], request.getfixturevalue(which)
     background = X[::3]
-    found = attributions_of_trees(FlatTrees.of(estimator), X[:ROWS], background, many=many)
+    found = attributed(FlatTrees.of(estimator), X[:ROWS], background, way)
     oracle = shap.TreeExplainer(estimator, background.astype(float), feature_perturbation="interventional")
     np.testing.assert_allclose(
         found, oracle.shap_values(X[:ROWS].astype(float), check_additivity=False), atol=1e-6
@@ -91,8 +99,8 @@ def test_a_row_on_a_threshold_goes_where_the_trees_send_it(table, boosted):
     for column, values in limits.items():
         X[: min(len(values), len(X)), column] = values[: len(X)]
     packed, background = pack_forest(boosted), X[60:90]
-    for many in (False, True):
-        found = attributions_of_trees(trees, X, background, many=many)
+    for way in WAYS:
+        found = attributed(trees, X, background, way)
         np.testing.assert_allclose(found.sum(axis=1) + packed.predict(background).mean(), packed.predict(X), atol=1e-10)
 
 
@@ -112,7 +120,25 @@ def test_deep_trees_are_attributed_leaf_by_leaf_beyond_what_a_table_of_patterns_
     trees = FlatTrees.of(forest)
     found = attributions_of_trees(trees, X[:60], X[100:130], many=True)
     assert trees.depth > 13  # more bits than the dense table has
-    np.testing.assert_allclose(found, attributions_of_trees(trees, X[:60], X[100:130], many=False), atol=1e-12)
+    for way in ("pairs", "plain"):
+        np.testing.assert_allclose(found, attributed(trees, X[:60], X[100:130], way), atol=1e-12)
+
+
+@pytest.mark.parametrize("rows", [1, 64, 65, 120])
+def test_without_compiled_code_as_many_background_rows_count_as_with(table, forest, rows, monkeypatch):
+    X, trees = table[0], FlatTrees.of(forest)
+    X = np.concatenate([X, X[:5] + np.float32(0.5), X[7:9]])  # the last are background rows as well
+    monkeypatch.setattr(trees_plain, "_NODES_AT_ONCE", 300)  # several parts
+    found = PlainTrees(trees, X[:rows]).attributions(X[118:])
+    np.testing.assert_allclose(found, attributions_of_trees(trees, X[118:], X[:rows], many=False), atol=1e-12)
+
+
+def test_trees_of_a_single_leaf_give_nothing(table):
+    from sklearn.ensemble import RandomForestRegressor
+
+    X, y = table
+    trees = FlatTrees.of(RandomForestRegressor(3, random_state=0).fit(X, np.full(len(y), 2.5)))
+    assert not PlainTrees(trees, X[:9]).attributions(X[:2]).any()
 
 
 def test_sampled_attributions_lie_round_the_exact_ones_as_far_as_they_say(table, boosted):

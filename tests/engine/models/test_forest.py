@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soilcore.core.compiling import is_compiled
 from soilcore.core.errors import ModelError, UnreadableError
 from soilcore.models import forest as forests
 from soilcore.models.forest import CannotPack, LibraryForest, PackedForest, compile_forest, pack_forest
@@ -154,14 +155,27 @@ def test_another_number_of_columns_is_refused(averaged, pixels):
 
 
 def test_without_numba_the_libraries_answer_the_same(averaged, boosted, pixels, monkeypatch):
-    fast = [compile_forest(fitted).predict(pixels) for fitted in (averaged, boosted)]
+    fast = [compile_forest(fitted).predict(np.tile(pixels, (3, 1)))[:1013] for fitted in (averaged, boosted)]
     packed = pack_forest(averaged)
+    monkeypatch.setattr(forests, "find_spec", lambda name: None)
     monkeypatch.setattr(forests, "kernel", lambda: None)
     slow = [compile_forest(fitted) for fitted in (averaged, boosted)]
     assert all(isinstance(compiled, LibraryForest) for compiled in slow)
     np.testing.assert_allclose(slow[0].predict(pixels, threads=2), fast[0], rtol=0, atol=1e-12)
     np.testing.assert_allclose(slow[1].predict(pixels), fast[1], rtol=1e-5, atol=1e-5)
-    np.testing.assert_array_equal(packed.predict(pixels[:100]), fast[0][:100])  # packed arrays read from disk, NumPy walk
+    np.testing.assert_array_equal(packed.predict(pixels), fast[0])  # packed arrays read from disk
+
+
+def test_few_rows_go_down_without_the_compiler_and_give_the_same_to_the_last_bit(averaged, boosted, pixels, monkeypatch):
+    for fitted in (averaged, boosted):
+        packed, many = pack_forest(fitted), np.tile(pixels, (3, 1))
+        fast = packed.predict(many)
+        assert is_compiled("soilcore.models.forest_kernel", "add_trees")  # too many for NumPy
+        monkeypatch.setattr(forests, "is_compiled", lambda module, kernel: False)
+        monkeypatch.setattr(forests, "kernel", lambda: pytest.fail("a few rows asked for the kernel"))
+        for rows in (1, 1013):
+            np.testing.assert_array_equal(packed.predict(pixels[:rows]), fast[:rows])
+        monkeypatch.undo()
 
 
 def test_what_cannot_be_packed_goes_the_library_s_way(table, pixels):
