@@ -250,6 +250,7 @@ def _write(out, outlines, rows, scheme, finished):
     """The layer and the table; the names of the columns hold units."""
     import geopandas
 
+    from soilcore.data.contents import write_layer
     from soilcore.project.act_tables import field_table
 
     table = field_table(rows, scheme, finished)
@@ -257,7 +258,7 @@ def _write(out, outlines, rows, scheme, finished):
     layer = geopandas.GeoDataFrame(table.join(own), geometry=list(outlines.polygons), crs=finished.grid.crs)
     csv = out.with_suffix(".csv")
     with written_whole(out) as gpkg, written_whole(csv) as text:
-        layer.to_file(gpkg, layer="fields", driver="GPKG")
+        write_layer(layer, gpkg, "fields")
         table.sort_values("rank", na_position="last", kind="stable").to_csv(text, index=False, encoding="utf-8")
     return csv
 

@@ -278,6 +278,7 @@ def _write_fields(folder, outlines, rows, finished, shown):
     import geopandas
     import pandas as pd
 
+    from soilcore.data.contents import write_layer
     from soilcore.project.act_tables import plain_name, unit_suffix
 
     unit = unit_suffix(finished.unit)
@@ -292,7 +293,7 @@ def _write_fields(folder, outlines, rows, finished, shown):
     table = pd.DataFrame(columns)
     layer = geopandas.GeoDataFrame(table, geometry=list(outlines.polygons), crs=finished.grid.crs)
     with written_whole(folder / "fields.gpkg") as gpkg, written_whole(folder / "fields.csv") as csv:
-        layer.to_file(gpkg, layer="fields", driver="GPKG")
+        write_layer(layer, gpkg, "fields")
         table.to_csv(csv, index=False, encoding="utf-8")
     return {"fields": str(folder / "fields.gpkg"), "fields_table": str(folder / "fields.csv")}
 

@@ -165,11 +165,13 @@ def _write_fields(folder, outlines, rows, finished):
     import geopandas
     import pandas as pd
 
+    from soilcore.data.contents import write_layer
+
     names = ("field", "mapped_ha", "stock_t_ha", "stock_low_t_ha", "stock_high_t_ha", "aoa_share")
     table = pd.DataFrame({name: [row[name] for row in rows] for name in names})
     layer = geopandas.GeoDataFrame(table, geometry=list(outlines.polygons), crs=finished.grid.crs)
     with written_whole(folder / "fields.gpkg") as gpkg, written_whole(folder / "fields.csv") as csv:
-        layer.to_file(gpkg, layer="fields", driver="GPKG")
+        write_layer(layer, gpkg, "fields")
         table.to_csv(csv, index=False, encoding="utf-8")
     return {"fields": str(folder / "fields.gpkg"), "fields_table": str(folder / "fields.csv")}
 

@@ -43,24 +43,6 @@ def sample_layer(model, folders):
     return geopandas.GeoDataFrame(columns, geometry=points, crs=crs).to_crs("EPSG:4326"), said
 
 
-def write_layers(layers, path):
-    """Write layers by name into one GeoPackage; the same layers always give the same bytes.
-
-    Parameters
-    ----------
-    layers : dict of str to GeoDataFrame
-    path : path
-    """
-    import pyogrio
-
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "1980-01-01T00:00:00.000Z"})  # else the time of writing goes into the file
-    try:
-        for name, layer in layers.items():
-            layer.to_file(path, layer=name, driver="GPKG", engine="pyogrio", append=Path(path).exists())
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
-
-
 def sample_points(layer, unit):
     """Samples as a map for the browser wants them: ``lon``, ``lat``, ``text``."""
     behind = f" {unit}" if unit else ""

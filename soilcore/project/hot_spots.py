@@ -57,7 +57,9 @@ def _metres(samples, known):
 def _write_layer(table, samples, known, out):
     import geopandas
 
+    from soilcore.data.contents import write_layer
+
     points = geopandas.points_from_xy(samples.x[known], samples.y[known])
     layer = geopandas.GeoDataFrame(table.drop(columns=["x", "y"]), geometry=points, crs=samples.crs)
     with written_whole(out) as temporary:
-        layer.to_file(temporary, layer="hot_spots", driver="GPKG")
+        write_layer(layer, temporary, "hot_spots")

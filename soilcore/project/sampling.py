@@ -121,6 +121,7 @@ def _write_layer(path, rows, finished):
     import geopandas
     import pandas as pd
 
+    from soilcore.data.contents import write_layer
     from soilcore.project.act_tables import unit_suffix
 
     unit = unit_suffix(finished.unit)
@@ -129,7 +130,7 @@ def _write_layer(path, rows, finished):
     points = geopandas.points_from_xy(table["x"], table["y"])
     layer = geopandas.GeoDataFrame(table.drop(columns=["x", "y"]), geometry=points, crs=finished.grid.crs)
     with written_whole(path) as temporary:
-        layer.to_file(temporary, layer="next_samples", driver="GPKG")
+        write_layer(layer, temporary, "next_samples")
 
 
 def _write_waypoints(path, rows, finished):
