@@ -174,6 +174,15 @@ class RasterMask:
             return values > 0
 
 
+def mask_parts(text):
+    """File and codes of ``FILE`` or ``FILE:40,30``; without codes an empty tuple."""
+    path = str(text)
+    listed = _CODES.search(path)
+    if listed and not Path(path).exists():
+        return path[: listed.start()], tuple(int(code) for code in listed[1].split(","))
+    return path, ()
+
+
 def read_mask(text, grid):
     """``FILE`` or ``FILE:40,30`` as a `RasterMask`.
 
@@ -182,10 +191,7 @@ def read_mask(text, grid):
     SceneError
         If the raster does not overlap the grid.
     """
-    path, codes = str(text), ()
-    listed = _CODES.search(path)
-    if listed and not Path(path).exists():
-        path, codes = path[: listed.start()], tuple(int(code) for code in listed[1].split(","))
+    path, codes = mask_parts(text)
     return RasterMask(open_covariates([CovariateSpec(path, "mask", True, 1)], grid), codes)
 
 

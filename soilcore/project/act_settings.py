@@ -1,6 +1,5 @@
 """What the tasks that help to act on a map are asked, as frozen dataclasses."""
 
-import re
 from dataclasses import dataclass
 
 
@@ -119,7 +118,9 @@ class AdviseTask:
 
     def read_files(self):
         """Every file the task reads, layers of the map among them."""
-        mask = (self.mask or "").rpartition(":")[0] if self.mask and re.search(r":-?[\d,-]+$", self.mask) else self.mask
+        from soilcore.data.regions import mask_parts
+
+        mask = mask_parts(self.mask)[0] if self.mask else None
         return (*_layers(self.map), *(file for file in (self.boundaries, self.access, mask) if file))
 
 

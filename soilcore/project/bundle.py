@@ -13,15 +13,19 @@ from soilcore.core import fingerprint
 from soilcore.core.errors import NotAvailableError, SettingsError
 from soilcore.core.files import check_output, plain, written_whole
 from soilcore.core.progress import part, silent
+from soilcore.data.contents import content_of, write_layers
 from soilcore.project.assets import VENDOR
-from soilcore.project.bundle_inputs import Packed, relocated
-from soilcore.project.bundle_samples import sample_layer, sample_points, write_layers
+from soilcore.project.bundle_fields import field_outlines
+from soilcore.project.bundle_inputs import Packed, located, relocated
+from soilcore.project.bundle_samples import sample_layer, sample_points
+from soilcore.project.bundle_sums import SUMS, sums_text
 from soilcore.project.chain import versions
 from soilcore.project.report import raster_of, tell, write_report
 from soilcore.project.results import MODEL_FILE, chosen_map, look_through, read_run_file
+from soilcore.project.run_outputs import RASTERS, is_table
 from soilcore.project.steps import RUN_SCHEMA
 
-RUN_FILE, SUMS, ABOUT = "run.json", "SHA256SUMS", "README.txt"
+RUN_FILE, ABOUT = "run.json", "README.txt"
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can hold
 _STORED = {".tif", ".png", ".parquet", ".zip", ".npz"}  # compressed already
 _ORDER = ("map", "explain", "scenario", "change", "fields", "advise")  # later ones are made of earlier ones
@@ -47,8 +51,8 @@ def bundle(task, report=silent):
     Returns
     -------
     dict
-        ``out``, ``files``, ``bytes``, ``maps``, ``models``, ``rasters`` (that the run file re-creates), ``inputs`` (packed), ``missing`` (sentences),
-        ``fingerprint`` of the archive, ``assumed``.
+        ``out``, ``files``, ``bytes``, ``maps``, ``models``, ``rasters`` and ``tables`` (that the run file re-creates), ``inputs`` (packed), ``missing``
+        (sentences), ``fingerprint`` of the archive, ``assumed``.
     """
     out = Path(task.out)
     if out.suffix.lower() != ".zip":
@@ -69,13 +73,15 @@ def bundle(task, report=silent):
         with written_whole(out) as temporary:
             _write_zip(contents, temporary, part(report, 0.6, 0.4))
     inputs = [name for name in contents.packed.hashes if name in contents.packed.files]
+    made = [name for step in contents.steps for name in step["outputs"]]
     return {
         "out": str(out),
         "files": len(contents.written) + len(contents.packed.files),
         "bytes": out.stat().st_size,
         "maps": [one.id for one in found.maps],
         "models": [folder.name for folder in found.models],
-        "rasters": sum(name.endswith(".tif") for step in contents.steps for name in step["outputs"]),
+        "rasters": sum(Path(name).suffix in RASTERS for name in made),
+        "tables": sum(is_table(name) for name in made),
         "inputs": inputs,
         "missing": contents.packed.missing,
         "fingerprint": fingerprint.of_file(out),
@@ -98,8 +104,7 @@ def _folders(found, *more):
 
 def _add_results(contents, found, with_inputs):
     """Maps and what was made of them, with the steps that re-create each."""
-    results = sorted((*found.maps, *found.others), key=lambda one: (_ORDER.index(one.kind) if one.kind in _ORDER else len(_ORDER), one.id))
-    for one in results:
+    for one in _in_order(found):
         files = one.files
         for file in files:
             contents.packed.add(contents.packed.name_of(file), file)
@@ -109,10 +114,8 @@ def _add_results(contents, found, with_inputs):
             out = _out_of(contents.packed, one, step["settings"].get("out"))
             steps.append({"task": step["task"], "settings": {**settings, "out": out, "overwrite": False}})
             inputs |= hashes
-        outputs = {contents.packed.name_of(file): fingerprint.of_file(file) for file in files if file != one.run_file}
-        for number, step in enumerate(steps if any(name.endswith(".tif") for name in outputs) else ()):
-            contents.inputs |= inputs
-            contents.steps.append({**step, "outputs": outputs if number == len(steps) - 1 else {}})
+        contents.inputs |= inputs if len(files) > 1 else {}
+        contents.steps += _with_outputs(steps, {contents.packed.name_of(file): file for file in files if file != one.run_file})
         own = {
             "schema": RUN_SCHEMA,
             "versions": read_run_file(one.run_file).get("versions", {}),
@@ -121,6 +124,29 @@ def _add_results(contents, found, with_inputs):
             "result": one.facts,
         }
         _replace(contents, contents.packed.name_of(one.run_file), own)
+
+
+def _in_order(found):
+    """Results after those they were made of."""
+    left = sorted((*found.maps, *found.others), key=lambda one: (_ORDER.index(one.kind) if one.kind in _ORDER else len(_ORDER), one.id))
+    made_by = {file.resolve(): one.run_file for one in left for file in one.files}
+    folders, ordered, done = _folders(found), [], set()
+    needs = {one.run_file: {made_by.get(place) for place in (located(path, folders) for path in one.inputs)} - {None, one.run_file} for one in left}
+    while left:
+        ready = next((one for one in left if needs[one.run_file] <= done), left[0])  # what rests on itself was changed by hand: as it comes
+        left.remove(ready)
+        done.add(ready.run_file)
+        ordered.append(ready)
+    return ordered
+
+
+def _with_outputs(steps, files):
+    """Steps of a result, the last with the hashes of the files they make; none where they make no files."""
+    if not files:
+        return []
+    outputs = {name: fingerprint.of_file(file) for name, file in files.items()}
+    contents = {name: said for name, file in files.items() if (said := content_of(file)) is not None}
+    return [*({**step, "outputs": {}} for step in steps[:-1]), {**steps[-1], "outputs": outputs, "contents": contents}]
 
 
 def _out_of(packed, one, out):
@@ -174,7 +200,7 @@ def _add_pages(contents, found, told, task):
     if layers:
         write_layers(layers, contents.scratch / "samples.gpkg")
         contents.packed.add("samples.gpkg", contents.scratch / "samples.gpkg")
-    _add_web_map(contents, found, told["summary"], layers, task.map)
+    _add_web_map(contents, found, told["summary"], layers, chosen_map(found, task.map))
 
 
 class _Every:
@@ -184,19 +210,20 @@ class _Every:
         return True
 
 
-def _add_web_map(contents, found, summary, layers, name):
+def _add_web_map(contents, found, summary, layers, drawn):
     from soilcore.reporting.standalone import standalone_map
 
-    drawn = chosen_map(found, name)
     raster = raster_of(drawn)
     if raster is None:
         contents.said.append("there is no map yet, so there is no map for the browser")
         return
     layer = layers.get("samples")
     samples = sample_points(layer, summary["target"]["unit"]) if layer is not None else ()
+    outlines, said = field_outlines(found, raster, _folders(found))
+    contents.said += said
     date = [f"For {summary['map']['date']}."] if summary["map"]["date"] else []
     try:
-        page = standalone_map(raster, vendor=VENDOR, title=summary["title"], samples=samples, notes=[*date, *summary["headline"]])
+        page = standalone_map(raster, vendor=VENDOR, title=summary["title"], samples=samples, outlines=outlines, notes=[*date, *summary["headline"]])
     except NotAvailableError as error:
         contents.said.append(f"no map for the browser: {error.message}")
         return
@@ -222,7 +249,7 @@ def _add_catalogue(contents, found, summary):
 
 
 def _add_run_file(contents):
-    """One run file for every raster; inputs that were made by an earlier step are not inputs."""
+    """One run file for every raster and table; inputs that were made by an earlier step are not inputs."""
     if not contents.steps:
         return
     made = {name for step in contents.steps for name in step["outputs"]}
@@ -237,19 +264,22 @@ def _add_about(contents, found, summary, with_inputs):
     told = {
         "report.html": "the report: scores, trust, limits, methods to paste; opens in any browser, with no connection",
         "report.json": "the same as facts, for programs",
-        "map.html": "the map for the browser, with no server and no connection; a click tells the value",
+        "map.html": "the map for the browser, with no server and no connection; a click tells the value, and the mean of the field",
         "maps/": "every map as cloud-optimised GeoTIFFs with styles for QGIS (.qml) and map servers (.sld), and a STAC item",
         "collection.json": "the STAC collection of the maps",
         "samples.gpkg": "samples with measured and predicted values, residuals (predicted minus measured), intervals and folds; one layer per model",
         "models/": "the models; nothing in them is run by opening them",
-        "run.json": "how to make every raster again",
+        "fields/": "what every field has on average, as GeoPackage for a GIS and as table",
+        "run.json": "how to make every raster and table again",
     }
     listed = [
         f"  {name:17}{words}" for name, words in told.items() if name in there or (name.endswith("/") and any(one.startswith(name) for one in there))
     ]
     lines = [summary["title"], "", *summary["headline"], "", "What is in this folder:", "", *listed, ""]
     if contents.steps:
-        lines += ["To make every raster again, bit for bit, with the versions named in run.json:", "", "    python -m soilcore run run.json", ""]
+        lines += ["To make every raster and table again, bit for bit, with the versions named in run.json:", ""]
+        lines += ["    python -m soilcore run run.json", ""]
+        lines += ["It says whether each came out the same, and names every file of this folder that was changed since it was packed.", ""]
     if contents.steps and not with_inputs:
         lines += ["The files it was made of are not in this archive. run.json has their hashes: put them back in their places first.", ""]
     lines += [*contents.packed.missing, *([""] if contents.packed.missing else []), f"{SUMS} has the sha256 of every file (sha256sum -c {SUMS}).", ""]
@@ -260,13 +290,13 @@ def _add_about(contents, found, summary, with_inputs):
 
 def _write_zip(contents, path, report):
     names = sorted({*contents.written, *contents.packed.files})
-    sums = []
+    sums = {}
     with zipfile.ZipFile(path, "w") as archive:
         for number, name in enumerate(names):
             report(number, len(names), f"packing {name}")
-            sums.append(f"{_pack(archive, name, contents)}  {name}\n")
+            sums[name] = _pack(archive, name, contents)
         with archive.open(_entry(SUMS), "w") as stream:
-            stream.write("".join(sums).encode())
+            stream.write(sums_text(sums).encode())
     report(1, 1, "the archive is written")
 
 

@@ -1,12 +1,13 @@
 """The files that results were made of, where they lie now, and the names they get within an archive."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from soilcore.core import fingerprint
 
 OUTSIDE = "inputs"  # folder of an archive for files from outside of the project
-_CATEGORICAL = ":categorical"
+_SUFFIX = re.compile(r":(categorical|-?\d+(,-?\d+)*)$")  # of covariates that are classes, of masks of which some codes count
 
 
 @dataclass
@@ -82,7 +83,7 @@ def relocated(settings, recorded, folders, packed, with_inputs=True):
     hashes : dict of str to str
         sha256 of the files it names, by their names in the archive.
     """
-    places = {path: _located(path, folders) for path in recorded}
+    places = {path: located(path, folders) for path in recorded}
     hashes, known = {}, {str(place): (path, recorded[path]) for path, place in places.items() if place is not None}
 
     def moved(value, key=None):
@@ -102,10 +103,11 @@ def relocated(settings, recorded, folders, packed, with_inputs=True):
 
 def _moved_path(text, recorded, folders, packed, hashes, with_inputs):
     """The text, or where the file or folder it names lies in the archive."""
-    plain, suffix = (text.removesuffix(_CATEGORICAL), _CATEGORICAL) if text.endswith(_CATEGORICAL) else (text, "")
-    if not plain or not ("/" in plain or "\\" in plain or "." in plain):
+    if not text or not ("/" in text or "\\" in text or "." in text):
         return text
-    place = _located(plain, folders)
+    suffix, place = "", located(text, folders)
+    if place is None and (found := _SUFFIX.search(text)):
+        suffix, place = found[0], located(text[: found.start()], folders)
     if place is None:
         return text
     inside = place.is_relative_to(packed.project)
@@ -135,8 +137,15 @@ def _may_go(file, recorded, inside, packed, hashes):
     return False
 
 
-def _located(text, folders):
-    """Absolute place of a file or folder that a text names, or None."""
+def located(text, folders):
+    """Absolute place of a file or folder that a text names, or None.
+
+    Parameters
+    ----------
+    text : str
+    folders : sequence of path
+        Where a relative path may begin.
+    """
     path = Path(text)
     for start in (None, *folders):
         candidate = path if start is None else Path(start) / path

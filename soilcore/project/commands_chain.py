@@ -297,10 +297,24 @@ def _run_run(args):
     show("run", facts, args)
     if facts["identical"] is False:
         return fail(ModelError(_not_the_same(facts)), as_json=False)
+    if facts["sums"] and facts["sums"]["changed"]:
+        return fail(ModelError(_changed_since(facts["sums"])), as_json=False)
     return 0
 
 
 def _not_the_same(facts):
     versions = "; ".join(f"{name} {one['run']} then, {one['now'] or 'none'} now" for name, one in facts["versions_differ"].items())
     why = f"The versions differ: {versions}." if versions else "The versions are the same, so the machine computes otherwise."
-    return f"{len(facts['differ'])} of {facts['rasters']} rasters did not come out as they were, such as {facts['differ'][0]!r}. {why}"
+    known = sum(facts[kind] for kind in ("rasters", "tables", "others"))
+    return f"{len(facts['differ'])} of {known} files did not come out as they were: {_first(facts['differ'])}. {why}"
+
+
+def _changed_since(sums):
+    return (
+        f"{len(sums['changed'])} of {sums['files']} files are not what the archive held: {_first(sums['changed'])}. "
+        "Everything that run.json makes came out the same; take these from an untouched archive."
+    )
+
+
+def _first(names, most=5):
+    return ", ".join(map(repr, names[:most])) + (" ..." if len(names) > most else "")

@@ -174,7 +174,8 @@ def _report(facts):
 
 def _bundle(facts):
     size = f"{facts['out']}: {facts['files']} files, {facts['bytes'] / 1e6:.1f} MB, sha256 {facts['fingerprint']}"
-    what = f"{len(facts['maps'])} maps ({facts['rasters']} rasters that run.json makes again), {len(facts['models'])} models, {len(facts['inputs'])} inputs"
+    again = f"{facts['rasters']} rasters and {facts['tables']} tables that run.json makes again"
+    what = f"{len(facts['maps'])} maps ({again}), {len(facts['models'])} models, {len(facts['inputs'])} inputs"
     return "\n".join([size, what, *(f"missing: {sentence}" for sentence in facts["missing"])])
 
 
@@ -182,5 +183,11 @@ def _run(facts):
     lines = [f"{step['task']}: {_cell(step['result'].get('out') or step['result'].get('model_dir'))}" for step in facts["steps"]]
     lines += [f"{name}: {one['run']} in the run file, {_cell(one['now'])} now" for name, one in facts["versions_differ"].items()]
     if facts["identical"]:
-        lines.append(f"All {facts['rasters']} rasters came out the same, bit for bit.")
+        tables = f" and {facts['tables']} tables" if facts["tables"] else ""
+        lines.append(f"All {facts['rasters']} rasters{tables} came out the same, bit for bit.")
+        lines += [f"{name}: the same content in other bytes" for name in facts["by_content"]]
+    if sums := facts["sums"]:
+        lines += [f"{name}: not in the folder" for name in sums["missing"]]
+        if not (sums["changed"] or sums["missing"]):
+            lines.append(f"All {sums['files']} files of the archive are what they were (SHA256SUMS).")
     return "\n".join(lines)

@@ -8,10 +8,13 @@ from soilcore.core import fingerprint
 from soilcore.core.errors import SettingsError, UnreadableError
 from soilcore.core.files import check_readable
 from soilcore.core.progress import part, silent
+from soilcore.project.bundle_sums import SUMS, files_that_changed, listed_sums
 from soilcore.project.chain import versions
-from soilcore.project.run_outputs import check_stays_inside, compare_rasters, may_be_replaced
+from soilcore.project.run_outputs import Compared, check_stays_inside, in_the_way, set_aside
 from soilcore.project.steps import RUN_SCHEMA
 from soilcore.project.tasks import run_task
+
+_NAMED = 3  # files that a message names at most
 
 
 def run_file_again(path, overwrite=False, report=silent):
@@ -23,49 +26,67 @@ def run_file_again(path, overwrite=False, report=silent):
         A file that `train`, `map` or `bundle` wrote, or one written by hand in the same form. Paths inside it that are not absolute
         are taken from the current folder first, then from the run file's own, then from the project's around it.
     overwrite : bool
-        Whether outputs that exist may be replaced. Those that are to the last byte what the run file says it makes always may.
+        Whether outputs that exist may be replaced. Those that are what the run file says it makes always may.
     report : Report
 
     Returns
     -------
     dict
-        ``{"runfile", "folder", "steps": [{"task", "result"}], "versions_differ", "rasters", "identical", "differ"}``; the last three tell how many
-        rasters the run file knows the sha256 of, whether all came out the same (None where it knows none), and which did not.
+        ``{"runfile", "folder", "steps": [{"task", "result"}], "versions_differ", "rasters", "tables", "others", "identical", "differ",
+        "by_content", "sums"}``. Of an archive's run file the last seven tell how many rasters, tables (layers and lists of places among them) and
+        other files (styles) were made again, whether all came out the same (None where nothing is known of them), which did not, which tables
+        have other bytes and the same content, and how the folder fits its list of hashes: ``{"files", "changed", "missing"}``, None without one.
 
     Raises
     ------
     UnreadableError
         If the file is not a run file.
     SettingsError
-        If an input is missing or differs from the one that was hashed, or a bundle's run file names places outside of its folder.
+        If an input is missing or differs from the one that was hashed, something else lies where an output goes, or an archive's run file names
+        places outside of its folder.
     """
     path = check_readable(path, "run file").absolute()
     document = _read(path)
     folder = _folder_of(path, document)
-    if document.get("bundle"):
+    is_archive = bool(document.get("bundle"))
+    if is_archive:
         check_stays_inside(document)
     with chdir(folder):
-        _check_inputs(document.get("inputs", {}))
-        steps = document["steps"]
-        results = []
+        inputs, steps = document.get("inputs", {}), document["steps"]
+        _check_inputs(inputs, folder)
+        if is_archive and not overwrite:
+            _check_outputs(steps)
+        listed = listed_sums(folder) if is_archive else None
+        absent = {name for name in listed or () if not Path(name).is_file()}
+        results, compared = [], Compared()
         for number, step in enumerate(steps):
-            settings = dict(step["settings"])
-            if "out" in settings and (overwrite or may_be_replaced(settings["out"], step.get("outputs") or {})):
-                settings["overwrite"] = True
-            done = run_task(step["task"], settings, part(report, number / len(steps), 1 / len(steps)))
-            results.append({"task": step["task"], "result": done})
-        compared = compare_rasters(steps)
+            results.append(_do(step, overwrite, compared, part(report, number / len(steps), 1 / len(steps))))
+        made_now = {name for name in absent if name.endswith(".run.json")} | (absent & set(compared.by_content))
+        sums = _sums(folder, listed, made_now, compared.same | set(inputs)) if is_archive else None
     differ = _differences(document.get("versions", {}))
-    return {"runfile": str(path), "folder": str(folder), "steps": results, "versions_differ": differ, **compared}
+    return {"runfile": str(path), "folder": str(folder), "steps": results, "versions_differ": differ, **compared.facts(), "sums": sums}
+
+
+def _do(step, overwrite, compared, report):
+    """One step, compared with what it made before; what came out the same keeps its run file."""
+    settings, outputs = dict(step["settings"]), step.get("outputs") or {}
+    if "out" in settings and (overwrite or (outputs and not in_the_way(settings["out"], outputs, step.get("contents")))):
+        settings["overwrite"] = True
+    with set_aside(step) as put_back:
+        done = run_task(step["task"], settings, report)
+        put_back(compared.add(step))
+    return {"task": step["task"], "result": done}
 
 
 def _folder_of(path, document):
     """The folder that relative paths begin at: the first of the current one, the run file's, and the project's that has every input."""
+    if document.get("bundle"):
+        return path.parent
     project = next((folder for folder in path.parents if (folder / "project.json").is_file()), path.parent)
     for folder in (Path.cwd(), path.parent, project):
         if all((folder / name).is_file() for name in document.get("inputs", {})):
             return folder
-    return path.parent if document.get("bundle") else Path.cwd()
+    return Path.cwd()
 
 
 def _read(path):
@@ -81,12 +102,56 @@ def _read(path):
     return document
 
 
-def _check_inputs(inputs):
-    for name, expected in inputs.items():
-        if not Path(name).is_file():
-            raise SettingsError(f"The run file needs {name!r}, which is not there. Run it from the folder it was made in, or bring the file back.")
-        if fingerprint.of_file(name) != expected:
-            raise SettingsError(f"{name!r} is not the file the run was made with: its content has changed. Bring the original back, or train anew.")
+def _check_inputs(inputs, folder):
+    """Every input is there and is what it was."""
+    if missing := [name for name in inputs if not Path(name).is_file()]:
+        raise SettingsError(
+            f"The run needs {_some(missing)}, which {_is(missing)} not in {str(folder)!r}. Put the original back in its place (sha256 of the first: "
+            f"{inputs[missing[0]]}), or run it from the folder it was made in."
+        )
+    if changed := [name for name, expected in inputs.items() if fingerprint.of_file(name) != expected]:
+        raise SettingsError(
+            f"{_some(changed)} {_is(changed)} not what the run was made with: the content has changed. Bring the original back "
+            f"(sha256 of the first: {inputs[changed[0]]}), or train anew."
+        )
+
+
+def _check_outputs(steps):
+    """Nothing would be lost by making the results of an archive again; asked before the first of them is made."""
+    blocked = [name for step in steps if "out" in step["settings"] for name in in_the_way(step["settings"]["out"], *_known(step))]
+    if not blocked:
+        return
+    packed = {name for step in steps for name in step.get("outputs") or {}}
+    if changed := [name for name in dict.fromkeys(blocked) if name in packed]:
+        raise SettingsError(
+            f"{_some(changed)} {_is(changed)} not what this archive held: changed since it was packed, so not replaced and nothing was run. "
+            "Make it again with --overwrite, or take an untouched archive."
+        )
+    raise SettingsError(
+        f"{blocked[0]!r} lies where the run writes, and is none of this archive's files. Move it elsewhere, or allow it to be replaced with --overwrite."
+    )
+
+
+def _known(step):
+    return step.get("outputs") or {}, step.get("contents") or {}
+
+
+def _sums(folder, listed, made_now, same):
+    """How the folder fits its list of hashes; a run file that had been deleted has the times of this run, and is not called changed for it."""
+    if listed is None:
+        return {"files": 0, "changed": [SUMS], "missing": []} if (folder / SUMS).is_file() else None
+    changed, missing = files_that_changed(folder, listed, same)
+    return {"files": len(listed), "changed": [name for name in changed if name not in made_now], "missing": missing}
+
+
+def _some(names):
+    """The first names, quoted, and how many more."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(repr(name) for name in names[:_NAMED]) + more
+
+
+def _is(names):
+    return "is" if len(names) == 1 else "are"
 
 
 def _differences(recorded):

@@ -230,6 +230,8 @@ def input_hashes(task):
 
 def input_files(task):
     """Every file a task reads; of a folder, the files in it."""
+    from soilcore.data.regions import mask_parts
+
     inputs, named = getattr(task, "inputs", None), [getattr(task, name, None) for name in ("dem", "vector", "series", "samples", "like")]
     scene = getattr(task, "scene", None) if inputs is None else inputs.scene
     named += scene.paths if scene else ()
@@ -239,7 +241,7 @@ def input_files(task):
         features = inputs.features
         named += [inputs.samples, inputs.aoi, *features.distances, features.climate, features.series]
         named += [spec.path for spec in covariate_specs(features)]
-        named += [inputs.mask] if inputs.mask not in ("water", "none") else []
+        named += [mask_parts(inputs.mask)[0]] if inputs.mask not in (None, "water", "none") else []
     named += getattr(task, "read_files", tuple)()  # a task whose inputs have other names tells them itself
     if model_dir := getattr(task, "model_dir", None):
         named.append(str(Path(model_dir) / "model.json"))

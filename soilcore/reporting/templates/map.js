@@ -13,12 +13,12 @@
   const layers = content.layers.map(one => L.imageOverlay(one.picture, content.bounds, {opacity: .95, alt: one.title}));
   const veil = content.veil ? L.imageOverlay(content.veil, content.bounds, {opacity: .85, alt: 'outside of the area of applicability', zIndex: 5}) : null;
 
-  const titled = (layer, text) => { const box = make('div', '', text); box.style.whiteSpace = 'pre-line'; return layer.bindTooltip(box); };
+  const titled = (layer, text, sticky) => { const box = make('div', '', text); box.style.whiteSpace = 'pre-line'; return layer.bindTooltip(box, {sticky}); };
   const samples = L.layerGroup(content.samples.map(one => titled(
     L.circleMarker([one.lat, one.lon], {radius: 4.5, weight: 1.2, color: '#17211c', fillColor: '#fff', fillOpacity: .9}), one.text)));
   const outlines = content.outlines ? L.geoJSON(content.outlines, {
-    style: {color: '#17211c', weight: 1.4, fill: true, fillOpacity: 0},
-    onEachFeature: (feature, layer) => { if (feature.properties && feature.properties.text) titled(layer, feature.properties.text); }
+    style: {color: '#17211c', weight: 1.4, fill: true, fillOpacity: 0, bubblingMouseEvents: true},
+    onEachFeature: (feature, layer) => { if (feature.properties && feature.properties.text) titled(layer, feature.properties.text, true); }
   }) : null;
 
   let shown = 0, opacity = .95;
@@ -65,7 +65,7 @@
     make('hr', '', '', box);
     if (veil) toggle('Striped: outside of the area of applicability', veil, true);
     if (content.samples.length) toggle('Samples', samples, false);
-    if (outlines) toggle('Fields', outlines, false);
+    if (outlines) toggle('Fields', outlines, true);
     box.append(legend);
     for (const note of content.notes) make('p', '', note, box);
     return box;
@@ -91,6 +91,17 @@
   };
   const said = (one, value) => one.labels ? one.labels[Math.round(value)] || '' : one.percent ? Math.round(100 * value) + ' %' :
     (Math.abs(value) >= 1000 ? value.toFixed(0) : +value.toPrecision(3)) + (one.unit ? ' ' + one.unit : '');
+  const isInside = (place, ring) => {
+    let inside = false;
+    for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
+      const [x, y] = ring[i], [u, v] = ring[j];
+      if ((y > place.lat) !== (v > place.lat) && place.lng < (u - x) * (place.lat - y) / (v - y) + x) inside = !inside;
+    }
+    return inside;
+  };
+  const fieldsAt = place => !outlines || !map.hasLayer(outlines) ? [] : content.outlines.features.filter(({geometry}) =>
+    (geometry.type === 'Polygon' ? [geometry.coordinates] : geometry.coordinates).some(rings =>
+      rings.reduce((inside, ring) => inside !== isInside(place, ring), false)));
   const tell = async latlng => {
     const place = latlng.wrap(), box = make('div', 'told'), pixel = pixelOf(place);
     make('div', 'place', place.lat.toFixed(5) + '°, ' + place.lng.toFixed(5) + '°', box);
@@ -114,6 +125,7 @@
     if (values.aoa === 0) make('div', 'warn', 'Outside of the area of applicability: do not rely on it here.', box);
     if (values.aoa === 1) make('div', '', 'Inside the area of applicability.', box);
     if (!Object.values(values).some(value => value !== null)) box.append('Nothing is mapped here.');
+    for (const one of fieldsAt(place)) make('div', 'field', one.properties.text, box);
     popup.update();
   };
   map.on('click', event => tell(event.latlng));
