@@ -230,9 +230,11 @@ def _recorded(model, model_dir):
     from soilcore.project.settings import TrainTask
 
     try:
-        hashes = json.loads((Path(model_dir) / "run.json").read_text(encoding="utf-8"))["inputs"]
-        task = from_plain(TrainTask, model.provenance.get("settings"))
-    except (OSError, ValueError, KeyError, TypeError, SettingsError):
+        document = json.loads((Path(model_dir) / "run.json").read_text(encoding="utf-8"))
+        hashes, task = document["inputs"], from_plain(TrainTask, model.provenance.get("settings"))
+        if task.inputs.samples not in hashes:  # a model that came in an archive: its run file has the places there
+            task = from_plain(TrainTask, document["steps"][-1]["settings"])
+    except (OSError, ValueError, KeyError, IndexError, TypeError, SettingsError):
         return None, {}
     return (task, hashes) if isinstance(hashes, dict) and task.inputs.samples in hashes else (None, {})
 
