@@ -35,7 +35,7 @@ def is_one(model):
     return (model.get("learner") or {}).get("kind") == "network"
 
 
-def form(identifier, model):
+def form(identifier, model, key="map", scene=None, maps=1):
     """Ask for stride and device; other models have neither.
 
     Parameters
@@ -43,6 +43,12 @@ def form(identifier, model):
     identifier : str
     model : dict
         As `model.json` says.
+    key : str
+        Of the page.
+    scene : SceneSettings, optional
+        Image that is mapped, if not the chosen one.
+    maps : int
+        How many are made of it.
 
     Returns
     -------
@@ -52,7 +58,7 @@ def form(identifier, model):
     if not is_one(model):
         return {}
     left, right, words = st.columns([6, 3, 4], gap="medium", vertical_alignment="bottom")
-    pixels, rate, measured = _pixels(), *_rate(identifier, model)
+    pixels, rate, measured = maps * _pixels(scene), *_rate(identifier, model)
     suggested = next((stride for stride in STRIDES if _seconds(pixels, rate, stride) <= _LONG_S), STRIDES[-1])
     stride = left.segmented_control(
         "Compute",
@@ -60,11 +66,13 @@ def form(identifier, model):
         default=suggested,
         required=True,
         format_func=_STRIDE_WORDS.get,
-        key=f"map.stride.{identifier}",
+        key=f"{key}.stride.{identifier}",
         help=_STRIDE_HELP,
         wrap=True,
     )
-    device = right.selectbox("On", ["auto", *network_pace.devices()], format_func=network_pace.DEVICES.get, key="map.device", persist_state="session")
+    device = right.selectbox(
+        "On", ["auto", *network_pace.devices()], format_func=network_pace.DEVICES.get, key=f"{key}.device", persist_state="session"
+    )
     stride = stride or suggested
     lasts = network_pace.lasts(_seconds(pixels, rate, stride))
     ground = "as measured on an earlier map here" if measured else "on two cores of an ordinary laptop"
@@ -75,10 +83,10 @@ def form(identifier, model):
     return {"stride": int(stride), "device": device}
 
 
-def _pixels():
-    """Pixels of the chosen image; 0 where it cannot be read."""
+def _pixels(settings=None):
+    """Pixels of an image, of the chosen one if none is named; 0 where it cannot be read."""
     try:
-        scene = cached.scene()
+        scene = cached.scene() if settings is None else cached.images(settings)
     except SoilcoreError:
         return 0
     return 0 if scene is None else scene.grid.height * scene.grid.width

@@ -14,6 +14,7 @@ from pages.ui import (
     jobs,
     map_date,
     map_inputs,
+    map_networks,
     maps,
     messages,
     result_files,
@@ -113,6 +114,7 @@ def _ask(chosen, model, scene, date):
             mask, aoi = map_inputs.ask_mask("scenario.mask"), map_inputs.ask_aoi("scenario.aoi")
         with third:
             rule = change_rule.ask_for_scenario(f"models/{chosen}", "scenario.rule")
+    of_network = map_networks.form(chosen, model, "scenario", scene, maps=2)
     has_interval = any(name.split(".")[0] == "interval" for name in model.get("trust") or {})
     task = ScenarioTask(
         f"models/{chosen}",
@@ -123,6 +125,7 @@ def _ask(chosen, model, scene, date):
         scheme,
         0.9 if has_interval else None,
         rule,
+        **of_network,
     )
     jobs.button("Compute the scenario", ":material/play_arrow:", ("scenario", task, f"Scenario: {_said(changes)}"), "scenario.start", bool(changes))
     if not changes:
@@ -149,6 +152,7 @@ def _result(kept):
     facts = kept.facts
     _cards(facts)
     _where(facts)
+    _between(facts)
     if maps.ready():
         shown = _layers(kept)
         veil = None
@@ -214,6 +218,16 @@ def _where(facts):
         st.warning(f"{text} Change less for an answer that covers the land.", icon=messages.ICONS["warning"])
     else:
         st.markdown(f":material/verified: {text}")
+
+
+def _between(facts):
+    """What interpolation between the computed pixels of a network costs."""
+    if (facts.get("stride") or 1) == 1:
+        return
+    off = [one["rmse"] for one in (facts["stride_error"] or {}).values() if one and one.get("n")]
+    cost = f"; interpolation is off by {theme.number(max(off), 2)} {facts['unit'] or ''} (RMSE)".rstrip() if off else ""
+    words = f"Every {facts['stride']}th pixel of the network was computed, the others interpolated{cost}."
+    st.caption(f":material/grid_on: {messages.plain(words)}")
 
 
 def _classes(kept):

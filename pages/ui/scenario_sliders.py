@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.ui import messages, theme
+from pages.ui import map_networks, messages, theme
 
 ADD, MULTIPLY, SET = "+", "*", "="
 _OPERATIONS = {ADD: "add", MULTIPLY: "multiply", SET: "set to"}
@@ -59,6 +59,8 @@ def ask(model, key):
 
     order = list(_KINDS)
     offered = sorted(changeable(FeatureRecipe.from_dict(model["recipe"]), model["envelope"]), key=lambda one: order.index(one.kind))
+    seen = _seen_by_network(model)
+    offered = [one for one in offered if seen is None or seen.intersection(one.columns)]
     if not offered:
         st.info("This model has no predictor that could be changed.", icon=":material/tune:")
         return ()
@@ -75,6 +77,17 @@ def ask(model, key):
     )
     changes = [_one(by_name[name], model, f"{key}.{name}") for name in chosen]
     return tuple(change for change in changes if change)
+
+
+def _seen_by_network(model):
+    """Predictors that a network reads, of windows or of the pixel itself; None for other models. `model` as `model.json` says."""
+    if not map_networks.is_one(model):
+        return None
+    from soilcore.features.recipe import FeatureRecipe
+
+    learned, names = model["learner"]["learned"], FeatureRecipe.from_dict(model["recipe"]).names
+    own = [*learned["inputs"].get("columns", ()), learned["inputs"].get("ndvi")]
+    return {names[column] for column in own if column is not None} | {layer for need in learned["needs"]["patches"] for layer in need["layers"]}
 
 
 def _one(one, model, key):

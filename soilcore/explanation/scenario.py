@@ -32,7 +32,7 @@ from soilcore.mapping.differences import (
     rule_in_words,
 )
 from soilcore.mapping.layers import INSIDE, NO_CLASS, OUTSIDE, layer_path
-from soilcore.mapping.networks import reads_windows
+from soilcore.mapping.networks import columns_read, reads_windows
 from soilcore.mapping.predict import MapSettings, predict_map
 from soilcore.mapping.raster_set import RasterLayer, RasterSet, check_result_folder, on_fixed_grid
 from soilcore.mapping.rasters import origin_tags
@@ -105,7 +105,8 @@ def map_scenario(model, source, settings, region=None, beside=None, report=silen
     dict
         ``out``; ``layers``, the rasters by name; ``changes`` with ``columns`` that moved; ``pixels``, ``baseline_valid``, ``valid`` (predicted in
         both); ``difference`` (``mean``, ``median``, ``share_changed`` beyond the interval ...); ``outside_envelope_share`` and
-        ``left_aoa_share`` of the pixels of the baseline; ``classes``, one row per class with ``area_ha_before`` and ``area_ha_after``; ``note``.
+        ``left_aoa_share`` of the pixels of the baseline; ``classes``, one row per class with ``area_ha_before`` and ``area_ha_after``; ``stride`` and
+        ``stride_error`` of both maps (see `NetworkMap.facts`; None for a stride of 1); ``note``.
 
     Raises
     ------
@@ -121,7 +122,7 @@ def map_scenario(model, source, settings, region=None, beside=None, report=silen
     if correlation == FROM_MAPS:
         raise SettingsError("A scenario changes every pixel, so its maps do not tell how their errors go together. Give a number as correlation.")
     changed = ChangedSource(source, [parse_change(text) for text in settings.changes], model.envelope)
-    _check_sequences(model, changed)
+    _check_read_by_network(model, changed)
     out = check_result_folder(settings.out, MARKER, settings.overwrite)
     asked, said = _map_settings(model, settings)
     with written_whole(out) as folder:
@@ -142,7 +143,9 @@ def map_scenario(model, source, settings, region=None, beside=None, report=silen
             "rule": None if asked.interval is None else rule_in_words(correlation, asked.interval),
             "correlation": correlation,
             **compared,
-            "outside_envelope_by": envelope.by_column() if not reads_windows(model.learner) else None,
+            "outside_envelope_by": envelope.by_column() if asked.stride == 1 else None,  # windows of coarser ones overlap and count pixels twice
+            "stride": asked.stride,
+            "stride_error": {name: one["stride_error"] for name, one in (("baseline", before), ("scenario", after))} if asked.stride > 1 else None,
             "aoa_share_before": before["aoa_share"],
             "aoa_share_after": after["aoa_share"],
             "date": None if source.date is None else str(source.date),
@@ -166,18 +169,25 @@ def _map_settings(model, settings):
     aoa = AREA_FACTS in model.trust
     if not aoa:
         said.append("the model was stored without an area of applicability, so nothing tells which pixels leave it")
+    if reads_windows(model.learner):
+        said.append("predictors change in the windows round a pixel too; only those of the pixel itself are held against their range in training")
     asked = MapSettings("", settings.classes, settings.window, True, settings.threads, interval, (), aoa, settings.stride, settings.device)
     return asked, tuple(said)
 
 
-def _check_sequences(model, changed):
-    """Refuse to change monthly climate that a network reads as it is: its range in training is not known."""
+def _check_read_by_network(model, changed):
+    """Refuse to change monthly climate that a network reads as it is, whose range in training is not known, and predictors that it does not read."""
     sequence = getattr(getattr(model.learner, "needs_", None), "sequence", None)
     read = () if sequence is None else sequence.variables
     if both := [change.name for change in changed.changes if change.name in read]:
         raise SceneError(
             f"The network reads {both[0]!r} month by month, and its range in training was not stored, so a changed series could not be judged. Change another predictor."
         )
+    if not reads_windows(model.learner):
+        return
+    seen = columns_read(model.learner)
+    if unread := [change.name for change, moved in changed.moved.items() if not seen.intersection(moved)]:
+        raise SceneError(f"The network does not look at {unread[0]!r}, so its map would stay as it is. It reads {', '.join(sorted(seen))}.")
 
 
 def _predict_changed(model, changed, asked, envelope, report):

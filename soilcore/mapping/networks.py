@@ -23,6 +23,23 @@ def reads_windows(learner):
     return bool(getattr(learner, "uses_surroundings", False))
 
 
+def columns_read(learner):
+    """Predictors that a fitted network reads, of windows or of the pixel itself; a SoilNet reads no others than those of its window.
+
+    Parameters
+    ----------
+    learner : NetworkLearner
+
+    Returns
+    -------
+    set of str
+    """
+    inputs, names = learner.inputs_, [str(name) for name in learner.feature_names_in_]
+    ndvi = getattr(inputs, "ndvi", None)
+    own = [names[column] for column in (*getattr(inputs, "columns", ()), *(() if ndvi is None else (ndvi,)))]
+    return {*own, *(layer for need in learner.needs_.patches for layer in need.layers)}
+
+
 def refuse_stride(learner, stride):
     """Refuse a stride for a model whose pixels cost next to nothing.
 
