@@ -3,14 +3,30 @@
 import pandas as pd
 import streamlit as st
 
-from pages.ui import change_layers, evidence, explain_asked, explain_kept, jobs, mapping, maps, messages, result_files, result_map, theme
+from pages.ui import (
+    cached,
+    change_layers,
+    evidence,
+    explain_asked,
+    explain_kept,
+    jobs,
+    mapping,
+    maps,
+    messages,
+    network_pace,
+    result_files,
+    result_map,
+    theme,
+)
 from pages.ui.session import current_work
 from soilcore.core.settings import from_plain
 from soilcore.project.explain_settings import ExplainTask
 from soilcore.project.settings import InputSettings, MapTask
 
 _STEPS = {1: "every pixel", 4: "every 4th, a preview", 10: "every 10th, a quick preview"}
+_SECONDS = {60.0: "a first look", 240.0: "some minutes", 1500.0: "fine"}  # of the CPU, of networks
 _TRAINING = "imagery of the training"
+_EXACT = 1e-4
 _DRIVERS, _RESULT = "Drivers", "Together"
 _CLASSES = {
     "driver": "Driver",
@@ -23,7 +39,7 @@ _ROWS = {
 }
 
 
-def panel(identifier, kept):
+def panel(identifier, kept, is_network=False):
     """The button, and the newest maps.
 
     Parameters
@@ -32,9 +48,14 @@ def panel(identifier, kept):
         Of the model.
     kept : Kept or None
         Its explanation of samples.
+    is_network : bool
+        Whether the model reads windows of imagery.
     """
     made = explain_kept.of_maps(identifier)
-    _form(identifier, kept, made)
+    if is_network:
+        _form_of_network(identifier, made)
+    else:
+        _form(identifier, kept, made)
     if made is None:
         return
     facts = made.facts["maps"]
@@ -87,10 +108,51 @@ def _form(identifier, kept, made):
             st.caption(
                 messages.plain(f"{sampled} must be sampled at every pixel, which takes minutes to hours on a large image; a preview is quick.")
             )
-        inputs, date = sources[source]
-        task = ExplainTask(f"models/{identifier}", explain_kept.new_folder(), inputs, maps=True, summary=False, groups=groups, step=step, date=date)
-        more = {"type": "primary" if made is None else "secondary"}
-        jobs.button("Map the drivers", ":material/layers:", ("explain", task, f"Drivers of {identifier} on the map"), "explain.maps.start", **more)
+        _button(identifier, sources[source], made, groups=groups, step=step)
+
+
+def _form_of_network(identifier, made):
+    """Over which imagery, at how many places and how long that takes, and the button."""
+    with st.container(border=True):
+        left, middle, right = st.columns(3, gap="medium", vertical_alignment="bottom")
+        sources = _sources(identifier)
+        source = left.selectbox("Over", list(sources), key=f"explain.maps.source.{identifier}.{len(sources)}")
+        seconds = middle.selectbox("Compute", list(_SECONDS), index=1, format_func=_SECONDS.get, key=f"explain.maps.seconds.{identifier}")
+        groups = right.toggle(
+            "Groups instead of single drivers",
+            value=True,
+            key=f"explain.maps.groups.{identifier}",
+            help="Indices that follow exactly from one another become one layer",
+        )
+        places, lasts = _places(identifier, made, seconds)
+        st.caption(
+            messages.plain(
+                f"The network is asked along many ways from training samples to each place, so not every pixel is explained: {places:,} of them at most, spread "
+                f"evenly, which takes {lasts}. It goes on when you leave the page; stopped, it leaves nothing half-written."
+            )
+        )
+        _button(identifier, sources[source], made, groups=groups, places=places)
+
+
+def _places(identifier, made, seconds):
+    """Pixels that are explained in about so many seconds, and how long they take, in words."""
+    from soilcore.explanation.network_layers import pixels_per_second, places_in
+
+    model = cached.model(identifier)
+    settings, patches = model.learner.settings, model.learner.learned["needs"]["patches"]
+    cells = max((need["size"] for need in patches if need["name"] in ("image", "window")), default=None)
+    how = {"kind": settings["name"], "cells": cells, "members": (settings.get("network") or {}).get("members", 1)}
+    places = places_in(seconds, **how)
+    rate = pixels_per_second(**how) if made is None else made.facts["maps"]["pixels_per_second"]
+    ground = "on two cores of an ordinary laptop" if made is None else "as measured on the last ones here"
+    return places, f"{network_pace.lasts(places / rate)} {ground}"
+
+
+def _button(identifier, source, made, **asked):
+    inputs, date = source
+    task = ExplainTask(f"models/{identifier}", explain_kept.new_folder(), inputs, maps=True, summary=False, date=date, **asked)
+    more = {"type": "primary" if made is None else "secondary"}
+    jobs.button("Map the drivers", ":material/layers:", ("explain", task, f"Drivers of {identifier} on the map"), "explain.maps.start", **more)
 
 
 def _sources(identifier):
@@ -126,7 +188,12 @@ def _first(facts):
 
 def _exactness(facts):
     said = [f"{facts['valid']:,} of {facts['pixels']:,} pixels in {facts['seconds']:.0f} s"]
-    said.append(f"the layers add up to the prediction to {facts['additivity_error_written']:.0e}")
+    if facts["exact"] or "additivity_error_mean" not in facts or facts["additivity_error_mean"] < _EXACT:
+        said.append(f"the layers add up to the prediction to {facts['additivity_error_written']:.0e}")
+    else:
+        said.append(
+            f"the layers miss the prediction by {theme.number(facts['additivity_error_mean'], 2)} on average, {theme.number(facts['additivity_error'], 2)} at most"
+        )
     if facts["sampling_error_mean"] is not None:
         said.append(f"standard error of an attribution {theme.number(facts['sampling_error_mean'], 2)}")
     return " · ".join(said)

@@ -60,4 +60,5 @@ def _of_network(identifier, kept):
     return {
         "drivers": Section("Drivers", ":material/leaderboard:", lambda: explain_network.drivers(kept)),
         "attention": Section("Where it looked", ":material/visibility:", lambda: explain_network.attention(identifier, kept)),
+        "maps": Section("On the map", ":material/map:", lambda: explain_maps.panel(identifier, kept, is_network=True)),
     }

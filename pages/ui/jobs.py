@@ -207,7 +207,7 @@ def _open_explanation(work, spec):
     settings = spec["settings"]
     if settings.get("at"):
         return
-    st.session_state["explain.part"] = "maps" if settings.get("maps") else "drivers"
+    st.session_state["explain.part"] = st.session_state["explain.part.network"] = "maps" if settings.get("maps") else "drivers"
     work.remember(model=settings["model_dir"].split("/")[1])
 
 

@@ -26,6 +26,7 @@ BASELINES = 100
 _AT_ONCE = 128  # rows that the network sees at a time: fixed, so that the draws do not depend on the memory; more are slower on a CPU
 _AT_ONCE_OF_WINDOWS = 32
 _WINDOW = 10_000  # values of one row
+_NO_CAPTUM = "Attributions of networks need the package captum. Install it with: pip install captum"
 _EXPECTED = 16  # baselines that the expected prediction is taken over where other inputs stay those of the sample
 
 
@@ -69,7 +70,7 @@ class Attribution:
         return Attribution(halves, self.predicted * factor, self.expected * factor, self.draws, self.baselines, self.notes)
 
 
-def gradient_shap(network, data, baselines, explained, *, draws=DRAWS, seed=0, reduce=None, device="cpu", threads=2, report=silent):
+def gradient_shap(network, data, baselines, explained, *, draws=DRAWS, seed=0, reduce=None, device="cpu", threads=2, same_draws=False, report=silent):
     """Attributions of a network's inputs at some samples.
 
     Parameters
@@ -90,6 +91,9 @@ def gradient_shap(network, data, baselines, explained, *, draws=DRAWS, seed=0, r
     device : {"cpu", "cuda", "mps"}
     threads : int
         Most CPU threads.
+    same_draws : bool
+        Whether every sample is explained from the draws that it would get alone, and so from the same ones as all others: for the pixels of a map, where
+        the noise of draws of their own would look like a pattern of the land, and where no number may depend on the pixels beside it.
     report : Report
         May raise Stopped.
 
@@ -114,7 +118,8 @@ def gradient_shap(network, data, baselines, explained, *, draws=DRAWS, seed=0, r
     with torch_threads(threads), own_randomness(device), _without_cudnn():
         network.to(device).eval().requires_grad_(False)
         try:
-            return _attributed(_Explained(network, explained, device), data, baselines, draws, seed, reduce or {}, report)
+            function = _Explained(network, explained, device)
+            return _attributed(function, data, baselines, _Draws(draws, seed, same_draws), reduce or {}, report)
         finally:
             for parameter, one in zip(network.parameters(), wanted, strict=True):
                 parameter.requires_grad_(one)
@@ -165,16 +170,27 @@ class _Explained:
         return parts
 
 
-def _attributed(function, data, baselines, draws, seed, reduce, report):
+@dataclass(frozen=True)
+class _Draws:
+    """How many draws each half has, and what they follow from."""
+
+    count: int
+    seed: int
+    same: bool = False
+
+    def half(self, number):
+        return self.count - self.count // 2 if number else self.count // 2
+
+
+def _attributed(function, data, baselines, draws, reduce, report):
     n = len(data)
-    each = (draws // 2, draws - draws // 2)
     pools = _two_pools(function.flat(baselines))
     found, predicted, expected, notes = [{}, {}], np.empty(n), np.empty(n), []
-    at_once, start = _samples_at_once(data, max(each)) if n else 1, 0
+    at_once, start = _samples_at_once(data, draws.half(1)) if n else 1, 0
     while start < n:
         report(start, n, f"attributions of {start} of {n} samples")
         rows = np.arange(start, min(start + at_once, n))
-        made = _of_rows(function, data.batch(rows), pools, each, [seed, start])
+        made = _of_rows(function, data.batch(rows), pools, draws, start)
         if made is None:
             at_once = _fewer(at_once, len(rows), function.device)
             notes = [f"Memory ran out; the samples were taken {at_once} at a time."]
@@ -188,10 +204,10 @@ def _attributed(function, data, baselines, draws, seed, reduce, report):
     halves = {name: np.stack([np.concatenate(found[half][name]) for half in range(2)]) for name in function.names} if n else {}
     if not all(np.isfinite(values).all() for values in halves.values()):
         raise ModelError("The network's gradients are no finite numbers at some samples. Train it again at a lower learning rate.")
-    return Attribution(halves, predicted, expected, draws, sum(len(pool) for pool in pools), tuple(notes))
+    return Attribution(halves, predicted, expected, draws.count, sum(len(pool) for pool in pools), tuple(notes))
 
 
-def _of_rows(function, batch, pools, each, seed):
+def _of_rows(function, batch, pools, draws, start):
     """Attributions (two arrays), predictions and expected predictions of some samples; None when memory ran out."""
     import torch
 
@@ -199,7 +215,8 @@ def _of_rows(function, batch, pools, each, seed):
 
     inputs, others = function.flat(batch), function.other(batch)
     with memory_may_run_out():
-        parts = [_half(function, inputs, others, pools[half], each[half], [*seed, half]) for half in range(2)]
+        way = _half_of_same_draws if draws.same else _half
+        parts = [way(function, inputs, others, pools[half], draws.half(half), [draws.seed, 0 if draws.same else start, half]) for half in range(2)]
         with torch.no_grad():
             predicted = function(inputs, *others).double().cpu().numpy()
             expected = _expected(function, inputs, others, pools)
@@ -212,9 +229,30 @@ def _half(function, inputs, others, pool, draws, seed):
     try:
         from captum.attr import GradientShap
     except ImportError:
-        raise NotAvailableError("Attributions of networks need the package captum. Install it with: pip install captum") from None
+        raise NotAvailableError(_NO_CAPTUM) from None
     with _drawn_by(seed):
         found = GradientShap(function).attribute(inputs, baselines=pool, n_samples=draws, stdevs=0.0, additional_forward_args=others or None)
+    return found.detach().float().cpu().numpy()
+
+
+def _half_of_same_draws(function, inputs, others, pool, draws, seed):
+    """As `_half`, for every sample as if it were alone; the gradients are Captum's, the draws those that it would make for one sample."""
+    import torch
+
+    try:
+        from captum.attr import Saliency
+    except ImportError:
+        raise NotAvailableError(_NO_CAPTUM) from None
+    with _drawn_by(seed):
+        picked = np.random.choice(len(pool), draws)  # noqa: NPY002
+        along = np.random.uniform(0.0, 1.0, draws)  # noqa: NPY002
+    ends = inputs.repeat_interleave(draws, dim=0)
+    starts = pool[torch.from_numpy(picked).to(pool.device)].repeat(len(inputs), 1)
+    along = torch.from_numpy(along).to(pool).repeat(len(inputs))[:, None]
+    points = along * ends + (1.0 - along) * starts
+    kept = tuple(other.repeat_interleave(draws, dim=0) for other in others) or None
+    slopes = Saliency(function).attribute(points.requires_grad_(), abs=False, additional_forward_args=kept)
+    found = (slopes * (ends - starts)).reshape(len(inputs), draws, -1).mean(dim=1)
     return found.detach().float().cpu().numpy()
 
 
@@ -225,6 +263,8 @@ def _expected(function, inputs, others, pools):
     if not others:
         # halves weigh the same, whatever their pools hold
         return float(np.mean([function(pool).double().mean().item() for pool in pools]))
+    if len(inputs) > 1 and all(bool((other == other[:1]).all()) for other in others):  # what stays is the same everywhere: one answer for all
+        return np.repeat(_expected(function, inputs[:1], tuple(other[:1] for other in others), pools), len(inputs))
     pool = torch.cat([part[:: max(1, len(part) * 2 // _EXPECTED)][: _EXPECTED // 2] for part in pools])
     total = torch.zeros(len(inputs), dtype=torch.float64, device=inputs.device if inputs.device.type != "mps" else "cpu")
     for baseline in pool:

@@ -7,12 +7,12 @@ from soilcore.mapping.layers import NO_CLASS, write_category_names
 from soilcore.mapping.ramps import rgb_of
 from soilcore.mapping.styles import Style, write_style_files
 
-DOMINANT, PREDICTION, ERROR = "dominant", "prediction", "sampling_error"
+DOMINANT, PREDICTION, ERROR, EXPECTED = "dominant", "prediction", "sampling_error", "expected"
 
 
 def file_names(groups):
     """A plain file name for each driver, all different, whatever the drivers are called."""
-    taken, found = {DOMINANT, PREDICTION, ERROR}, []
+    taken, found = {DOMINANT, PREDICTION, ERROR, EXPECTED}, []
     for name in groups:
         plain = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:40] or "driver"
         number, wanted = 1, f"shap_{plain}"

@@ -3,7 +3,7 @@
 import math
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,11 +11,13 @@ from soilcore.core.errors import SceneError, SettingsError
 from soilcore.core.files import check_output, written_whole
 from soilcore.core.grids import Grid, Window
 from soilcore.core.progress import part, silent
-from soilcore.core.tiles import check_window, run_tiles, worker_threads
+from soilcore.core.tiles import check_window, run_tiles
 from soilcore.data.cog import gtiff_profile
-from soilcore.explanation.layer_files import DOMINANT, ERROR, PREDICTION, file_names, finish, finish_classes, parts_file
-from soilcore.explanation.tabular import ATTRIBUTION_IS_NO_CAUSE, TabularExplainer
+from soilcore.explanation.layer_files import DOMINANT, ERROR, EXPECTED, PREDICTION, file_names, finish, finish_classes, parts_file
+from soilcore.explanation.layer_pixels import PixelsAsRows
+from soilcore.explanation.tabular import TabularExplainer
 from soilcore.mapping.layers import NO_CLASS
+from soilcore.mapping.networks import reads_windows
 from soilcore.mapping.ramps import CONTINUOUS, DIFFERENCES
 from soilcore.mapping.styles import value_style
 
@@ -43,6 +45,8 @@ def attribution_maps(
     threads=None,
     overwrite=False,
     background=None,
+    trained=None,
+    device="auto",
     report=silent,
 ):
     """Write what drives a model's predictions as cloud-optimised rasters.
@@ -50,7 +54,6 @@ def attribution_maps(
     Parameters
     ----------
     model : FittedModel
-        Any learner but one that reads windows of imagery.
     source : FeatureSource
     out_dir : path
         Folder to write.
@@ -64,7 +67,7 @@ def attribution_maps(
         Drivers whose attributions are added up into one layer; see `soilcore.explanation.grouping`.
     draws : int, optional
         Pairs of walks per pixel of members that must be sampled, at least 2. If not given, one from every background row for small networks, 16 for
-        other members. Trees and linear members are exact.
+        other members. Trees and linear members are exact. Of networks that read windows: paths from training samples to every pixel.
     seed : int
         Orders those walks, the same for all pixels.
     window : int
@@ -75,6 +78,10 @@ def attribution_maps(
         Whether a folder that is there is replaced.
     background : Background, optional
         What the model was stored with, if not given.
+    trained : tuple of DataFrame and Surroundings, optional
+        Training samples of a network that reads windows of imagery, from which its attributions start; it keeps none itself.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where networks run.
     report : Report
         May raise Stopped; then no file is left.
 
@@ -84,8 +91,10 @@ def attribution_maps(
         ``out``; ``layers``, name of each driver to its file; ``dominant``, ``prediction`` (modelling scale) and ``sampling_error`` (root mean square over
         drivers; None where all is exact): files; ``classes``, rows of the dominant-driver raster: ``number``, ``driver``, ``color``, ``share`` of the
         valid pixels; ``rows``: per driver ``feature``, ``mean_abs`` and ``mean`` over valid pixels, largest first; ``base``, ``scale``, ``exact``,
-        ``how``; ``additivity_error``, largest difference between the prediction and base plus attributions, and ``additivity_error_written``, the same of
-        the 32-bit numbers in the files; ``sampling_error_mean``; ``pixels``, ``valid``, ``step``, ``seconds``, ``pixels_per_second``; ``text``, ``note``.
+        ``how``; ``additivity_error``, largest difference between the prediction and base plus attributions, ``additivity_error_mean``, the mean over
+        pixels, and ``additivity_error_written``, the largest of the 32-bit numbers in the files; ``sampling_error_mean``; ``pixels``, ``valid``, ``step``,
+        ``seconds``, ``pixels_per_second``; ``text``, ``note``. Of a network, whose attributions miss the prediction by the noise of their draws, also
+        ``expected``: the raster of what they start from where that is not the same everywhere, else None.
 
     Raises
     ------
@@ -102,12 +111,12 @@ def attribution_maps(
     out, view = check_output(out_dir, overwrite), _checked(source.grid, view, step, draws)
     check_window(window)
     check_source(model, source)
-    explainer = TabularExplainer(model, background=background, draws=draws, seed=seed, many=True)
-    maps = _Maps(model, explainer, source, view, step, _grouping(explainer.names, groups))
+    pixels = _pixels_of(model, source, background, trained, draws, seed, threads, device)
+    maps = _Maps(model, pixels, source, view, step, _grouping(pixels.names, groups))
     out.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(out) as folder:
         folder.mkdir()
-        _compute(maps, region, window, threads, folder, part(report, 0, _WINDOWS_SHARE))
+        _compute(maps, region, window, folder, part(report, 0, _WINDOWS_SHARE))
         if not maps.valid:
             raise SceneError(
                 f"None of the {maps.grid.height * maps.grid.width} pixels asked for can be explained: each lies outside the area of interest, under the "
@@ -119,14 +128,27 @@ def attribution_maps(
     return facts | {"out": str(out), "seconds": round(seconds, 3), "pixels_per_second": round(maps.valid / max(seconds, 1e-9), 1)}
 
 
+def _pixels_of(model, source, background, trained, draws, seed, threads, device):
+    """What explains the pixels of a source."""
+    if not reads_windows(model.learner):
+        return PixelsAsRows(model, source, TabularExplainer(model, background=background, draws=draws, seed=seed, many=True), threads)
+    from soilcore.explanation.network_layers import PixelsWithWindows
+
+    return PixelsWithWindows(model, source, trained, draws, seed, threads, device)
+
+
 @dataclass(frozen=True)
 class _Found:
-    """One window: attributions (n_layers, rows, columns), predictions and errors as float32, and how far they are from adding up."""
+    """One window: attributions (n_layers, rows, columns), predictions, errors and what attributions start from as float32, and how far they are from
+    adding up: the largest and the sum of absolute differences.
+    """
 
     values: np.ndarray
     predicted: np.ndarray
     error: np.ndarray
-    unrounded_gap: float
+    expected: np.ndarray
+    unrounded_gap: float = 0.0
+    sum_of_gaps: float = 0.0
 
 
 class _Maps:
@@ -136,20 +158,15 @@ class _Maps:
         self.model, self.explainer, self.source, self.view, self.step, self.groups = model, explainer, source, view, step, groups
         self.names, self.files = tuple(groups), file_names(groups)
         self.grid = _decimated(source.grid.part(view), step)
-        self.valid, self.gap, self.written_gap, self.error_total = 0, 0.0, 0.0, 0.0
+        self.valid, self.gap, self.gap_total, self.written_gap, self.error_total = 0, 0.0, 0.0, 0.0, 0.0
         self.sums, self.sizes, self.leads = (np.zeros(len(self.names)) for _ in range(3))
         self._every = max(1, math.ceil(math.sqrt(self.grid.height * self.grid.width / _STYLE_PIXELS)))
         self._sample, self._predicted = [], []
-        self._places = None
-        if explainer.looks_at_places:
-            from soilcore.mapping.pixels import Places
-
-            self._places = Places(source.grid, model.plane)
 
     @property
     def rasters(self):
         """Names of the files of floats, the drivers first."""
-        return (*self.files, PREDICTION, *(() if self.explainer.exact else (ERROR,)))
+        return (*self.files, PREDICTION, *(() if self.explainer.exact else (ERROR,)), *((EXPECTED,) if self.explainer.expected_varies else ()))
 
     def seen(self, window):
         """Rows and columns of the source's grid that a window of the output stands for."""
@@ -158,26 +175,19 @@ class _Maps:
         cols = self.view.col + (window.col + np.arange(window.width)) * self.step + middle
         return np.minimum(rows, self.view.row + self.view.height - 1), np.minimum(cols, self.view.col + self.view.width - 1)
 
-    def compute(self, window, features, keep):
+    def compute(self, window, data, report):
         """Attributions of one window."""
-        usable = np.isfinite(features).all(axis=0)
-        if keep is not None:
-            usable &= keep
-        found = _Found(*_empty(len(self.names), usable.shape), 0.0)
-        if not usable.any():
+        usable, made = self.explainer.explained(data, *self.seen(window), report)
+        found = _Found(*_empty(len(self.names), usable.shape))
+        if made is None:
             return found
-        places = None
-        if self._places is not None:
-            rows, cols = self.seen(window)
-            at = np.nonzero(usable)
-            places = self._places.of(rows[at[0]], cols[at[1]])
-        made = self.explainer.explain(features[:, usable].T.astype(float), places)
         for number, columns in enumerate(self.groups.values()):
             found.values[number][usable] = made.values[:, columns].sum(axis=1)
-        found.predicted[usable] = made.predicted
+        found.predicted[usable], found.expected[usable] = made.predicted, made.base
         if made.errors is not None:
             found.error[usable] = np.sqrt(np.mean(made.errors**2, axis=1))
-        return _Found(found.values, found.predicted, found.error, made.additivity_error)
+        gaps = np.abs(made.base + made.values.sum(axis=1) - made.predicted)
+        return replace(found, unrounded_gap=float(gaps.max()), sum_of_gaps=float(gaps.sum()))
 
     def add(self, window, found):
         """Count one window; gives the number of the strongest driver at each pixel."""
@@ -191,13 +201,20 @@ class _Maps:
             self.sums += values.sum(axis=1)
             self.sizes += np.abs(values).sum(axis=1)
             self.valid += int(usable.sum())
-            self.gap = max(self.gap, found.unrounded_gap)
-            self.written_gap = max(self.written_gap, float(np.abs(self.explainer.base + values.sum(axis=0) - found.predicted[usable]).max()))
+            self.gap, self.gap_total = max(self.gap, found.unrounded_gap), self.gap_total + found.sum_of_gaps
+            base = found.expected[usable].astype(float) if self.explainer.expected_varies else self.explainer.base
+            self.written_gap = max(self.written_gap, float(np.abs(base + values.sum(axis=0) - found.predicted[usable]).max()))
             self.error_total += float(np.nansum(found.error[usable].astype(float) ** 2))
         every = slice(-window.row % self._every, None, self._every), slice(-window.col % self._every, None, self._every)
         self._sample.append(np.abs(found.values[:, every[0], every[1]])[:, usable[every]].max(axis=0, initial=0))
         self._predicted.append(found.predicted[every][usable[every]])
         return dominant
+
+    @property
+    def spread(self):
+        """Standard deviation of the predictions, over the pixels that styles are made of."""
+        predicted = np.concatenate(self._predicted)
+        return float(predicted.std(dtype=float)) if predicted.size else 0.0
 
     def styles(self):
         """Styles of the float rasters: drivers share one range round 0, so that they can be compared."""
@@ -207,12 +224,18 @@ class _Maps:
         unit = self.unit
         around = value_style(-limit, limit, unit, DIFFERENCES)
         low, high = np.percentile(predicted, [100 - _STYLE_PERCENTILE, _STYLE_PERCENTILE]) if predicted.size else (0.0, 1.0)
-        return {**dict.fromkeys(self.files, around), PREDICTION: value_style(low, high, unit), ERROR: value_style(0.0, limit, unit, CONTINUOUS)}
+        predictions = value_style(low, high, unit)
+        return {
+            **dict.fromkeys(self.files, around),
+            PREDICTION: predictions,
+            EXPECTED: predictions,
+            ERROR: value_style(0.0, limit, unit, CONTINUOUS),
+        }
 
     @property
     def unit(self):
         """Unit of values on the modelling scale."""
-        unit, transform = self.model.target.get("unit") or "", self.model.learner.transform_.name
+        unit, transform = self.model.target.get("unit") or "", self.explainer.transform
         return unit if transform == "none" else f"{transform}({unit})" if unit else transform
 
     def classes(self):
@@ -247,7 +270,7 @@ class _Maps:
             "layers": dict(zip(self.names, (f"{name}.tif" for name in self.files), strict=True)),
             DOMINANT: f"{DOMINANT}.tif",
             PREDICTION: f"{PREDICTION}.tif",
-            ERROR: None if self.explainer.exact else f"{ERROR}.tif",
+            **{name: f"{name}.tif" if name in self.rasters else None for name in (ERROR, EXPECTED)},
             "classes": rows,
             "rows": [
                 {"feature": self.names[at], "mean_abs": float(self.sizes[at] / self.valid), "mean": float(self.sums[at] / self.valid)} for at in order
@@ -257,13 +280,14 @@ class _Maps:
             "exact": self.explainer.exact,
             "how": self.explainer.how,
             "additivity_error": self.gap,
+            "additivity_error_mean": self.gap_total / self.valid,
             "additivity_error_written": self.written_gap,
             "sampling_error_mean": error,
             "pixels": self.grid.height * self.grid.width,
             "valid": self.valid,
             "step": self.step,
-            "text": ATTRIBUTION_IS_NO_CAUSE,
-            "note": " ".join(filter(None, (_preview_note(self.step), self.explainer.note))),
+            "text": self.explainer.text,
+            "note": " ".join(filter(None, (_preview_note(self.step), self.explainer.note(self)))),
         }
 
     def tags(self, title, key):
@@ -317,38 +341,47 @@ def _decimated(grid, step):
 
 
 def _empty(layers, shape):
-    return np.full((layers, *shape), np.nan, np.float32), np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
+    return np.full((layers, *shape), np.nan, np.float32), *(np.full(shape, np.nan, np.float32) for _ in range(3))
 
 
-def _compute(maps, region, window, threads, folder, report):
+def _compute(maps, region, window, folder, report):
     import rasterio
+
+    done = 0
 
     def read(place):
         rows, cols = maps.seen(place)
         block = Window(int(rows[0]), int(cols[0]), int(rows[-1] - rows[0]) + 1, int(cols[-1] - cols[0]) + 1)
-        at = np.ix_(rows - rows[0], cols - cols[0])
-        features = reader.read(block)
-        return features if maps.step == 1 else features[(slice(None), *at)], None if region is None else region.keep(block)[at]
+        return look(block, np.ix_(rows - rows[0], cols - cols[0]), region)
+
+    def compute(place, data):
+        def inside(step, whole, message):
+            report(done + 0.99 * place.height * place.width * step / whole, maps.grid.height * maps.grid.width, "attributions")
+
+        return maps.compute(place, data, inside if maps.explainer.threads == 1 else silent)
 
     def write(place, found):
+        nonlocal done
         dominant = maps.add(place, found)
-        arrays = [*found.values, found.predicted, found.error]
+        arrays = dict(zip((*maps.files, PREDICTION, ERROR, EXPECTED), (*found.values, found.predicted, found.error, found.expected), strict=True))
         where = (place.row, place.row + place.height), (place.col, place.col + place.width)
-        for name, array in zip(maps.rasters, arrays, strict=False):
-            files[name].write(array, 1, window=where)
+        for name in maps.rasters:
+            files[name].write(arrays[name], 1, window=where)
         files[DOMINANT].write(dominant, 1, window=where)
+        done += place.height * place.width
 
-    side = max(16, window // maps.step) if maps.step > 1 else window  # what is read for a window stays as large
+    side = max(maps.explainer.fewest, window // maps.step) if maps.step > 1 else window  # what is read for a window stays as large
     with ExitStack() as stack:
-        reader, files = stack.enter_context(maps.source.reader()), {}
+        look, files = stack.enter_context(maps.explainer.opened()), {}
         for name in (*maps.rasters, DOMINANT):
             kind = ("uint16", _NOWHERE) if name == DOMINANT else ("float32", float("nan"))
             files[name] = stack.enter_context(rasterio.open(parts_file(folder, name), "w", **gtiff_profile(maps.grid, 1, *kind)))
-        run_tiles(maps.grid, side, read, lambda place, data: maps.compute(place, *data), write, worker_threads(threads), report, "attributions")
+        run_tiles(maps.grid, maps.grid.windows(side), read, compute, write, maps.explainer.threads, report, "attributions")
         styles = maps.styles()
         titles = {
             **dict(zip(maps.files, (f"Attribution to {name}" for name in maps.names), strict=True)),
             PREDICTION: "Prediction on the modelling scale",
+            EXPECTED: "What the attributions start from",
         }
         for name in maps.rasters:
             title, style = titles.get(name, "Standard error of an attribution, root mean square over drivers"), styles[name]
@@ -358,7 +391,7 @@ def _compute(maps, region, window, threads, folder, report):
 
 
 def _with_places(facts, out):
-    named = {name: None if facts[name] is None else str(out / facts[name]) for name in (DOMINANT, PREDICTION, ERROR)}
+    named = {name: None if facts[name] is None else str(out / facts[name]) for name in (DOMINANT, PREDICTION, ERROR, EXPECTED)}
     return facts | named | {"layers": {name: str(out / file) for name, file in facts["layers"].items()}}
 
 

@@ -12,6 +12,7 @@ from soilcore.explanation.networks import ATTRIBUTION_IS_NO_CAUSE, attention_tab
 from soilcore.explanation.pixel import NOTHING, pixel_of
 
 DRAWS = 200  # one place costs little, and its attributions cannot be averaged with those of others
+BASELINES = 50
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class NetworkPixel:
     level: float = 0.9
     classes: str | None = None
     draws: int = DRAWS
-    baselines: int = 50
+    baselines: int = BASELINES
     seed: int = 0
 
 
@@ -98,7 +99,7 @@ def explain_network_pixel(model, source, opened, x, y, crs, trained, trained_coo
         trained_coordinates,
         draws=settings.draws,
         baselines=baselines,
-        window=_has_window(model.learner),
+        window=has_window(model.learner),
         seed=settings.seed,
         report=report,
     )
@@ -107,7 +108,8 @@ def explain_network_pixel(model, source, opened, x, y, crs, trained, trained_coo
     return {**where, "valid": True, "reason": "", **found, "nearest": nearest, **drivers, **attention}
 
 
-def _has_window(learner):
+def has_window(learner):
+    """Whether a network has layers of a window beside bands and indices."""
     return learner.profile.family == "sssoilnet" and any(need.name == "window" for need in learner.needs_.patches)
 
 

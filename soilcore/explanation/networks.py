@@ -22,7 +22,18 @@ _CELLS = (2, 3)
 
 
 def member_attributions(
-    learner, X, trained, coordinates=None, trained_coordinates=None, *, draws=DRAWS, baselines=BASELINES, window=False, seed=0, report=silent
+    learner,
+    X,
+    trained,
+    coordinates=None,
+    trained_coordinates=None,
+    *,
+    draws=DRAWS,
+    baselines=BASELINES,
+    window=False,
+    seed=0,
+    same_draws=False,
+    report=silent,
 ):
     """Attributions by each member of a network learner, on its modelling scale.
 
@@ -43,6 +54,8 @@ def member_attributions(
     window : bool
         Whether the layers of an SS-SoilNet's window are explained too; they take most of the time.
     seed : int
+    same_draws : bool
+        Whether every sample is explained from the draws that it would get alone; see `gradient_shap`.
     report : Report
 
     Returns
@@ -70,7 +83,16 @@ def member_attributions(
         reduce = {name: _over_cells for name in explained if name in _WINDOWS}
         pool = {name: pool[name] for name in explained}
         made = gradient_shap(
-            member, _WithGate(tested, neutral), pool, explained, draws=draws, seed=seed + number, reduce=reduce, device=device, report=mine
+            member,
+            _WithGate(tested, neutral),
+            pool,
+            explained,
+            draws=draws,
+            seed=seed + number,
+            reduce=reduce,
+            device=device,
+            same_draws=same_draws,
+            report=mine,
         )
         found.append(made.times(learner.scale_.spread))
     return found
@@ -243,6 +265,20 @@ def attention_tables(facts):
         "vegetated": facts.get("vegetated"),
         "attention_sentence": ATTENTION_IS_NO_CAUSE if table or heaviest else "",
     }
+
+
+def explained_inputs(learner, window=False):
+    """Inputs of a fitted network that attributions are made of, in their order.
+
+    Parameters
+    ----------
+    learner : NetworkLearner
+    window : bool
+        Whether the layers of an SS-SoilNet's window are among them.
+    """
+    inputs = learner.inputs_
+    read = {"spectrum": getattr(inputs, "bands", ()), "climate": getattr(inputs, "variables", ()), WINDOW: getattr(inputs, "layers", ())}
+    return tuple(name for name in _explained(learner, window, _neutral_gate(learner.members_[0])) if read.get(name, True))
 
 
 def scale_words(learner):

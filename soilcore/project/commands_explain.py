@@ -17,7 +17,10 @@ def add_explain_commands(commands):
     group.add_argument("--at-crs", metavar="EPSG:N", help="reference system of --at (default: that of the imagery)")
     group.add_argument("--maps", action="store_true", help="write one raster per driver, and which driver dominates where")
     group.add_argument("--groups", action="store_true", help="maps of groups of drivers that follow exactly from one another, instead of single ones")
-    group.add_argument("--step", type=int, default=1, metavar="K", help="maps: compute every K-th pixel only, as a preview")
+    group.add_argument(
+        "--step", type=int, metavar="K", help="maps: compute every K-th pixel only, as a preview (default 1; of networks as --places says)"
+    )
+    group.add_argument("--places", type=int, metavar="N", help="maps of networks: compute N pixels at most (default: as many as take some minutes)")
     group.add_argument("--out", required=True, metavar="DIR")
     group.add_argument("--draws", type=int, metavar="N", help="draws of what cannot be computed exactly (default: as many as are worth their time)")
     group.add_argument("--explain-samples", type=int, metavar="N", help="explain at most so many samples (default 1000)")
@@ -56,6 +59,7 @@ def _run(args):
         seed=args.seed,
         device=args.device,
         overwrite=args.overwrite,
+        places=args.places,
     )
     return do("explain", task, args)
 

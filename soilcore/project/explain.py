@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from soilcore.core.errors import NotAvailableError, SettingsError
+from soilcore.core.errors import SettingsError
 from soilcore.core.files import check_output, write_json, written_whole
 from soilcore.core.progress import part, silent
 from soilcore.project.explain_inputs import samples_to_explain, source_to_explain, with_inputs_of_training
@@ -34,8 +34,6 @@ def explain(task, report=silent):
     ------
     SettingsError
         If nothing is asked for, or inputs cannot be found.
-    NotAvailableError
-        If maps of a network are asked for.
     """
     from soilcore.models.archive import load_model
 
@@ -49,8 +47,6 @@ def explain(task, report=silent):
     if is_network:
         model.learner.device = task.device
     task, taken = with_inputs_of_training(task, model, needs_samples=is_network or (task.summary and not task.at))
-    if is_network and task.maps:
-        raise NotAvailableError(f"Maps of attributions are made of tabular models; {model.name!r} reads windows. Explain single pixels with --at.")
     with written_whole(out) as folder:
         folder.mkdir()
         facts = {"kind": "network" if is_network else "tabular", **_about(task, model), "out": str(out)}
@@ -72,7 +68,7 @@ def _check(task):
         raise SettingsError("Nothing is asked for: neither samples, nor a pixel, nor maps.")
     if task.most < _FEWEST_SAMPLES:
         raise SettingsError(f"An explanation needs {_FEWEST_SAMPLES} samples or more; {task.most} were asked for.")
-    if task.step < 1:
+    if task.step is not None and task.step < 1:
         raise SettingsError(f"Every how manieth pixel is computed must be 1 or more; got {task.step}.")
 
 
@@ -94,7 +90,8 @@ def _explained(task, model, is_network, folder, out, report):
     if not task.maps:
         return facts
     alone = len(facts) == 1
-    made, said = _maps(task, model, folder, out, report if alone else part(report, share, 1.0 - share))
+    way = _network_maps if is_network else _maps
+    made, said = way(task, model, folder, out, report if alone else part(report, share, 1.0 - share))
     of_maps = {**{name: made[name] for name in ("scale", "base", "additivity_error", "text", "note", "how", "exact")}, **_mean_driver(made)}
     return {**(of_maps if alone else facts), "maps": made, "assumed": (*facts["assumed"], *said)}
 
@@ -106,24 +103,50 @@ def _mean_driver(made):
 
 
 def _maps(task, model, folder, out, report):
-    """One raster per driver, which driver dominates where, and what they add up to; all of them in the folder itself."""
-    from soilcore.explanation.grouping import exact_dependency_groups
-    from soilcore.explanation.layers import attribution_maps
+    """One raster per driver, which driver dominates where, and what they add up to."""
     from soilcore.explanation.tabular import TabularExplainer
 
+    if task.places is not None:
+        raise SettingsError(
+            f"--places is for networks that read windows; {model.name!r} explains every pixel in a fraction of their time. Leave it out."
+        )
     source, _, region, said = source_to_explain(task, model, part(report, 0, 0.1))
-    groups = exact_dependency_groups(TabularExplainer(model).names, dict(model.recipe.get("formulas", ()))) if task.groups else None
-    settings = {} if task.draws is None else {"draws": task.draws}
+    groups = _groups(model, TabularExplainer(model).names) if task.groups else None
+    return _drawn(task, model, source, region, groups, folder, out, part(report, 0.1, 0.9), step=task.step or 1), said
+
+
+def _network_maps(task, model, folder, out, report):
+    """As `_maps`, of a network: from its training samples, at as many pixels as take some minutes."""
+    from soilcore.explanation.network_layers import names_of, step_of_network
+
+    source, _, region, said = source_to_explain(task, model, part(report, 0, 0.1))
+    known = samples_to_explain(task, model, part(report, 0.1, 0.1))
+    groups = _groups(model, names_of(model.learner)) if task.groups else None
+    step, coarse = (task.step, ()) if task.step else step_of_network(model.learner, source.grid, task.places, task.draws)
+    more = {"step": step, "trained": (known.X, known.coordinates), "device": task.device}
+    made = _drawn(task, model, source, region, groups, folder, out, part(report, 0.2, 0.8), **more)
+    return made, (*said, f"attributions start from {known.of}", *known.said, *coarse)
+
+
+def _groups(model, names):
+    from soilcore.explanation.grouping import exact_dependency_groups
+
+    return exact_dependency_groups(names, dict(model.recipe.get("formulas", ())))
+
+
+def _drawn(task, model, source, region, groups, folder, out, report, **more):
+    """The rasters, all of them in the folder itself, and their facts."""
+    from soilcore.explanation.layers import attribution_maps
+
     inside = folder / ".maps"
-    made = attribution_maps(
-        model, source, inside, region=region, step=task.step, groups=groups, seed=task.seed, report=part(report, 0.1, 0.9), **settings
-    )
+    made = attribution_maps(model, source, inside, region=region, groups=groups, draws=task.draws, seed=task.seed, report=report, **more)
     for file in sorted(inside.iterdir()):
         file.rename(folder / file.name)
     inside.rmdir()
-    placed = {name: None if made[name] is None else str(out / Path(made[name]).name) for name in ("dominant", "prediction", "sampling_error")}
+    rasters = ("dominant", "prediction", "sampling_error", "expected")
+    placed = {name: None if made[name] is None else str(out / Path(made[name]).name) for name in rasters}
     layers = {name: str(out / Path(file).name) for name, file in made["layers"].items()}
-    return {**made, **placed, "layers": layers, "out": str(out), "groups": groups}, said
+    return {**made, **placed, "layers": layers, "out": str(out), "groups": groups}
 
 
 def _pixel(task, model, report):

@@ -41,8 +41,10 @@ class ExplainTask:
         Of each driver for the permutation importance, for which the learner is fitted again in every fold; 0 for none, 5 if not given (networks: none).
     window : bool
         Whether the layers of an SS-SoilNet's window are explained at samples too, which takes most of the time.
-    step : int
-        Of maps: only every so manieth pixel is computed, as a preview.
+    step : int, optional
+        Of maps: only every so manieth pixel is computed, as a preview. If not given every pixel, and of networks that read windows as many as `places`.
+    places : int, optional
+        Of maps of networks: pixels that are computed at most; as many as take a few minutes if not given.
     device : str
         Where networks run.
     """
@@ -62,10 +64,11 @@ class ExplainTask:
     draws: int | None = None
     permutations: int | None = None
     window: bool = False
-    step: int = 1
+    step: int | None = None
     seed: int = 0
     device: str = "auto"
     overwrite: bool = False
+    places: int | None = None
 
 
 EXPLAIN_TASKS = {"explain": ExplainTask}

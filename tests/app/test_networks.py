@@ -15,7 +15,7 @@ from soilcore.evaluation.splits import SplitSettings
 from soilcore.features.recipe import FeatureSettings
 from soilcore.models.settings import FitSettings, NetworkSettings
 from soilcore.project.settings import CompareTask, InputSettings, LearningCurveTask, NetworkAttributeTask, TrainTask
-from tests.app.field import charts, finished_job, labels, make_field, shown, words, work_of
+from tests.app.field import charts, finished_job, labels, make_field, open_section, shown, words, work_of
 from tests.app.helpers import ROOT, button, copy_of
 
 NETWORK = "sssoilnet"
@@ -238,6 +238,36 @@ def test_a_map_of_a_network_says_how_it_was_computed_and_what_the_stride_costs(f
     assert (task.inputs.features.dem, task.inputs.features.covariates) == ("covariates/dem.tif", ())
 
 
+def test_a_scenario_of_a_network_offers_what_it_reads_and_says_how_coarse_it_is(front_door, field_with_network, monkeypatch):
+    test = front_door(project=field_with_network.id)
+    test.session_state["change.part"] = "scenario"
+    test.switch_page("change.py").run()
+    assert not test.exception, test.exception
+    said = words(test)
+    assert "Every 8th pixel of the network was computed" in said and "interpolation is off by" in said
+    assert "Mean difference" in [metric.label for metric in test.metric]
+    started = asked_for(monkeypatch)
+    test.button_group(key=f"scenario.stride.{NETWORK}-1").set_value(4).run()
+    button(test, "Compute the scenario").click().run()
+    ((kind, task),) = started
+    assert (kind, task.stride, task.device) == ("scenario", 4, "auto")
+    assert task.inputs.features.dem == "covariates/dem.tif"
+
+
+def test_drivers_of_a_network_on_the_map_are_a_job_with_its_time_in_words(front_door, field_with_network, monkeypatch):
+    test = front_door("explain", project=field_with_network.id)
+    open_section(test, "maps", "explain.part.network")
+    said = words(test)
+    assert "moves the prediction most on" in said and "the layers miss the prediction by" in said
+    assert "the noise of 4 draws" in said and "not every pixel is explained" in said
+    started = asked_for(monkeypatch)
+    test.selectbox(key=f"explain.maps.seconds.{NETWORK}-1").set_value(60.0).run()
+    button(test, "Map the drivers").click().run()
+    ((kind, task),) = started
+    assert (kind, task.maps, task.summary, task.groups, task.step) == ("explain", True, False, True, None)
+    assert task.places >= 100 and task.inputs.features.dem == "covariates/dem.tif"
+
+
 def _newest(project):
     from soilcore.project import jobs
 
@@ -249,9 +279,10 @@ def test_no_page_brings_torch_into_the_server(trained, tmp_path):
     code = (
         "import sys\n"
         "from streamlit.testing.v1 import AppTest\n"
-        "for page in ('start', 'samples', 'imagery', 'indices', 'model', 'map', 'spectra'):\n"
+        "for page in ('start', 'samples', 'imagery', 'indices', 'model', 'map', 'spectra', 'change', 'explain'):\n"
         "    test = AppTest.from_file('pages/frame.py', default_timeout=120)\n"
         "    test.query_params['project'] = 'field'\n"
+        "    test.session_state['change.part'], test.session_state['explain.part.network'] = 'scenario', 'maps'\n"
         "    test.run().switch_page(page + '.py').run()\n"
         "    assert not test.exception, (page, test.exception)\n"
         "    if page == 'model':\n"

@@ -81,6 +81,49 @@ def test_a_map_with_a_stride_states_its_error(ask, demo, trained, tmp_path):
     assert facts["stride"] == 3 and facts["stride_error"]["n"] > 0 and facts["stride_error"]["rmse"] >= 0
 
 
+def test_a_scenario_without_change_is_the_map_and_one_with_change_says_where_it_may_be_asked(ask, demo, trained, tmp_path):
+    same = ("--set", "N=+0", "--set", "slope_deg=*1", "--classes", "usda", "--mask", "none")
+    code, facts = ask("scenario", trained, *inputs(demo), *same, "--out", tmp_path / "same")
+    assert code == 0, facts
+    assert ask("map", trained, *inputs(demo), "--mask", "none", "--interval", 0.9, "--aoa", "--out", tmp_path / "map.tif")[0] == 0
+    for layer, name in (("value", ""), ("lower", "_lower"), ("upper", "_upper"), ("di", "_di"), ("aoa", "_aoa")):
+        whole = rasterio.open(tmp_path / f"map{name}.tif").read(1)
+        for side in ("baseline", "scenario"):
+            np.testing.assert_array_equal(rasterio.open(tmp_path / "same" / f"{side}{name}.tif").read(1), whole, layer)
+    assert facts["difference"]["share_changed"] == facts["left_aoa_share"] == facts["outside_envelope_share"] == 0
+    code, facts = ask("scenario", trained, *inputs(demo), "--set", "N=+0.05", "--stride", 3, "--out", tmp_path / "greener")
+    assert code == 0, facts
+    assert 0 < facts["outside_envelope_share"] < 1 and facts["left_aoa_share"] is not None and facts["difference"]["mean"] != 0
+    assert facts["stride_error"]["scenario"]["n"] > 0
+    assert any("in the windows round a pixel too" in sentence for sentence in facts["assumed"])
+    code, facts = ask("scenario", trained, *inputs(demo), "--set", "elevation=+1", "--out", tmp_path / "higher")
+    assert code == 1 and "does not look at 'elevation'" in facts["error"]
+
+
+def test_maps_of_drivers_say_at_a_place_what_the_explanation_of_that_place_says(ask, demo, trained, tmp_path):
+    code, facts = ask("explain", trained, "--maps", "--places", 40, "--draws", 6, "--out", tmp_path / "maps")
+    assert code == 0, facts
+    assert facts["kind"] == "network" and facts["maps"]["step"] > 1
+    assert any("pixels, every" in sentence for sentence in facts["assumed"])
+    with rasterio.open(facts["maps"]["prediction"]) as raster:
+        predicted, step = raster.read(1), facts["maps"]["step"]
+        assert predicted.size <= 40
+        row, col = np.argwhere(np.isfinite(predicted))[3]
+    with rasterio.open(demo / "scene.tif") as scene:
+        x, y = scene.xy(row * step + step // 2, col * step + step // 2)
+    code, alone = ask("explain", trained, "--at", f"{x},{y}", "--draws", 6, "--out", tmp_path / "place")
+    assert code == 0, alone
+    assert predicted[row, col] == pytest.approx(alone["prediction"], rel=1e-5)
+    assert facts["maps"]["base"] == pytest.approx(alone["base"], rel=1e-5)
+    single = {(one["input"], one["feature"]): one["contribution"] for one in alone["rows"]}
+    layers, size = facts["maps"]["layers"], max(map(abs, single.values()))
+    assert len(layers) == len(single)
+    for (kind, feature), contribution in single.items():
+        twice = f"{feature} ({'index' if kind == 'indices' else kind})"  # read of the pixel and of its window
+        found = rasterio.open(layers[twice if twice in layers else feature]).read(1)[row, col]
+        assert found == pytest.approx(contribution, rel=1e-3, abs=1e-4 * size), (kind, feature)
+
+
 def test_external_scores_a_network_on_other_samples(ask, demo, trained):
     code, facts = ask("external", trained, *target(demo)[:3], *inputs(demo))
     assert code == 0, facts
