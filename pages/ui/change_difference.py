@@ -37,6 +37,7 @@ _COLUMNS = {
     "area_ha_higher": st.column_config.NumberColumn("Higher (ha)", format="%.1f"),
     "area_ha_lower": st.column_config.NumberColumn("Lower (ha)", format="%.1f"),
     "correlation": st.column_config.NumberColumn("Errors correlate", format="%.2f"),
+    "threshold": st.column_config.NumberColumn("Limit, in joint intervals", format="%.2f", help="Empty where no difference stands out from error"),
 }
 
 
@@ -47,6 +48,12 @@ def panel():
         return
     facts = kept.facts
     _cards(facts)
+    if facts.get("false_changes") is not None and facts["threshold"] is None:
+        st.info(
+            "No difference between these dates stands out from error: of whatever were shown as changed, too much would not have changed. “Difference everywhere” "
+            "and the mean difference hold all the same; “As the maps tell”, below, shows more and is wrong more often.",
+            icon=":material/search_off:",
+        )
     if facts["rule"]:
         st.caption(f":material/rule: {messages.plain(in_page(facts['rule']))}")
     else:
@@ -83,8 +90,7 @@ def words(kept):
     labels = [row["label"] for row in kept.facts["maps"]]
     several = f", {len(labels)} dates" if len(labels) > 2 else ""
     model = (change_kept.model_of(kept) or "maps deleted since").split("/")[-1]
-    rule = change_rule.RULES.get(kept.settings.get("correlation"), f"r = {kept.settings.get('correlation')}")
-    return f"{labels[0]} to {labels[-1]}{several} · {model} · {rule}{_limits(kept)}"
+    return f"{labels[0]} to {labels[-1]}{several} · {model} · {change_rule.name_of(kept.settings)}{_limits(kept)}"
 
 
 def _limits(kept):
@@ -177,7 +183,7 @@ def _two_others(kept):
         rule = change_rule.ask("change.rule.two")
         there = all((current_work().project.folder / rows[one]).is_file() for one in (first, last))
         out = f"changes/{current_work().project.new_id('changes', 'change')}"
-        task = ChangeTask((rows[first], rows[last]), out, scheme=kept.settings["scheme"], correlation=rule, level=kept.settings["level"])
+        task = ChangeTask((rows[first], rows[last]), out, scheme=kept.settings["scheme"], level=kept.settings["level"], **rule)
         jobs.button(
             "Compare",
             ":material/compare:",

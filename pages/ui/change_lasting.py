@@ -163,6 +163,7 @@ def _other_limits(kept):
                 stable_share=share / 100,
                 correlation=settings["correlation"],
                 level=settings["level"],
+                false_changes=settings.get("false_changes"),
             )
             there = all((work.project.folder / path).is_file() for path in settings["maps"])
             same = (low, high, share / 100) == (lasting["low_max"], lasting["high_min"], lasting["stable_share"])

@@ -160,10 +160,10 @@ def _asked(chosen, model, scene):
             mask = map_inputs.ask_mask("change.mask")
             aoi = map_inputs.ask_aoi("change.aoi")
         with third:
-            correlation = change_rule.ask("change.rule")
+            rule = change_rule.ask("change.rule")
     inputs = map_inputs.inputs(model, scene, mask, aoi)
     aoa = any(name.startswith("aoa.") for name in model.get("trust") or {})
-    return MapYearsTask(f"models/{chosen}", "maps/{date}", inputs, (), scheme, level, (), aoa, correlation=correlation)
+    return MapYearsTask(f"models/{chosen}", "maps/{date}", inputs, (), scheme, level, (), aoa, **rule)
 
 
 def _level(model):
@@ -212,7 +212,8 @@ def _button(asked, wanted, done, there):
         if not few:
             st.caption(f"One job: {len(missing)} maps, then the differences, trends and what lasts. Maps that are finished stay when it is stopped.")
         return
-    task = ChangeTask(beside, out, scheme=asked.classes, correlation=asked.correlation, level=asked.interval)
+    rule = {"correlation": asked.correlation, "false_changes": asked.false_changes}
+    task = ChangeTask(beside, out, scheme=asked.classes, level=asked.interval, **rule)
     known = _same_comparison(task)
     words = f"Compare the {_count(wanted, there)}" if wanted else "Compare"
     jobs.button(words, ":material/compare:", ("change", task, f"Comparing {_count(wanted, there)}"), "change.compare", not few and known is None)
@@ -230,12 +231,12 @@ def _count(some, there):
 def _same_comparison(task):
     """A comparison that was made in the same way, or None."""
     plain = to_plain(task)
-    same = ("scheme", "correlation", "level")
+    same = ("scheme", "correlation", "false_changes", "level")
     return next(
         (
             one
             for one in change_kept.every(change_kept.CHANGES)
-            if set(one.settings["maps"]) == set(plain["maps"]) and all(one.settings[name] == plain[name] for name in same)
+            if set(one.settings["maps"]) == set(plain["maps"]) and all(one.settings.get(name) == plain[name] for name in same)
         ),
         None,
     )

@@ -81,6 +81,7 @@ _FIELDS = {
     "--stride": "“Compute”",
     "--classes": "“Classes”",
     "--correlation": "“A change is told from error”",
+    "--false-changes": "“A change is told from error”",
     "--low-max": "“Low: up to”",
     "--high-min": "“High: from”",
     "--interval": "“Interval round every value”",

@@ -17,7 +17,7 @@ from soilcore.mapping.change_layers import change_layers
 from soilcore.mapping.classify import classes_of
 from soilcore.mapping.dated_maps import open_dated_maps
 from soilcore.mapping.differences import FROM_MAPS, beyond_interval, check_correlation, directions, limits_in_interval, rule_in_words
-from soilcore.mapping.error_correlation import correlations_of_maps
+from soilcore.mapping.false_changes import change_limits, check_false_changes, limit_in_words, stands_out, with_neighbours
 from soilcore.mapping.persistence import FEWEST_YEARS, Persistence, PersistenceSettings
 from soilcore.mapping.ramps import CLASSES, ramp_stops
 from soilcore.mapping.raster_set import RasterSet, check_result_folder
@@ -45,11 +45,15 @@ class ChangeSettings:
     correlation : float or "maps"
         Of the errors of one pixel on two dates; see `soilcore.mapping.differences`, and for "maps" `soilcore.mapping.error_correlation`.
     persistence : PersistenceSettings
+        Its draws use the correlation from each date to the next; a limit by `false_changes` is of single differences and does not enter there.
     level : float, optional
         That the intervals of the maps must have.
     window : int
     threads : int, optional
     overwrite : bool
+    false_changes : float, optional
+        Largest expected share of unchanged land in what is shown as changed, see `soilcore.mapping.false_changes`; if not given, a change is what
+        exceeds the joint interval.
     """
 
     out: str
@@ -62,6 +66,7 @@ class ChangeSettings:
     window: int = 256
     threads: int | None = None
     overwrite: bool = False
+    false_changes: float | None = None
 
 
 def change_maps(paths, settings, beside=None, report=silent):
@@ -80,9 +85,9 @@ def change_maps(paths, settings, beside=None, report=silent):
     -------
     dict
         ``out``, ``layers`` (raster by name), ``maps`` (``path``, ``date``, ``label``, ``mean``, ``median``, ``valid`` each), ``unit``, ``level``,
-        ``rule``, ``pixels``, ``valid``, ``difference`` (first to last), ``steps`` (each date to the next), ``trend`` (three dates or more) and
-        ``persistence`` (five dates or more) or None, ``areas`` (one row per date and class), ``areas_assumption``, ``scheme``, ``seconds``,
-        ``peak_rss_mb``, ``assumed``.
+        ``rule``, ``correlation``, ``threshold`` (joint intervals that a change exceeds; None if nothing does), ``false_changes``, ``pixels``,
+        ``valid``, ``difference`` (first to last), ``steps`` (each date to the next), ``trend`` (three dates or more) and ``persistence`` (five
+        dates or more) or None, ``areas`` (one row per date and class), ``areas_assumption``, ``scheme``, ``seconds``, ``peak_rss_mb``, ``assumed``.
 
     Raises
     ------
@@ -91,14 +96,14 @@ def change_maps(paths, settings, beside=None, report=silent):
     """
     started = time.perf_counter()
     check_window(settings.window)
-    correlation = check_correlation(settings.correlation)
+    correlation, false_changes = check_correlation(settings.correlation), check_false_changes(settings.false_changes)
     out = check_result_folder(settings.out, MARKER, settings.overwrite)
     maps = open_dated_maps(paths, settings.dates, settings.level)
     scheme, said = _scheme(maps, settings)
-    correlations = _correlations(maps, correlation, settings.window)
-    compared = _Compared(maps, scheme, settings, correlations)
+    limits = change_limits(maps, correlation, false_changes, settings.window)
+    compared = _Compared(maps, scheme, settings, limits)
     counts = ChangeCounts(maps, scheme)
-    rasters = RasterSet(maps.grid, change_layers(maps, scheme, compared.persistence), _tags(maps, correlations[0]))
+    rasters = RasterSet(maps.grid, change_layers(maps, scheme, compared.persistence), _tags(maps, limits[0], false_changes))
     with written_whole(out) as folder:
         folder.mkdir()
         _run(maps, compared, counts, rasters, settings, folder, part(report, 0, _WINDOWS_SHARE))
@@ -110,11 +115,13 @@ def change_maps(paths, settings, beside=None, report=silent):
             "layers": layers,
             "unit": maps.unit,
             "level": maps.level,
-            "rule": None if maps.level is None else rule_in_words(correlations[0], maps.level, correlation == FROM_MAPS),
-            "correlation": correlations[0],
+            "rule": None if maps.level is None else _rule(limits[0], maps.level, correlation, false_changes),
+            "correlation": limits[0].correlation,
             "correlation_from": FROM_MAPS if correlation == FROM_MAPS else "given",
+            "threshold": None if maps.level is None else _finite(limits[0].times),
+            "false_changes": None if maps.level is None else false_changes,
             "dates_known": maps.days is not None,
-            **_with_correlations(counts.facts(), correlations),
+            **_with_limits(counts.facts(), limits, maps.level),
             "persistence": compared.persistence.facts() if compared.persistence else None,
             "scheme": None if scheme is None else {"id": scheme.id, "labels": scheme.labels, "colors": scheme.colors, "edges": scheme.edges},
             "seconds": round(time.perf_counter() - started, 3),
@@ -139,7 +146,7 @@ def _run(maps, compared, counts, rasters, settings, folder, report):
         run_tiles(
             maps.grid,
             settings.window,
-            read,
+            compared.reading(read),
             lambda window, data: compared.window(window, data, counts),
             write,
             worker_threads(settings.threads),
@@ -148,43 +155,57 @@ def _run(maps, compared, counts, rasters, settings, folder, report):
         )
 
 
-def _correlations(maps, correlation, window):
-    """Correlation of the errors: first with last, then each date with the next."""
-    if correlation == FROM_MAPS:
-        return correlations_of_maps(maps, window) if maps.level is not None else (0.0,) * len(maps)
-    return (correlation,) * len(maps)
+def _rule(limit, level, correlation, false_changes):
+    if false_changes is None:
+        return rule_in_words(limit.correlation, level, correlation == FROM_MAPS)
+    return limit_in_words(limit, level, false_changes, correlation == FROM_MAPS)
 
 
-def _with_correlations(facts, correlations):
-    facts["difference"]["correlation"] = correlations[0]
-    for step, correlation in zip(facts["steps"], correlations[1:], strict=True):
-        step["correlation"] = correlation
+def _with_limits(facts, limits, level):
+    for row, limit in zip((facts["difference"], *facts["steps"]), limits, strict=True):
+        row |= {"correlation": limit.correlation, "threshold": None if level is None else _finite(limit.times)}
     return facts
+
+
+def _finite(number):
+    return number if np.isfinite(number) else None
 
 
 class _Compared:
     """What is computed for every window."""
 
-    def __init__(self, maps, scheme, settings, correlations):
-        self.maps, self.scheme, self.correlations = maps, scheme, correlations
+    def __init__(self, maps, scheme, settings, limits):
+        self.maps, self.scheme, self.limits = maps, scheme, limits
+        self.looks_around = settings.false_changes is not None and maps.level is not None
         self.times = decimal_years(maps.days) if maps.days is not None else np.arange(len(maps), dtype=float)
         self.hectares = maps.grid.cell_areas_ha()
         self.persistence = None
         if scheme is not None and len(maps) >= FEWEST_YEARS:
-            between_years = float(np.median(correlations[1:]))
+            between_years = float(np.median([limit.correlation for limit in limits[1:]]))
             self.persistence = Persistence(replace(settings.persistence, correlation=between_years), scheme, len(maps))
+
+    def reading(self, read):
+        """What reads a window: its layers, those of the pixels around it where the rule looks at them, and where it lies in them."""
+        if not self.looks_around:
+            return lambda window: (read(window), None, None)
+
+        def wider(window):
+            around, inner = with_neighbours(read, self.maps.grid, window)
+            return {key: layers[:, *inner] for key, layers in around.items()}, around, inner
+
+        return wider
 
     def window(self, window, data, counts):
         """Layers of one window, what is to be counted, and what is to be added to the persistence."""
+        data, *around = data
         values, shape = data["value"], (window.height, window.width)
-        first, last = (tuple(data[key][number] for key in self.maps.keys) for number in (0, -1))
         arrays = {"difference": values[-1] - values[0]}
         steps = None
         if self.maps.level is not None:
-            beyond = beyond_interval(first, last, self.correlations[0], self.maps.transform)
+            beyond = self._beyond(data, *around, 0, -1, self.limits[0])
             arrays["change"] = directions(values[0], values[-1], beyond)
             arrays["difference_beyond"] = np.where(beyond, arrays["difference"], np.float32(np.nan))
-            steps = self._steps(data)
+            steps = self._steps(data, *around)
         if len(values) >= FEWEST_DATES:
             slope, s, z = (layer.reshape(shape) for layer in trends(values.reshape(len(values), -1), self.times))
             arrays |= {"slope": slope, "mk_z": z, "mk_s": np.where(np.isnan(z), np.float32(np.nan), s)}
@@ -195,13 +216,18 @@ class _Compared:
             lasting = self._lasting(window, arrays, classes, limits, shape)
         return arrays, counts.of_window(window, values, classes, limits, steps, arrays), lasting
 
-    def _steps(self, data):
+    def _steps(self, data, around, inner):
         """Class of change from each date to the next, uint8 of shape (n_maps - 1, rows, columns)."""
-        made = []
-        for number in range(1, len(self.maps)):
-            before, after = (tuple(data[key][n] for key in self.maps.keys) for n in (number - 1, number))
-            made.append(directions(before[0], after[0], beyond_interval(before, after, self.correlations[number], self.maps.transform)))
-        return np.stack(made)
+        values, numbers = data["value"], range(1, len(self.maps))
+        beyond = (self._beyond(data, around, inner, number - 1, number, self.limits[number]) for number in numbers)
+        return np.stack([directions(values[number - 1], values[number], one) for number, one in zip(numbers, beyond, strict=True)])
+
+    def _beyond(self, data, around, inner, before, after, limit):
+        """Where two of the maps differ by more than the rule leaves open."""
+        first, last = (tuple((data if around is None else around)[key][number] for key in self.maps.keys) for number in (before, after))
+        if around is None:
+            return beyond_interval(first, last, limit.correlation, self.maps.transform)
+        return stands_out(first, last, limit, self.maps.transform)[inner]
 
     def _limits(self, data, classes):
         """From a slice of pixels to deviates of the class limits, or None without bounds or classes."""
@@ -256,10 +282,12 @@ def _own_scheme(unit, edges):
     return ClassScheme("own", edges, labels, unit, "", ramp_stops(CLASSES, len(labels)), "Own class limits")
 
 
-def _tags(maps, correlation):
+def _tags(maps, limit, false_changes):
     keep = ("SOILCORE_MODEL", "SOILCORE_MODEL_CREATED", "SOILCORE_RECIPE", "SOILCORE_TARGET", "SOILCORE_TARGET_FORM", "SOILCORE_UNIT")
     tags = {name: maps.tags[name] for name in keep if name in maps.tags}
     tags["SOILCORE_MAPS"] = ", ".join(maps.labels)
     if maps.level is not None:
-        tags |= {"SOILCORE_INTERVAL_LEVEL": f"{maps.level:g}", "SOILCORE_ERROR_CORRELATION": f"{correlation:.3g}"}
+        tags |= {"SOILCORE_INTERVAL_LEVEL": f"{maps.level:g}", "SOILCORE_ERROR_CORRELATION": f"{limit.correlation:.3g}"}
+        if false_changes is not None:
+            tags |= {"SOILCORE_FALSE_CHANGES": f"{false_changes:g}", "SOILCORE_CHANGE_THRESHOLD": f"{limit.times:.4g}"}
     return tags

@@ -56,14 +56,28 @@ def beyond_interval(before, after, correlation=0.0, transform="none"):
     ndarray of bool
         False where a number is missing, and where the predictions are equal.
     """
+    difference, half = difference_and_interval(before, after, correlation, transform)
+    with np.errstate(invalid="ignore"):
+        return (np.abs(difference) > half) & (difference != 0)
+
+
+def difference_and_interval(before, after, correlation=0.0, transform="none"):
+    """Difference of two predictions and half the width of its joint interval on that side, on the scale that was modelled.
+
+    Parameters are those of `beyond_interval`.
+
+    Returns
+    -------
+    tuple of ndarray
+        Signed difference, and its limit, 0 or more; NaN where a number is missing.
+    """
     forward = FORWARD[transform]
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         (a, low_a, high_a), (b, low_b, high_b) = (tuple(forward(np.asarray(part, float)) for part in parts) for parts in (before, after))
         rising = b > a
         of_b = np.maximum(np.where(rising, b - low_b, high_b - b), 0.0)
         of_a = np.maximum(np.where(rising, high_a - a, a - low_a), 0.0)
-        half = np.sqrt(np.maximum(of_a**2 + of_b**2 - 2 * correlation * of_a * of_b, 0.0))
-        return (np.abs(b - a) > half) & (a != b)
+        return b - a, np.sqrt(np.maximum(of_a**2 + of_b**2 - 2 * correlation * of_a * of_b, 0.0))
 
 
 def directions(before, after, beyond):

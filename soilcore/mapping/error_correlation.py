@@ -17,12 +17,22 @@ from soilcore.mapping.raster_set import on_fixed_grid
 
 HIGHEST = 0.99  # intervals are no better known than that
 _SAMPLED = 200_000  # pixels of a fixed grid
-_FEWEST = 100
+FEWEST = 100
 _ONE_SIGMA = 0.6826894921370859  # of absolute normal deviates lie below 1
 
 
-def correlations_of_maps(maps, window=512):
-    """Correlation of the errors of pairs of maps.
+def pairs_of(maps):
+    """Which maps are compared, by number: first with last, then each with the next."""
+    return ((0, len(maps) - 1), *((number - 1, number) for number in range(1, len(maps))))
+
+
+def sampling_step(grid):
+    """Every so many rows and columns of a grid are sampled."""
+    return max(1, math.ceil(math.sqrt(grid.height * grid.width / _SAMPLED)))
+
+
+def sample_of_maps(maps, window=512):
+    """Pixels of a fixed grid of all maps.
 
     Parameters
     ----------
@@ -32,19 +42,34 @@ def correlations_of_maps(maps, window=512):
 
     Returns
     -------
-    tuple of float
-        First with last, then each with the next; -1 to `HIGHEST`. 0 where too few pixels have both.
+    dict of ndarray
+        ``value``, ``lower`` and ``upper``, float64 of shape (n_maps, n_pixels), in the unit of the maps.
     """
     grid = maps.grid
-    step = max(1, math.ceil(math.sqrt(grid.height * grid.width / _SAMPLED)))
-    samples = []
+    step, samples = sampling_step(grid), []
     with gdal_cache_capped(), maps.reader() as read:
         for each in grid.windows(window):
             data = read(each)
             samples.append({key: np.stack([on_fixed_grid(each, layer, step).ravel() for layer in layers]) for key, layers in data.items()})
-    value, lower, upper = (np.concatenate([sample[key] for sample in samples], axis=1).astype(float) for key in ("value", "lower", "upper"))
-    pairs = [(0, len(maps) - 1), *((number - 1, number) for number in range(1, len(maps)))]
-    return tuple(_correlation(*_spread(value, lower, upper, maps.transform), maps.level, before, after) for before, after in pairs)
+    return {key: np.concatenate([sample[key] for sample in samples], axis=1).astype(float) for key in ("value", "lower", "upper")}
+
+
+def correlations_of_sample(sample, maps):
+    """Correlation of the errors of pairs of maps.
+
+    Parameters
+    ----------
+    sample : dict of ndarray
+        Of `sample_of_maps`.
+    maps : DatedMaps
+
+    Returns
+    -------
+    tuple of float
+        One per pair of `pairs_of`; -1 to `HIGHEST`. 0 where too few pixels have both.
+    """
+    spread = _spread(sample["value"], sample["lower"], sample["upper"], maps.transform)
+    return tuple(_correlation(*spread, maps.level, before, after) for before, after in pairs_of(maps))
 
 
 def _spread(value, lower, upper, transform):
@@ -61,7 +86,7 @@ def _correlation(centre, half, level, before, after):
     with np.errstate(divide="ignore", invalid="ignore"):
         standard = np.abs(centre[after] - centre[before]) / promised
     standard = standard[np.isfinite(standard)]
-    if standard.size < _FEWEST:
+    if standard.size < FEWEST:
         return 0.0
     spread = float(np.quantile(standard, _ONE_SIGMA))
     return float(np.clip(1 - spread**2, -1.0, HIGHEST))

@@ -15,7 +15,16 @@ def change(task, report=silent):
 
     lasting = PersistenceSettings(task.low_max, task.high_min, task.stable_share, task.draws, task.seed)
     settings = ChangeSettings(
-        task.out, task.dates, task.scheme, task.edges, task.correlation, lasting, task.level, task.window, overwrite=task.overwrite
+        task.out,
+        task.dates,
+        task.scheme,
+        task.edges,
+        task.correlation,
+        lasting,
+        task.level,
+        task.window,
+        overwrite=task.overwrite,
+        false_changes=task.false_changes,
     )
     return change_maps(task.maps, settings, _run_file("change", task, MARKER), report)
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from soilcore.project.input_settings import InputSettings
 
+USUAL_FALSE_CHANGES = 0.1  # of the land shown as changed
+
 
 @dataclass(frozen=True)
 class ChangeTask:
@@ -32,6 +34,8 @@ class ChangeTask:
         Of the errors of one pixel on two dates: 0 is careful, -1 holds whatever it is, "maps" takes it from the maps.
     level : float, optional
         Level of the intervals that the maps must have; whatever they have if not given.
+    false_changes : float, optional
+        Largest expected share of unchanged land in what is shown as changed; without it, a change is what exceeds the joint interval.
     """
 
     maps: tuple[str, ...]
@@ -48,6 +52,7 @@ class ChangeTask:
     level: float | None = None
     window: int = 256
     overwrite: bool = False
+    false_changes: float | None = None
 
     def read_files(self):
         """Files the task reads: the maps, and the bounds beside them."""

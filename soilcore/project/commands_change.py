@@ -2,6 +2,7 @@
 
 from soilcore.core.errors import SettingsError
 from soilcore.project import options
+from soilcore.project.change_settings import USUAL_FALSE_CHANGES
 from soilcore.project.running import command, do
 
 
@@ -25,7 +26,7 @@ def _change(commands):
         "--draws", type=int, default=100, metavar="N", help="draws of the intervals that tell how sure labels are (default 100, 0: none)"
     )
     parser.add_argument("--level", type=float, metavar="LEVEL", help="level the maps' intervals must have (default: what they have)")
-    _add_correlation(parser, "; maps: told by the maps, if most of the land did not change")
+    add_change_rule(parser)
     parser.add_argument("--window", type=int, default=256)
 
 
@@ -43,10 +44,10 @@ def _run_change(args):
         args.stable_share,
         args.draws,
         args.seed,
-        _correlation(args.correlation),
-        args.level,
-        args.window,
-        args.overwrite,
+        level=args.level,
+        window=args.window,
+        overwrite=args.overwrite,
+        **change_rule(args),
     )
     return do("change", task, args)
 
@@ -67,7 +68,12 @@ def _scenario(commands):
     parser.add_argument("--out", required=True, metavar="DIR")
     parser.add_argument("--interval", type=float, default=0.9, metavar="LEVEL", help="level of the prediction intervals (default 0.9)")
     parser.add_argument("--classes", choices=("usda", "fao", "fao2006", "cn-coastal"))
-    _add_correlation(parser)
+    parser.add_argument(
+        "--correlation",
+        default="0",
+        metavar="R",
+        help="of the errors of both predictions of a pixel: 0 (default) claims a change too seldom, -1 holds whatever it is",
+    )
     parser.add_argument("--window", type=int, default=512)
     parser.add_argument("--stride", type=int, default=1, metavar="K", help="networks: compute every K-th pixel and interpolate")
 
@@ -99,13 +105,29 @@ def _numbers(text, option):
         raise SettingsError(f"{option} must be numbers such as 2,4,8; got {text!r}.") from None
 
 
-def _add_correlation(parser, more=""):
+def add_change_rule(parser):
+    """Options that say when a difference between two maps is a change."""
     parser.add_argument(
         "--correlation",
-        default="0",
         metavar="R",
-        help=f"of the errors of both predictions of a pixel: 0 (default) claims a change too seldom, -1 holds whatever it is{more}",
+        help="of the errors of one pixel on two dates: 0 claims a change too seldom, -1 holds whatever it is; maps (default): told by the maps, if "
+        "most of the land did not change. Given without --false-changes, a change is whatever exceeds the joint interval of both predictions",
     )
+    parser.add_argument(
+        "--false-changes",
+        type=float,
+        metavar="Q",
+        help=f"raise the limit on differences until at most this share of the land shown as changed is expected not to have changed (default {USUAL_FALSE_CHANGES:g}, "
+        "unless --correlation is given)",
+    )
+
+
+def change_rule(args):
+    """Settings that those options stand for."""
+    correlation, false_changes = args.correlation, args.false_changes
+    if correlation is None and false_changes is None:
+        false_changes = USUAL_FALSE_CHANGES
+    return {"correlation": _correlation("maps" if correlation is None else correlation), "false_changes": false_changes}
 
 
 def _correlation(text):

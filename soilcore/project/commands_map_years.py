@@ -1,6 +1,7 @@
 """The command that maps one model for many dates."""
 
 from soilcore.project import options
+from soilcore.project.commands_change import add_change_rule, change_rule
 from soilcore.project.running import command, do
 
 
@@ -19,6 +20,7 @@ def add_map_years_command(commands):
     parser.add_argument("--classes", choices=("usda", "fao", "fao2006", "cn-coastal"))
     parser.add_argument("--aoa", action="store_true")
     parser.add_argument("--compare", metavar="DIR", help="folder of a comparison of the maps, as `change` makes it")
+    add_change_rule(parser)
     parser.add_argument("--window", type=int, default=512)
     parser.add_argument("--stride", type=int, default=1, metavar="K", help="networks: compute every K-th pixel, interpolate and state the error")
 
@@ -40,5 +42,6 @@ def _run_map_years(args):
         stride=args.stride,
         overwrite=args.overwrite,
         device=args.device,
+        **change_rule(args),
     )
     return do("map-years", task, args)

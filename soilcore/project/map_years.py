@@ -222,7 +222,15 @@ def _compared(task, mapped, report):
     maps = (*(row["out"] for row in mapped), *task.beside)
     if len(maps) < 2:
         return None, "A change is seen between two dates or more."
-    asked = ChangeTask(maps, task.compare, scheme=task.classes, correlation=task.correlation, level=task.interval, overwrite=task.overwrite)
+    asked = ChangeTask(
+        maps,
+        task.compare,
+        scheme=task.classes,
+        correlation=task.correlation,
+        level=task.interval,
+        overwrite=task.overwrite,
+        false_changes=task.false_changes,
+    )
     try:
         return change(asked, report), None
     except (SceneError, SettingsError) as error:

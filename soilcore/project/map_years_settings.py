@@ -21,6 +21,8 @@ class MapYearsTask:
         Finished maps that are compared as well.
     correlation : float or "maps"
         Of the errors of one pixel on two dates; see `ChangeTask`.
+    false_changes : float, optional
+        Largest expected share of unchanged land in what is shown as changed; see `ChangeTask`.
 
     The others are those of `MapTask`, and hold for every date.
     """
@@ -40,6 +42,7 @@ class MapYearsTask:
     stride: int = 1
     overwrite: bool = False
     device: str = "auto"
+    false_changes: float | None = None
 
 
 MAP_YEARS_TASKS = {"map-years": MapYearsTask}

@@ -62,9 +62,10 @@ def read(facts, name):
 
 
 def test_equal_maps_show_no_change_at_all(tmp_path, land):
-    for correlation in (0.0, 0.9, "maps"):
+    for correlation, false_changes in ((0.0, None), (0.9, None), ("maps", None), ("maps", 0.1)):
         paths = [write_map(tmp_path / f"{year}.tif", land) for year in (2019, 2020)]
-        facts = change_maps(paths, ChangeSettings(str(tmp_path / f"out{correlation}"), correlation=correlation))
+        out = str(tmp_path / f"out{correlation}{false_changes}")
+        facts = change_maps(paths, ChangeSettings(out, correlation=correlation, false_changes=false_changes))
         change, known = read(facts, "change"), np.isfinite(land)
         assert np.all(change[known] == 0)
         assert np.all(change[~known] == 255)
@@ -145,12 +146,14 @@ def test_labels_and_areas_come_with_five_years(tmp_path, land):
 
 def test_windows_and_threads_change_nothing(tmp_path, land):
     paths = years(tmp_path, land, planted=0.5)
-    whole = change_maps(paths, ChangeSettings(str(tmp_path / "whole"), window=512, threads=1, correlation="maps"))
-    cut = change_maps(paths, ChangeSettings(str(tmp_path / "cut"), window=37, threads=2, correlation="maps"))
+    rule = {"correlation": "maps", "false_changes": 0.2}
+    whole = change_maps(paths, ChangeSettings(str(tmp_path / "whole"), window=512, threads=1, **rule))
+    cut = change_maps(paths, ChangeSettings(str(tmp_path / "cut"), window=37, threads=2, **rule))
+    assert np.isin(read(whole, "change"), (1, 2)).any()
     assert set(whole["layers"]) == set(cut["layers"])
     for name in whole["layers"]:
         np.testing.assert_array_equal(read(whole, name), read(cut, name), err_msg=name)
-    for key in ("areas", "persistence", "trend", "valid"):
+    for key in ("areas", "persistence", "trend", "valid", "threshold", "difference", "steps"):
         same(whole[key], cut[key])
 
 

@@ -16,6 +16,8 @@ CHANGE_KEYS = {
     "level",
     "rule",
     "correlation",
+    "threshold",
+    "false_changes",
     "pixels",
     "valid",
     "difference",
@@ -70,6 +72,7 @@ def test_change_states_its_facts_and_writes_a_run_file(ask, maps, tmp_path):
     assert [row["label"] for row in facts["maps"]] == ["2021", "2025"]
     assert {"from", "to", "mean", "median", "share_changed", "share_higher", "share_lower"} <= set(facts["difference"])
     assert -1 <= facts["correlation"] < 1
+    assert (facts["threshold"], facts["false_changes"]) == (1, None)  # --correlation alone: the joint interval
     run = json.loads((tmp_path / "c" / "change.run.json").read_text())
     assert run["result"]["difference"] == facts["difference"]
     assert run["steps"][0]["task"] == "change"
@@ -77,14 +80,20 @@ def test_change_states_its_facts_and_writes_a_run_file(ask, maps, tmp_path):
 
 
 def test_a_change_is_made_again_from_its_run_file(ask, maps, tmp_path):
-    _, facts = ask("change", maps / "2021.tif", maps / "2025.tif", "--out", tmp_path / "c")
-    before = {path.name: path.read_bytes() for path in (tmp_path / "c").glob("*.tif")}
     run = tmp_path / "again.run.json"
-    run.write_bytes((tmp_path / "c" / "change.run.json").read_bytes())
-    code, _ = ask("run", run, "--overwrite")
-    assert code == 0
-    assert {path.name: path.read_bytes() for path in (tmp_path / "c").glob("*.tif")} == before
-    assert facts["valid"] > 0
+    for rule, settings in (((), ("maps", 0.1)), (("--correlation", "0"), (0.0, None))):
+        _, facts = ask("change", maps / "2021.tif", maps / "2025.tif", "--out", tmp_path / "c", "--overwrite", *rule)
+        assert (facts["valid"] > 0, facts["false_changes"]) == (True, settings[1])
+        before = {path.name: path.read_bytes() for path in (tmp_path / "c").glob("*.tif")}
+        stored = json.loads((tmp_path / "c" / "change.run.json").read_text())
+        asked = stored["steps"][0]["settings"]
+        assert (asked["correlation"], asked["false_changes"]) == settings
+        if settings[1] is None:
+            del asked["false_changes"]  # as in run files from before there was such a limit
+        run.write_text(json.dumps(stored))
+        code, _ = ask("run", run, "--overwrite")
+        assert code == 0
+        assert {path.name: path.read_bytes() for path in (tmp_path / "c").glob("*.tif")} == before
 
 
 def test_a_map_compared_with_itself_shows_nothing(ask, maps, tmp_path):
@@ -117,6 +126,7 @@ def test_what_cannot_be_is_refused_with_its_code(ask, demo, maps, linear_model, 
         (("change", maps / "2021.tif", "--out", tmp_path / "c"), 2, "1 maps"),
         (("change", maps / "2021.tif", maps / "gone.tif", "--out", tmp_path / "c"), 2, "gone.tif"),
         (("change", maps / "2021.tif", maps / "2025.tif", "--out", tmp_path / "c", "--correlation", "2"), 2, "-1 and 1"),
+        (("change", maps / "2021.tif", maps / "2025.tif", "--out", tmp_path / "c", "--false-changes", "0.9"), 2, "up to 0.5"),
         (("change", maps / "2021.tif", maps / "2025.tif", "--out", tmp_path / "c", "--level", "0.8"), 1, "0.9"),
     ):
         said, facts = ask(*arguments)
