@@ -34,7 +34,7 @@ def start(page, url, workspace, folder):
     """Open the demo."""
     page.goto(url)
     page.get_by_role("button", name="Open the demo").click()
-    expect(page.get_by_text("The demo is")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page).to_have_url(re.compile("project="), timeout=PATIENCE_MS)  # made first where no one made it yet
     settle(page)
     return Tour(page, url, re.search("project=([^&]+)", page.url)[1], workspace, folder)
 
