@@ -116,10 +116,10 @@ class TreesPart:
 
     how = EXACT
 
-    def __init__(self, estimator, view=None, columns=None):
+    def __init__(self, estimator, view=None, columns=None, packed=None):
         from soilcore.models.forest import compile_forest
 
-        self.trees, self._packed = FlatTrees.of(estimator), compile_forest(estimator)
+        self.trees, self._packed = FlatTrees.of(estimator), packed or compile_forest(estimator)
         self._view = view or (lambda Z: Z[:, : self._packed.n_features])
         self._columns = np.arange(self._packed.n_features) if columns is None else np.asarray(columns)
 
@@ -267,7 +267,7 @@ def _tuned(learner):
     arithmetic = compile_learner(learner).transformed
     if isinstance(arithmetic, Trees):
         try:
-            return TreesPart(learner.pipeline_.steps[-1][1])
+            return TreesPart(learner.pipeline_.steps[-1][1], packed=arithmetic.forest)
         except CannotPack:
             pass
     if isinstance(arithmetic, Linear):

@@ -219,10 +219,23 @@ def pack_trees(trees, divisor, base, n_features):
     -------
     PackedForest
     """
-    packed = [_pack_tree(*tree) for tree in trees]
-    starts = np.concatenate([[0], np.cumsum([values.size for _, values in packed])]).astype(np.int64)
-    nodes = np.concatenate([nodes for nodes, _ in packed])
-    return PackedForest(nodes, np.concatenate([values for _, values in packed]), starts, divisor, base, n_features)
+    firsts = np.cumsum([0, *(len(tree[0]) for tree in trees)])
+    left, right, feature, threshold, value = (np.concatenate(column) for column in zip(*trees, strict=True))
+    offset = np.repeat(firsts[:-1], np.diff(firsts))
+    leaf, left, right = left < 0, left + offset, right + offset
+    order, counts = _breadth_first(leaf, left, right, firsts)
+    if counts.max() > MAXIMUM_NODES:
+        raise CannotPack(f"A tree has {counts.max()} nodes; the packed form holds {MAXIMUM_NODES}.")
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    here = np.arange(order.size) - np.repeat(starts[:-1], counts)
+    place = np.empty(leaf.size, np.int64)
+    place[order] = here
+    leaf = leaf[order]
+    child = np.where(leaf, here, place[np.where(leaf, 0, left[order])])
+    nodes = np.empty(2 * order.size, np.uint32)
+    nodes[0::2] = np.where(leaf, np.float32(np.inf), threshold[order]).astype(np.float32).view(np.uint32)
+    nodes[1::2] = np.where(leaf, 0, feature[order]).astype(np.uint32) << np.uint32(24) | child.astype(np.uint32)
+    return PackedForest(nodes, np.where(leaf, value[order], 0.0), starts, divisor, base, n_features)
 
 
 def kernel():
@@ -291,30 +304,14 @@ def _stopped_early(booster):
     return booster.attr("best_iteration") is not None
 
 
-def _pack_tree(left, right, feature, threshold, value):
-    """One tree, its nodes renumbered breadth-first so that the right child follows the left."""
-    order = _breadth_first(left, right)
-    count = order.size
-    if count > MAXIMUM_NODES:
-        raise CannotPack(f"A tree has {count} nodes; the packed form holds {MAXIMUM_NODES}.")
-    place = np.empty(len(left), np.int64)
-    place[order] = np.arange(count)
-    leaf = left[order] < 0
-    child = np.where(leaf, np.arange(count), place[np.where(leaf, 0, left[order])])
-    nodes = np.empty(2 * count, np.uint32)
-    nodes[0::2] = np.where(leaf, np.float32(np.inf), threshold[order]).astype(np.float32).view(np.uint32)
-    nodes[1::2] = np.where(leaf, 0, feature[order]).astype(np.uint32) << np.uint32(24) | child.astype(np.uint32)
-    return nodes, np.where(leaf, value[order], 0.0)
-
-
-def _breadth_first(left, right):
-    """Nodes that can be reached, level by level; siblings side by side."""
-    levels = [np.zeros(1, np.int64)]
-    while True:
-        parents = levels[-1][left[levels[-1]] >= 0]
-        if not parents.size:
-            return np.concatenate(levels)
-        levels.append(np.column_stack([left[parents], right[parents]]).ravel().astype(np.int64))
+def _breadth_first(leaf, left, right, firsts):
+    """Nodes that can be reached, tree after tree, level by level, siblings side by side; and how many there are in each tree."""
+    levels = [firsts[:-1]]
+    while (parents := levels[-1][~leaf[levels[-1]]]).size:
+        levels.append(np.column_stack([left[parents], right[parents]]).ravel())
+    nodes = np.concatenate(levels)
+    tree = np.searchsorted(firsts, nodes, side="right") - 1
+    return nodes[np.argsort(tree, kind="stable")], np.bincount(tree, minlength=len(firsts) - 1)
 
 
 def _checked(X, n_features):
