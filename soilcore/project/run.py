@@ -1,6 +1,7 @@
 """A run file re-creates a result: the same settings on the same inputs, which are checked by hash first."""
 
 import json
+import zipfile
 from contextlib import chdir
 from pathlib import Path
 
@@ -90,6 +91,8 @@ def _folder_of(path, document):
 
 
 def _read(path):
+    if zipfile.is_zipfile(path):
+        raise UnreadableError(f"{str(path)!r} is an archive. Unpack it, and run the file run.json in the folder it gives.")
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
@@ -127,6 +130,8 @@ def _check_outputs(steps):
             f"{_some(changed)} {_is(changed)} not what this archive held: changed since it was packed, so not replaced and nothing was run. "
             "Make it again with --overwrite, or take an untouched archive."
         )
+    if blocked[0].endswith("-wal"):
+        raise SettingsError(f"{blocked[0].removesuffix('-wal')!r} is open in another program, such as QGIS. Close it there, and run again.")
     raise SettingsError(
         f"{blocked[0]!r} lies where the run writes, and is none of this archive's files. Move it elsewhere, or allow it to be replaced with --overwrite."
     )

@@ -44,11 +44,13 @@ def in_the_way(out, outputs, contents=None):
     if not outputs:
         return [str(out)] if place.exists() else []
     changed = [name for name in outputs if Path(name).is_file() and not _is_same(name, outputs[name], (contents or {}).get(name))]
+    changed += [f"{name}-wal" for name in outputs if Path(f"{name}-wal").exists()]  # a viewer has the layer open
     known = {Path(name) for name in outputs}
     if not place.is_dir():
         return changed + [str(out)] * (place.exists() and place not in known)
     there = (path for path in sorted(place.rglob("*")) if path.is_file())
-    return changed + [path.as_posix() for path in there if path not in known and not path.name.endswith(_LEFT_BY_VIEWERS)]
+    foreign = [path.as_posix() for path in there if path not in known and not path.name.endswith(_LEFT_BY_VIEWERS)]
+    return list(dict.fromkeys([*changed, *foreign]))
 
 
 @dataclass
