@@ -1,5 +1,6 @@
 """Attribution maps and pixels: what the rows say, pixel for pixel, as rasters that add up; nothing where a predictor is missing."""
 
+import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -159,6 +160,15 @@ def test_a_pixel_tells_its_value_nearest_sample_and_drivers(model, source, mappe
     distances = np.hypot(*(model.trust_arrays[SAMPLE_PLACES_KEY] - [x, y]).T)
     assert facts["nearest"]["distance_m"] == pytest.approx(distances.min()) and facts["nearest"]["row"] == distances.argmin() + 2
     assert facts["class"]["label"] and facts["lower"] is None and facts["inside"] is None  # stored without intervals and area
+
+
+def test_the_first_click_of_a_process_says_the_same_without_any_kernel(model, source, mapped, monkeypatch):
+    for kernel in ("explanation.trees_kernel", "explanation.trees_patterns", "explanation.perceptrons_kernel", "models.forest_kernel"):
+        monkeypatch.setitem(sys.modules, f"soilcore.{kernel}", None)  # cannot be imported, as if nothing could be compiled
+    facts = explain_pixel(model, source, 500000 + 20 * 30.5, 4000000 - 20 * 20.5)
+    assert facts["additivity_error"] < 1e-9
+    for row in facts["rows"]:
+        assert row["contribution"] == pytest.approx(read(mapped["layers"][row["feature"]])[20, 30], abs=1e-6)
 
 
 def test_a_pixel_without_a_value_says_why_and_a_place_off_the_map_is_refused(model, source):
