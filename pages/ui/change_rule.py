@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui import change_kept
-from soilcore.project.change_settings import USUAL_FALSE_CHANGES
+from soilcore.project.options import USUAL_FALSE_CHANGES
 
 RULES = {
     "few-false": {"correlation": "maps", "false_changes": USUAL_FALSE_CHANGES},
@@ -16,7 +16,8 @@ _LABEL = "A change is told from error"
 _CAREFUL = "“Careful” takes the errors as independent: real changes are missed rather than false ones shown. “Strictest” shows only places where the intervals do not overlap."
 _HELP = (
     "A model errs alike at one place on every date, so much of its error cancels in a difference; the maps tell how far, on the assumption that most of the land did not "
-    "change. “Few false alarms” shows a difference only if it is so large that few of its size come about by error: where little changed, little is shown. "
+    "change. “Few false alarms” looks at each place with its neighbours and shows a difference only if hardly any as large comes about by error: about nine of "
+    "ten places shown should really have changed, smaller changes are missed, and where nothing changed next to nothing is shown. "
     "“As the maps tell” finds more and is wrong more often: wherever nothing changed, one place in ten or more is shown as changed. "
     f"{_CAREFUL}"
 )

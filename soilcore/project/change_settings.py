@@ -5,8 +5,6 @@ from pathlib import Path
 
 from soilcore.project.input_settings import InputSettings
 
-USUAL_FALSE_CHANGES = 0.1  # of the land shown as changed
-
 
 @dataclass(frozen=True)
 class ChangeTask:

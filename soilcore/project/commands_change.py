@@ -2,7 +2,6 @@
 
 from soilcore.core.errors import SettingsError
 from soilcore.project import options
-from soilcore.project.change_settings import USUAL_FALSE_CHANGES
 from soilcore.project.running import command, do
 
 
@@ -117,7 +116,7 @@ def add_change_rule(parser):
         "--false-changes",
         type=float,
         metavar="Q",
-        help=f"raise the limit on differences until at most this share of the land shown as changed is expected not to have changed (default {USUAL_FALSE_CHANGES:g}, "
+        help=f"raise the limit on differences until at most this share of the land shown as changed is expected not to have changed (default {options.USUAL_FALSE_CHANGES:g}, "
         "unless --correlation is given)",
     )
 
@@ -126,7 +125,7 @@ def change_rule(args):
     """Settings that those options stand for."""
     correlation, false_changes = args.correlation, args.false_changes
     if correlation is None and false_changes is None:
-        false_changes = USUAL_FALSE_CHANGES
+        false_changes = options.USUAL_FALSE_CHANGES
     return {"correlation": _correlation("maps" if correlation is None else correlation), "false_changes": false_changes}
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from soilcore.core.errors import SettingsError
 
 INTERVAL_METHODS = ("conformal", "cv+", "split", "cqr", "quantile-forest", "local")
+USUAL_FALSE_CHANGES = 0.1  # of the land shown as changed
 
 
 def add_general(parser):
