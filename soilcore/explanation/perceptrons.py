@@ -4,6 +4,7 @@ import numpy as np
 
 from soilcore.core.compiling import is_compiled
 from soilcore.explanation.sampled import first_walks, sampled_attributions, settled, walks
+from soilcore.explanation.trees_plain import FEW
 
 SAMPLED = "sampled"
 _MOST_LAYERS = 2  # hidden
@@ -68,7 +69,7 @@ class PerceptronsPart:
 
     def _plain_is_faster(self, rows):
         """Whether walks that compute every step anew are done before the kernel is compiled, which it is not yet."""
-        if is_compiled("soilcore.explanation.perceptrons_kernel", "walk"):
+        if rows > FEW or is_compiled("soilcore.explanation.perceptrons_kernel", "walk"):
             return False
         weights = self._networks.first[0].size + sum(matrix.size for layers in self._networks.later for matrix, _ in layers)
         return rows * 2 * len(self._start) * self._columns * weights <= _MOST_PRODUCTS

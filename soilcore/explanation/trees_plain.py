@@ -11,7 +11,8 @@ from soilcore.core.compiling import is_compiled
 from soilcore.explanation.trees import leaf_weights
 
 _MOST_BACKGROUND = 256  # rows: tables grow with their square
-_MOST_NODES = 1_000_000  # times rows: as long as it takes to compile a kernel
+_MOST_NODES = 1_000_000  # times rows, which NumPy is done with in a second
+FEW = 16  # rows; with more there are likely more to come, and a kernel is worth its compiling
 _WORD = 64  # bits
 _NODES_AT_ONCE = 100_000  # of the trees that go down together
 _NOBODY = -1  # in the place of a feature
@@ -19,7 +20,7 @@ _NOBODY = -1  # in the place of a feature
 
 def plain_is_faster(trees, rows, background):
     """Whether `PlainTrees` is done with so many rows before a kernel is compiled, which none is yet."""
-    if len(background) > _MOST_BACKGROUND or rows * len(trees.left) > _MOST_NODES:
+    if rows > FEW or len(background) > _MOST_BACKGROUND or rows * len(trees.left) > _MOST_NODES:
         return False
     kernels = (("trees_kernel", "add_pairs"), ("trees_patterns", "add_patterns"))
     return not any(is_compiled(f"soilcore.explanation.{module}", kernel) for module, kernel in kernels)

@@ -20,7 +20,8 @@ from soilcore.core.files import written_whole
 MAXIMUM_FEATURES = 256  # 8 bits of a link
 MAXIMUM_NODES = 1 << 24  # of one tree: the other 24
 _SCHEMA = "soilcore-forest/1"
-_FEW = 1 << 16  # rows times trees, that NumPy is done with before the kernel is compiled
+_FEW, _MUCH = 1 << 16, 1 << 22  # rows times trees: at once, and in all, that NumPy goes down before the kernel is worth its compiling
+_gone = [0]  # so far, in this process
 _PLAIN_OBJECTIVES = frozenset({"reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "reg:squaredlogerror", "reg:quantileerror"})
 
 
@@ -86,8 +87,7 @@ class PackedForest:
         return total + self.base if self.base else total
 
     def _add_to(self, total, X):
-        few = len(X) * (len(self.starts) - 1) <= _FEW and not is_compiled("soilcore.models.forest_kernel", "add_trees")
-        add_trees = _add_plainly if few else kernel() or _add_plainly
+        add_trees = _add_plainly if _plain_is_faster(len(X) * (len(self.starts) - 1)) else kernel() or _add_plainly
         add_trees(self.nodes.view(np.float32), self.nodes, self.starts, self.values, X, total)
 
     def to_npz(self, path):
@@ -302,6 +302,14 @@ def _boosted_tree(tree):
 
 def _stopped_early(booster):
     return booster.attr("best_iteration") is not None
+
+
+def _plain_is_faster(work):
+    """Whether so many rows times trees are gone down before the kernel would be compiled, which it is not yet."""
+    if work > _FEW or _gone[0] + work > _MUCH or is_compiled("soilcore.models.forest_kernel", "add_trees"):
+        return False
+    _gone[0] += work
+    return True
 
 
 def _breadth_first(leaf, left, right, firsts):

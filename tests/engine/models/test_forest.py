@@ -172,9 +172,13 @@ def test_few_rows_go_down_without_the_compiler_and_give_the_same_to_the_last_bit
         fast = packed.predict(many)
         assert is_compiled("soilcore.models.forest_kernel", "add_trees")  # too many for NumPy
         monkeypatch.setattr(forests, "is_compiled", lambda module, kernel: False)
+        monkeypatch.setattr(forests, "_gone", [0])
         monkeypatch.setattr(forests, "kernel", lambda: pytest.fail("a few rows asked for the kernel"))
         for rows in (1, 1013):
             np.testing.assert_array_equal(packed.predict(pixels[:rows]), fast[:rows])
+        forests._gone[0] = forests._MUCH  # many calls later
+        with pytest.raises(pytest.fail.Exception, match="asked for the kernel"):
+            packed.predict(pixels[:1])
         monkeypatch.undo()
 
 
