@@ -60,9 +60,10 @@ def measure(folder, args):
     told = hashes(place)
     for what in ("over the files", "once more", "rasters and tables deleted"):
         if what.startswith("rasters"):
-            for name in told:
-                if Path(name).suffix in MADE and not name.startswith(("inputs/", "samples.gpkg")):
-                    (place / name).unlink()
+            for step in json.loads((place / "run.json").read_text(encoding="utf-8"))["steps"]:
+                for name in step["outputs"]:
+                    if Path(name).suffix in MADE:
+                        (place / name).unlink()
         started = time.perf_counter()
         code, facts = run("run", place / "run.json")
         ratio = (time.perf_counter() - started) / made

@@ -13,12 +13,12 @@
   const layers = content.layers.map(one => L.imageOverlay(one.picture, content.bounds, {opacity: .95, alt: one.title}));
   const veil = content.veil ? L.imageOverlay(content.veil, content.bounds, {opacity: .85, alt: 'outside of the area of applicability', zIndex: 5}) : null;
 
-  const titled = (layer, text, sticky) => { const box = make('div', '', text); box.style.whiteSpace = 'pre-line'; return layer.bindTooltip(box, {sticky}); };
+  const titled = (layer, text, sticky) => { const box = make('div', '', text); box.style.whiteSpace = 'pre'; return layer.bindTooltip(box, {sticky}); };
   const samples = L.layerGroup(content.samples.map(one => titled(
     L.circleMarker([one.lat, one.lon], {radius: 4.5, weight: 1.2, color: '#17211c', fillColor: '#fff', fillOpacity: .9}), one.text)));
   const outlines = content.outlines ? L.geoJSON(content.outlines, {
     style: {color: '#17211c', weight: 1.4, fill: true, fillOpacity: 0, bubblingMouseEvents: true},
-    onEachFeature: (feature, layer) => { if (feature.properties && feature.properties.text) titled(layer, feature.properties.text, true); }
+    onEachFeature: (feature, layer) => { if (feature.properties && feature.properties.text) titled(layer, feature.properties.text, true).on('click', () => setTimeout(() => layer.closeTooltip())); }
   }) : null;
 
   let shown = 0, opacity = .95;
