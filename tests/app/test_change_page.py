@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from pages.ui import change_kept, jobs, scenario_sliders, session
+from pages.ui import change_kept, change_rule, jobs, scenario_sliders, session
 from soilcore.core.files import write_json
 from soilcore.data.imagery import SceneSettings
 from soilcore.features.recipe import FeatureSettings
@@ -36,10 +36,8 @@ def mapped(finished_field, demo, tmp_path_factory):
     for year in YEARS:
         shutil.copy(demo / "years" / f"{year}.tif", folder)
     with chdir(project.folder):
-        years = MapYearsTask(
-            "models/plsr-1", "maps/{date}-plsr", inputs("scenes/years-2019-2023"), classes="usda", aoa=True, compare="changes/all", correlation="maps"
-        )
-        run_task("map-years", years)
+        asked = {"classes": "usda", "aoa": True, "compare": "changes/all", "correlation": "maps", "false_changes": 0.1}
+        run_task("map-years", MapYearsTask("models/plsr-1", "maps/{date}-plsr", inputs("scenes/years-2019-2023"), **asked))
         run_task("scenario", ScenarioTask("models/plsr-1", "scenarios/greener", inputs("scenes/scene.tif"), ("N=+0.01",), classes="usda"))
     return project
 
@@ -96,6 +94,8 @@ def test_one_press_maps_every_year_and_opens_the_difference(front_door, unmapped
     assert len(unmapped.items("changes")) == 1
     assert test.session_state["change.part"] == "difference"
     assert field(test, "Comparison").options[0].startswith("2019 to 2023")
+    asked = json.loads((unmapped.part("changes") / unmapped.items("changes")[0] / "change.run.json").read_text())["steps"][0]["settings"]
+    assert (asked["correlation"], asked["false_changes"]) == ("maps", 0.1)
     test = open_part(test, "years")
     next(group for group in test.button_group if group.label == "Dates").set_value(list(YEARS)).run()
     assert button(test, "Map 3 years and compare all 5")
@@ -118,7 +118,7 @@ def test_a_comparison_tells_where_how_much_and_by_which_rule_and_can_be_deleted(
     facts = json.loads((years.part("changes") / "all" / "change.run.json").read_text())["result"]
     assert shown(test, "Mean difference").endswith("dS/m")
     assert shown(test, "Higher").endswith("%")
-    assert "errors correlate" in said(test)
+    assert facts["rule"].split(" is ")[0] in said(test) and "errors correlate" in said(test)
     assert "higher, beyond the interval" in drawn(test)["script"]
     assert len(charts(test)) == 1 and "2019 to 2020" in charts(test)[0]
     assert len(test.dataframe[0].value) == len(facts["steps"]) == 4
@@ -133,16 +133,20 @@ def test_two_other_dates_can_be_compared_and_a_trend_needs_more(front_door, year
     with chdir(years.folder):
         run_task("change", ChangeTask(("maps/2019-plsr/map.tif", "maps/2021-plsr/map.tif"), "changes/pair", scheme="usda"))
     test = at_part(front_door, years, "difference")
-    assert field(test, "Comparison").options == ["2019 to 2021 · plsr-1 · careful", "2019 to 2023, 5 dates · plsr-1 · as the maps tell"]
+    assert field(test, "Comparison").options == ["2019 to 2021 · plsr-1 · careful", "2019 to 2023, 5 dates · plsr-1 · few false alarms"]
     assert not charts(test)  # one step only
     field(test, "From").set_value("2021").run()
     assert button(test, "Compare").disabled
     field(test, "To").set_value("2019").run()
+    rule = next(group for group in test.button_group if group.label == "A change is told from error")
+    assert rule.options == list(change_rule.NAMES.values())
+    rule.set_value("maps").run()
     button(test, "Compare").click().run()
     asked = test.session_state[session.KEY].job.spec()["settings"]
+    assert (asked["correlation"], asked["false_changes"]) == ("maps", None)
     assert [path.split("/")[1] for path in asked["maps"]] == ["2021-plsr", "2019-plsr"] and asked["scheme"] == "usda"
     test = open_part(test, "lasting")
-    assert field(test, "Comparison").options == ["2019 to 2023, 5 dates · plsr-1 · as the maps tell"]
+    assert field(test, "Comparison").options == ["2019 to 2023, 5 dates · plsr-1 · few false alarms"]
 
 
 def test_what_lasts_is_told_with_labels_matrix_areas_and_how_sure(front_door, years):
@@ -176,6 +180,16 @@ def test_maps_without_intervals_are_called_a_sketch(front_door, years):
     assert "need five dates" in said(open_part(test, "lasting"))
 
 
+def test_where_no_difference_stands_out_from_error_the_page_says_so(front_door, years):
+    path = years.part("changes") / "all" / "change.run.json"
+    run = json.loads(path.read_text())
+    for row in (run["result"], run["result"]["difference"]):
+        row["threshold"] = None
+    write_json(path, run)
+    test = at_part(front_door, years, "difference")
+    assert "stands out from error" in test.info[0].value
+
+
 def test_a_scenario_is_a_job_and_says_where_it_may_not_be_asked(front_door, years):
     test = at_part(front_door, years, "scenario")
     assert field(test, "Scenario to look at").options == ["N +0.01 · plsr-1"]
@@ -189,8 +203,10 @@ def test_a_scenario_is_a_job_and_says_where_it_may_not_be_asked(front_door, year
     slider = next(one for one in test.slider if "S1" in one.label)
     slider.set_value(slider.min).run()
     button(test, "Compute the scenario").click().run()
-    job = test.session_state[session.KEY].job
-    assert job.spec()["settings"]["set"] == [f"S1={slider.min:+.10g}"]
+    asked = test.session_state[session.KEY].job.spec()["settings"]
+    assert asked["set"] == [f"S1={slider.min:+.10g}"]
+    steps = json.loads((years.part("changes") / "all" / "change.run.json").read_text())["result"]["steps"]
+    assert asked["correlation"] == round(max(0.0, min(step["correlation"] for step in steps)), 2)  # as the years tell
 
 
 def test_sliders_end_where_the_middle_of_the_training_leaves_its_range():
