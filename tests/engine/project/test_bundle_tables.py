@@ -12,9 +12,13 @@ import geopandas
 import pytest
 
 from soilcore.data.contents import write_layer
+from soilcore.models.archive import load_model
+from soilcore.project.bundle import _in_order
 from soilcore.project.bundle_inputs import Packed, relocated
 from soilcore.project.bundle_sums import SUMS
 from soilcore.project.cli import main
+from soilcore.project.explain_inputs import training_of
+from soilcore.project.results import Found, Result
 
 FOLDER = "Bündel für Åse 土壤 (1)"
 
@@ -169,3 +173,26 @@ def test_masks_with_codes_and_covariates_of_classes_go_with_the_archive(tmp_path
         settings, found = relocated({"mask": f"{cover}{suffix}", "formula": "X=B/(N+.5)"}, recorded, (), packed)
         assert settings == {"mask": f"inputs/land cover.tif{suffix}", "formula": "X=B/(N+.5)"}
         assert set(found) == set(packed.files) == {"inputs/land cover.tif"}
+
+
+def test_results_are_made_after_those_they_are_made_of(tmp_path):
+    def result(kind, name, inputs=()):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "made.tif").write_bytes(b"made")
+        run = folder / "made.run.json"
+        run.write_text("{}")
+        return Result(kind, name, folder, run, {}, {}, {str(tmp_path / one / "made.tif"): "0" * 64 for one in inputs})
+
+    stock, late = result("advise", "stock"), result("fields", "of-stock", ["stock"])
+    early, again = result("fields", "of-map", ["spring"]), result("map", "second", ["of-stock"])
+    spring, own = result("map", "spring"), result("map", "own", ["own"])
+    found = Found(tmp_path, "Field", (), (again, spring, own), (late, early, stock), {})
+    assert [one.id for one in _in_order(found)] == ["own", "spring", "of-map", "stock", "of-stock", "second"]
+
+
+def test_a_model_in_an_archive_finds_the_files_of_its_training_there(unpacked, monkeypatch):
+    monkeypatch.chdir(unpacked)
+    training, why = training_of(load_model("models/line"), "models/line")
+    assert why == ""
+    assert (training.inputs.samples, training.inputs.scene.paths) == ("inputs/samples.csv", ("inputs/scene.tif",))
