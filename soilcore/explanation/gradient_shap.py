@@ -133,6 +133,7 @@ class _Explained:
 
     def __init__(self, network, explained, device):
         self.network, self.names, self.device, self.shapes = network, tuple(explained), device, None
+        self.expected = {}  # mean prediction of the baselines by the inputs that stay
 
     def flat(self, batch):
         """Explained inputs of some rows as one tensor (n, values)."""
@@ -257,14 +258,23 @@ def _half_of_same_draws(function, inputs, others, pool, draws, seed):
 
 
 def _expected(function, inputs, others, pools):
-    """Mean prediction of the baselines; where inputs stay those of the sample, per sample, over some of the baselines."""
+    """Mean prediction of the baselines; computed once for all samples whose inputs that stay are the same."""
+    if any(bool((other != other[:1]).any()) for other in others):
+        return _mean_of_baselines(function, inputs, others, pools)
+    first = tuple(other[:1] for other in others)
+    key = b"".join(other.cpu().numpy().tobytes() for other in first)
+    if key not in function.expected:
+        function.expected[key] = float(_mean_of_baselines(function, inputs[:1], first, pools)[0])
+    return function.expected[key]
+
+
+def _mean_of_baselines(function, inputs, others, pools):
+    """As `_expected`, of each sample; where inputs stay those of the sample, over some of the baselines."""
     import torch
 
     if not others:
         # halves weigh the same, whatever their pools hold
-        return float(np.mean([function(pool).double().mean().item() for pool in pools]))
-    if len(inputs) > 1 and all(bool((other == other[:1]).all()) for other in others):  # what stays is the same everywhere: one answer for all
-        return np.repeat(_expected(function, inputs[:1], tuple(other[:1] for other in others), pools), len(inputs))
+        return np.full(len(inputs), np.mean([function(pool).double().mean().item() for pool in pools]))
     pool = torch.cat([part[:: max(1, len(part) * 2 // _EXPECTED)][: _EXPECTED // 2] for part in pools])
     total = torch.zeros(len(inputs), dtype=torch.float64, device=inputs.device if inputs.device.type != "mps" else "cpu")
     for baseline in pool:
