@@ -21,6 +21,11 @@ _PLACE = np.uint32(0x7F)  # bits of a step that hold the place of its feature
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
+def _compiled(function):
+    """Compiled for use within the kernel only: wrappers for Python would take a tenth more time to compile."""
+    return njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
 @njit(nogil=True)
 def add_patterns(trees, depth, X, others, weights, out):
     """Add every tree's attributions, mean over the background rows.
@@ -73,7 +78,7 @@ def add_patterns(trees, depth, X, others, weights, out):
             node = right[nodes[level - 1]]
 
 
-@njit(nogil=True)
+@_compiled
 def _room(columns):
     """Scratch arrays: of a part, of the background, of the patterns that occur."""
     part = (
@@ -96,7 +101,7 @@ def _room(columns):
     return part, known, np.empty(BLOCK, np.int32), np.empty((MOST_BITS, _KEPT), np.float64)
 
 
-@njit(nogil=True)
+@_compiled
 def _add_part(node, trees, path, low, high, X, others, weights, room, out):
     part, known, ids, table = room
     features, questions, leaves = _take_apart(node, trees, path, part)
@@ -127,7 +132,7 @@ def _add_part(node, trees, path, low, high, X, others, weights, room, out):
         part[0][part[1][j]] = -1
 
 
-@njit(nogil=True)
+@_compiled
 def _take_apart(node, trees, path, part):
     """Features, questions and leaves of the subtree under `node`; the features of the path come first. Gives their numbers."""
     left, right, feature, threshold, value, _, _ = trees
@@ -164,7 +169,7 @@ def _take_apart(node, trees, path, part):
     return features, questions, leaves
 
 
-@njit(nogil=True)
+@_compiled
 def _background(path, low, high, questions, leaves, others, part, known, dense):
     """Which features of each leaf the different background rows agree with, bits of shape (n_leaves, n_different), and the share of each."""
     patterns, keys, numbers, stamps, stamp = known
@@ -185,7 +190,7 @@ def _background(path, low, high, questions, leaves, others, part, known, dense):
     return held[:, :different], shares[:different]
 
 
-@njit(nogil=True)
+@_compiled
 def _attribute(pattern, leaves, features, outer, part, held, shares, weights, row):
     """Attributions of a part to its features for one pattern, into `row`."""
     own, other = weights
@@ -209,7 +214,7 @@ def _attribute(pattern, leaves, features, outer, part, held, shares, weights, ro
                     row[j] -= loss
 
 
-@njit(nogil=True)
+@_compiled
 def _answers(values, start, stop, path, low, high, questions, asked, limits, patterns):
     """Patterns of some rows: one bit per feature of the path, set within its bounds, then one per question, set where the answer is left."""
     count = stop - start
@@ -225,7 +230,7 @@ def _answers(values, start, stop, path, low, high, questions, asked, limits, pat
             patterns[i] |= np.uint32(column[i] <= limit) << bit
 
 
-@njit(nogil=True)
+@_compiled
 def _held(pattern, leaf, outer, part):
     """Features of a leaf's way that a pattern agrees with, as bits."""
     held, way = part[4][leaf] & (pattern | ~outer), part[7]
@@ -236,7 +241,7 @@ def _held(pattern, leaf, outer, part):
     return held
 
 
-@njit(nogil=True)
+@_compiled
 def _slot(pattern, dense, keys, stamps, stamp):
     """Where a pattern is looked up: at its own number, or in a hash table that is never more than half full."""
     if dense:
@@ -247,13 +252,13 @@ def _slot(pattern, dense, keys, stamps, stamp):
     return slot
 
 
-@njit(nogil=True)
+@_compiled
 def _lowest(count):
     """The lowest bits, all set."""
     return np.uint32(0xFFFFFFFF) if count >= MOST_BITS else np.uint32((np.uint64(1) << np.uint64(count)) - np.uint64(1))
 
 
-@njit(nogil=True)
+@_compiled
 def _ones(bits):
     """How many bits are set."""
     bits = bits - ((bits >> np.uint32(1)) & np.uint32(0x55555555))
