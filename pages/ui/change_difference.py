@@ -120,7 +120,10 @@ def _cards(facts):
                 "Of the land, by more than the model's error",
             )
             trust_cards.metric(
-                "Not told apart", _share(1 - difference["share_changed"]), "within the error", "Land that differs by less than the model's error"
+                "Not told apart",
+                _share(1 - difference["share_changed"]),
+                "within the error",
+                "Land whose difference does not stand out from the model's error",
             )
         trust_cards.metric(
             "Mean difference",

@@ -8,8 +8,9 @@ land beyond it is expected not to have changed (false discovery rate; never belo
   of the error does not. A pixel is shown only if it differs in that direction itself. A change of a single pixel is missed.
 * How large such means are by chance is told by the maps, most of which is taken not to have changed: half of them lie below their median, and
   beyond it they are taken to halve with every further median (the curve of Laplace). Its tails are heavier than the normal curve's, as they are
-  where errors are larger in some places than in others; on synthetic coasts the differences of years without change follow it. Real changes raise
-  the median, which makes the limit higher rather than lower. Tails heavier still would let more false changes through than `q`.
+  where errors are larger in some places than in others; on synthetic coasts the differences of years without change follow it closely enough
+  (`benchmarks/planted_change.py`). Real changes raise the median, which makes the limit higher rather than lower. Tails heavier still let more
+  false changes through than `q`.
 
 References
 ----------
