@@ -27,7 +27,7 @@ _AT_ONCE = 128  # rows that the network sees at a time: fixed, so that the draws
 _AT_ONCE_OF_WINDOWS = 32
 _WINDOW = 10_000  # values of one row
 _NO_CAPTUM = "Attributions of networks need the package captum. Install it with: pip install captum"
-_EXPECTED = 16  # baselines that the expected prediction is taken over where other inputs stay those of the sample
+_EXPECTED = 16  # baselines that the expected prediction is taken over where other inputs differ between samples
 
 
 @dataclass(frozen=True)
@@ -258,28 +258,21 @@ def _half_of_same_draws(function, inputs, others, pool, draws, seed):
 
 
 def _expected(function, inputs, others, pools):
-    """Mean prediction of the baselines; computed once for all samples whose inputs that stay are the same."""
-    if any(bool((other != other[:1]).any()) for other in others):
-        return _mean_of_baselines(function, inputs, others, pools)
-    first = tuple(other[:1] for other in others)
-    key = b"".join(other.cpu().numpy().tobytes() for other in first)
-    if key not in function.expected:
-        function.expected[key] = float(_mean_of_baselines(function, inputs[:1], first, pools)[0])
-    return function.expected[key]
-
-
-def _mean_of_baselines(function, inputs, others, pools):
-    """As `_expected`, of each sample; where inputs stay those of the sample, over some of the baselines."""
+    """Mean prediction of the baselines; of all of them, and once for all samples, where the inputs that stay are the same in all samples."""
     import torch
 
-    if not others:
+    if any(bool((other != other[:1]).any()) for other in others):
+        pool = torch.cat([part[:: max(1, len(part) * 2 // _EXPECTED)][: _EXPECTED // 2] for part in pools])
+        total = torch.zeros(len(inputs), dtype=torch.float64, device=inputs.device if inputs.device.type != "mps" else "cpu")
+        for baseline in pool:
+            total += function(baseline.expand_as(inputs), *others).to(total)
+        return (total / len(pool)).cpu().numpy()
+    key = b"".join(other[:1].cpu().numpy().tobytes() for other in others)
+    if key not in function.expected:
         # halves weigh the same, whatever their pools hold
-        return np.full(len(inputs), np.mean([function(pool).double().mean().item() for pool in pools]))
-    pool = torch.cat([part[:: max(1, len(part) * 2 // _EXPECTED)][: _EXPECTED // 2] for part in pools])
-    total = torch.zeros(len(inputs), dtype=torch.float64, device=inputs.device if inputs.device.type != "mps" else "cpu")
-    for baseline in pool:
-        total += function(baseline.expand_as(inputs), *others).to(total)
-    return (total / len(pool)).cpu().numpy()
+        means = [function(pool, *(other[:1].expand(len(pool), *other.shape[1:]) for other in others)).double().mean().item() for pool in pools]
+        function.expected[key] = float(np.mean(means))
+    return function.expected[key]
 
 
 def _two_pools(baselines):
