@@ -269,7 +269,11 @@ def _add_about(contents, found, summary, with_inputs):
         "collection.json": "the STAC collection of the maps",
         "samples.gpkg": "samples with measured and predicted values, residuals (predicted minus measured), intervals and folds; one layer per model",
         "models/": "the models; nothing in them is run by opening them",
+        "explanations/": "on what the predictions rest, as tables and maps",
+        "changes/": "what changed between maps of several dates",
+        "scenarios/": "maps with changed predictors, and what they change",
         "fields/": "what every field has on average, as GeoPackage for a GIS and as table",
+        "advice/": "crops that stand the salt, stocks of carbon, and places of the next samples",
         "run.json": "how to make every raster and table again",
     }
     listed = [

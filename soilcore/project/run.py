@@ -109,13 +109,13 @@ def _check_inputs(inputs, folder):
     """Every input is there and is what it was."""
     if missing := [name for name in inputs if not Path(name).is_file()]:
         raise SettingsError(
-            f"The run needs {_some(missing)}, which {_is(missing)} not in {str(folder)!r}. Put the original back in its place (sha256 of the first: "
-            f"{inputs[missing[0]]}), or run it from the folder it was made in."
+            f"The run needs {_some(missing)}, which {_is(missing)} not in {str(folder)!r}. "
+            f"Put the original back in its place ({_sha256(missing, inputs)}), or run it from the folder it was made in."
         )
     if changed := [name for name, expected in inputs.items() if fingerprint.of_file(name) != expected]:
         raise SettingsError(
             f"{_some(changed)} {_is(changed)} not what the run was made with: the content has changed. Bring the original back "
-            f"(sha256 of the first: {inputs[changed[0]]}), or train anew."
+            f"({_sha256(changed, inputs)}), or train anew."
         )
 
 
@@ -153,6 +153,11 @@ def _some(names):
     """The first names, quoted, and how many more."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(repr(name) for name in names[:_NAMED]) + more
+
+
+def _sha256(names, inputs):
+    """The hash by which the first original is known again."""
+    return f"sha256{'' if len(names) == 1 else f' of {names[0]!r}'}: {inputs[names[0]]}"
 
 
 def _is(names):
