@@ -16,7 +16,6 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 CASES = {
     "sssoilnet": {"name": "sssoilnet", "size": 9},
     "hard gate": {"name": "sssoilnet-index"},
-    "dense": {"name": "sssoilnet-dense", "size": 21},
     "climate": {"name": "soilnet-small", "size": 16, "members": 2},
 }
 _MADE = {}
