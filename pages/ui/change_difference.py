@@ -150,11 +150,11 @@ def _layers(kept):
 
 
 @st.fragment
-def picture(shown, key, about, veil=None, twin=None):
+def picture(shown, key, about, veil=None, twin=None, bare=False):
     """Layers on a map; a click reruns this part only. See `result_map.show`."""
     with messages.shown():
         with st.spinner("Drawing the map ..."):
-            place = result_map.show(shown, key, about, veil, twin)
+            place = result_map.show(shown, key, about, veil, twin, bare)
         if place is not None:
             st.markdown(change_layers.sentence(shown, *place))
 

@@ -230,7 +230,7 @@ class LayerPanel(MacroElement):
           kept.ground = one && !one.credit ? one.label : null;  // what asks other machines is chosen anew each time
           save();
         };
-        const before = grounds.find(one => one.label === kept.ground) || (kept.ground === undefined ? grounds.find(one => !one.credit) : null);
+        const before = grounds.find(one => one.label === kept.ground) || (kept.ground === undefined ? grounds.find(one => !one.credit && !one.aside) : null);
         for (const [text, one] of [['Outlines', null], ...grounds.map(one => [one.label, one])])
           row(under, 'radio', 'soilcore-ground', text, one === (before || null), () => lay(one));
         if (before) lay(before);

@@ -27,6 +27,26 @@ class Outlines(MacroElement):
         self.address = address
 
 
+class Seamless(MacroElement):
+    """Tiles overlap by a pixel: at zooms between whole ones, light seams would show where their rounded edges meet."""
+
+    _template = Template("""{% macro script(this, kwargs) %}
+    (function () {
+      const tiles = L.GridLayer.prototype;
+      if (tiles.soilcoreSeamless) return;  // this script runs again with each map
+      const plain = tiles._initTile;
+      L.GridLayer.include({soilcoreSeamless: true, _initTile: function (tile) {
+        plain.call(this, tile);
+        const size = this.getTileSize();
+        Object.assign(tile.style, {width: `${size.x + 1}px`, height: `${size.y + 1}px`, mixBlendMode: 'normal'});
+      }});
+    })();{% endmacro %}""")
+
+    def __init__(self):
+        super().__init__()
+        self._name = "Seamless"
+
+
 class Graticule(MacroElement):
     """Meridians and parallels at round degrees, drawn anew after each move, and a scale in metres."""
 

@@ -201,6 +201,7 @@ def _box_of(drawing):
 def based_map():
     """A map with nothing but the countries' outlines."""
     map_ = _empty_map()
+    map_.add_child(mapparts.Seamless())
     map_.add_child(mapparts.Outlines(f"{UP}/vendor/countries-50m.geojson"))
     return map_
 

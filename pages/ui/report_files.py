@@ -113,7 +113,9 @@ def _said(path):
     facts = job.status().result or {}
     if kind == "bundle":
         tables = f" and {facts['tables']:,} tables" if facts.get("tables") else ""
-        st.caption(f"{facts['files']:,} files, {facts['rasters']:,} rasters{tables} that its run file makes again, {len(facts['inputs']):,} input files.")
+        st.caption(
+            f"{facts['files']:,} files, {facts['rasters']:,} rasters{tables} that its run file makes again, {len(facts['inputs']):,} input files."
+        )
     if missing := facts.get("missing"):
         st.warning("\n".join(f"- {messages.plain(in_page(sentence))}" for sentence in missing), icon=messages.ICONS["warning"])
     messages.assumed(facts.get("assumed") or ())

@@ -38,8 +38,10 @@ def downloads(folder, identifier, key, first=(), tables=None):
         Further tables by file name, as CSV.
     """
     st.subheader("Files", anchor=False)
-    st.caption("GeoTIFFs (cloud-optimised) open in QGIS with their colours when the .qml lies beside them.")
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    rasters = any(path.suffix == ".tif" for path in files)
+    if rasters:
+        st.caption("GeoTIFFs (cloud-optimised) open in QGIS with their colours when the .qml lies beside them.")
     outside = [path for name in first for path in files if path.name in (name, f"{name}.tif")]
     with st.container(horizontal=True):
         st.download_button(
@@ -59,7 +61,8 @@ def downloads(folder, identifier, key, first=(), tables=None):
             )
     others = [path for path in files if path not in outside]
     if others:
-        with st.expander(f"The other layers and their styles ({len(others)} files)", icon=":material/layers:"), st.container(horizontal=True):
+        what = "The other layers and their styles" if rasters else "What else was written"
+        with st.expander(f"{what} ({len(others)} file{'s' if len(others) > 1 else ''})", icon=":material/layers:"), st.container(horizontal=True):
             _buttons(others, identifier, key)
 
 

@@ -8,7 +8,7 @@ from soilcore.core.errors import SoilcoreError
 _MOST_PICTURES = 3  # without tiles each travels whole with the page
 
 
-def show(shown, key, about, veil=None, twin=None):
+def show(shown, key, about, veil=None, twin=None, bare=False):
     """Draw the layers of a result.
 
     Parameters
@@ -23,6 +23,8 @@ def show(shown, key, about, veil=None, twin=None):
         Lies over the layers, switched off at first.
     twin : str, optional
         Label of the layer that the first one is compared with when a divider is asked for.
+    bare : bool
+        Nothing lies under the layers at first: where pixels are left out, brown soil would look like a colour of the ramp.
 
     Returns
     -------
@@ -38,7 +40,11 @@ def show(shown, key, about, veil=None, twin=None):
     map_.add_child(explore_parts.WholeMap(bounds))
     map_.add_child(explore_parts.Divider())
     topics = [_topic(one, one.label == twin) for one in shown]
-    map_.add_child(explore_parts.LayerPanel(topics, extras, grounds(), None if veil is None else {"label": veil.label, **source(veil)}, key))
+    map_.add_child(
+        explore_parts.LayerPanel(
+            topics, extras, [one | {"aside": bare} for one in grounds()], None if veil is None else {"label": veil.label, **source(veil)}, key
+        )
+    )
     if routes.are_served:
         map_.add_child(
             explore_parts.Reader([[one.label, [maps.value_address(one.layer)]] for one in shown], [topic["key"] for topic in topics], about)

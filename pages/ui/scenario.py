@@ -159,7 +159,7 @@ def _result(kept):
         if (area := kept.layer("scenario_aoa")) is not None:
             veil = change_layers.veil(area, "Grey: outside the area of applicability", "outside: the scores do not hold here")
         change_difference.picture(
-            list(shown.values()), f"scenario-{kept.id}", f"What the scenario changes: {words(kept)}.", veil, LAYERS["scenario"][0]
+            list(shown.values()), f"scenario-{kept.id}", f"What the scenario changes: {words(kept)}.", veil, LAYERS["scenario"][0], bare=True
         )
     st.caption(f":material/info: {messages.plain(facts['note'])}")
     if facts["rule"]:
