@@ -107,8 +107,11 @@ def _results(summary, cited):
     kinds = {one["kind"] for one in summary["results"]}
     said = []
     if "change" in kinds:
+        limited = any(number["name"] == "false changes" for one in summary["results"] if one["kind"] == "change" for number in one["numbers"])
+        held = f", with a limit on the share of false changes {cited.of('benjamini1995')}" if limited else ""
         said.append(
-            f"Change between maps was told from noise by the prediction intervals, trends by the Sen slope and the Mann-Kendall test {cited.of('sen1968', 'mann1945')}."
+            f"Change between maps was told from noise by the joint prediction intervals of both dates {cited.of('zou2007')}{held}; "
+            f"trends by the Sen slope and the Mann-Kendall test {cited.of('sen1968', 'mann1945')}."
         )
     if "advise" in kinds:
         said.append(f"Crop tolerance follows the piecewise linear response {cited.of('maas1977')}.")

@@ -6,6 +6,7 @@ import pytest
 
 from soilcore.project.report import tell, write_report
 from soilcore.project.results import look_through
+from soilcore.reporting.methods import methods_of
 from soilcore.reporting.render import render_html
 from soilcore.reporting.results import results_of
 
@@ -90,6 +91,15 @@ def test_the_methods_cite_what_was_done(told):
     assert {"roberts2017", "meyer2021", "vovk2005", "zurell2020"} <= set(cited)
     assert "linnenbrink2024" not in cited, "no nearest-neighbour folds were used"
     assert "60 samples" in methods["paragraph"]
+
+
+def test_the_methods_cite_the_limit_on_false_changes_only_where_there_was_one(told):
+    for share, expected in ((0.1, True), (None, False)):
+        results = results_of([{"kind": "change", "id": "years", "settings": {}, "result": {"rule": "A change is a change.", "false_changes": share}}])
+        methods = methods_of({**told["summary"], "results": results})
+        cited = [work["id"] for work in methods["references"]]
+        assert "zou2007" in cited
+        assert ("benjamini1995" in cited) is expected
 
 
 def test_a_page_is_whole_and_holds_everything_itself(told):
