@@ -29,8 +29,7 @@ APP_REQUIREMENTS = "requirements.txt"
 TEST_REQUIREMENTS = "tests/requirements.txt"
 COMMANDS = ("app", "test", "setup")
 # A file of tests stays together, because what is costly is made once per file; in the order of their names the slow ones in the browser come early.
-# Three processes on two cores: half of the time a test in the browser waits for a server, a job, or a page.
-IN_THREE_PROCESSES = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+IN_TWO_PROCESSES = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 _STAMP = "soilcore-setup.json"
 _FIRST_PORT = 8501
 _START_SECONDS = 120
@@ -212,8 +211,8 @@ def _whole(requirements):
 
 
 def run_tests(python, arguments):
-    """Run pytest in the checkout and return its exit code; all tests, where nothing is said, in three processes."""
-    return subprocess.run([str(python), "-m", "pytest", *(arguments or IN_THREE_PROCESSES)], cwd=ROOT, check=False).returncode
+    """Run pytest in the checkout and return its exit code; all tests, where nothing is said, in two processes."""
+    return subprocess.run([str(python), "-m", "pytest", *(arguments or IN_TWO_PROCESSES)], cwd=ROOT, check=False).returncode
 
 
 def run_app(python, port=None, browser=True, arguments=()):

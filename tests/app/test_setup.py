@@ -94,7 +94,7 @@ def test_arguments_after_test_reach_pytest_and_its_exit_code_comes_back(checkout
 def test_all_tests_run_in_two_processes_where_nothing_is_said(checkout):
     _, _, calls = checkout
     assert bootstrap.main(["test"]) == 0
-    assert calls()[-1] == "-m pytest -n 3 --dist loadfile --no-loadscope-reorder"
+    assert calls()[-1] == "-m pytest -n 2 --dist loadfile --no-loadscope-reorder"
 
 
 def test_a_folder_without_app_is_refused_in_words(tmp_path, monkeypatch, capsys):
