@@ -17,15 +17,23 @@ FIRST = (  # files that take longest, so that no worker is left alone with one a
     "tests/app/test_demo_project.py",
     "tests/engine/models/test_leak_freedom.py",
     "tests/browser/test_journey.py",
+    "tests/browser/test_networks.py",
     "tests/engine/models/test_two_step.py",
     "tests/engine/models/test_auto.py",
     "tests/browser/test_own_data.py",
     "tests/engine/models/test_compiled.py",
     "tests/engine/project/test_cli.py",
     "tests/browser/test_imagery.py",
+    "tests/browser/test_spectra.py",
+    "tests/browser/test_people.py",
+    "tests/engine/project/test_network_commands.py",
+    "tests/app/test_networks.py",
+    "tests/app/test_map.py",
     "tests/engine/project/test_imagery_commands.py",
     "tests/engine/features/test_terrain.py",
     "tests/engine/data/test_fetch.py",
+    "tests/engine/explanation/test_layers.py",
+    "tests/engine/explanation/test_network_layers.py",
     "tests/engine/trust/test_coverage.py",
     "tests/engine/models/test_kriging_learners.py",
     "tests/app/test_imagery_products.py",
@@ -39,6 +47,7 @@ FIRST = (  # files that take longest, so that no worker is left alone with one a
 def pytest_configure(config):
     """Kernels are compiled once per run: workers, and the processes that tests start, find the machine code of the others."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two workers share the cores: threads that spin would take them from each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # and so would threads of their own: a tenth of the time
     if "NUMBA_CACHE_DIR" not in os.environ:
         os.environ["NUMBA_CACHE_DIR"] = config.kernels_of_the_run = tempfile.mkdtemp(prefix="soilcore-kernels-")
 

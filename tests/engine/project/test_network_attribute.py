@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from soilcore.core.errors import NotAvailableError, SettingsError
+from soilcore.core.errors import SettingsError
 from soilcore.data.imagery import SceneSettings
 from soilcore.data.samples import SampleSettings
 from soilcore.evaluation.splits import SplitSettings
@@ -78,9 +78,7 @@ def test_one_pixel_of_a_network_is_explained_with_where_it_looked_just_there(dem
     assert "no causal importance" in facts["attention_sentence"]
 
 
-def test_maps_of_a_network_and_its_samples_where_there_are_none_are_refused_in_words(network, tmp_path):
-    with pytest.raises(NotAvailableError, match="single pixels with --at"):
-        run_task("explain", ExplainTask(network, str(tmp_path / "e"), maps=True, device="cpu"))
+def test_permutation_importance_of_a_network_is_refused_in_words(network, tmp_path):
     with pytest.raises(SettingsError, match="not done for networks"):
         run_task("explain", ExplainTask(network, str(tmp_path / "e"), permutations=3, device="cpu"))
 
