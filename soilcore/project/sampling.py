@@ -111,7 +111,8 @@ def _taken(task, grid):
 
 def _sentence(task, chosen, finished):
     words = {"width": "wide intervals", "di": "little likeness to the training samples", "access": "short ways"}
-    why = ", ".join(words[name] for name in chosen.used) or "their spread"
+    *others, last = [words[name] for name in chosen.used] or ["their spread"]
+    why = f"{', '.join(others)} and {last}" if others else last
     fewer = "" if len(chosen.rows) == task.next_samples else f" ({task.next_samples} were asked for; the land holds no more)"
     when = f" on the map of {finished.date}" if finished.date else ""
     return f"{len(chosen.rows)} places are proposed for {why}{when}{fewer}, each far from the others. They follow the map: where it is wrong, so are they."
