@@ -1,6 +1,7 @@
 """What a person does on every page, and waiting until it is done."""
 
 import re
+from itertools import count
 
 from playwright.sync_api import expect
 
@@ -8,6 +9,12 @@ from tests.browser.conftest import PATIENCE_MS
 
 MAP = "iframe[title^='streamlit_folium']"
 LONG = 120_000  # milliseconds, for jobs
+_CALLS = count()
+_QUIET = """([last, quiet]) => {
+    const app = document.querySelector("[data-testid=stApp]");
+    if (!app || app.dataset.testScriptState !== "notRunning" || window[last] === undefined) window[last] = performance.now();
+    return performance.now() - window[last] > quiet;
+}"""
 
 
 def open_demo(page, server):
@@ -30,26 +37,15 @@ def click_middle(page, inside, x=300, y=330):
     inside.locator("#map_div").click(position={"x": x, "y": y})
 
 
-def settled(page, patience=PATIENCE_MS):
-    """Wait until the script has run, and see that nothing broke."""
+def settled(page, patience=PATIENCE_MS, quiet=400):
+    """Wait until the script has not run for some milliseconds, and see that nothing broke.
+
+    A click may be followed by a run that has not begun when the page is asked for its state, and a button that such a run draws anew loses the
+    click that it was to get.
+    """
+    page.wait_for_function(_QUIET, arg=[f"running{next(_CALLS)}", quiet], polling=100, timeout=patience)
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=patience)
     expect(page.get_by_test_id("stException")).to_have_count(0)
-
-
-def at_rest(page, milliseconds=800):
-    """Wait until the script has not run for a while: a map that was moved or clicked makes it run once more."""
-    page.evaluate("() => { delete window.lastRunning; }")
-    page.wait_for_function(
-        """(quiet) => {
-            const running = document.querySelector("[data-testid=stApp]").dataset.testScriptState !== "notRunning";
-            const now = performance.now();
-            if (running || window.lastRunning === undefined) window.lastRunning = now;
-            return now - window.lastRunning > quiet;
-        }""",
-        arg=milliseconds,
-        timeout=PATIENCE_MS,
-    )
-    settled(page)
 
 
 def start_project(page, server, title):
@@ -82,7 +78,7 @@ def until_finished(page, label):
 
 def save(page, name, path):
     """Press a button that hands a file over, once the page is at rest (a page that runs again takes its files back), and keep that."""
-    at_rest(page)
+    settled(page, quiet=800)
     with page.expect_download(timeout=PATIENCE_MS) as arriving:
         page.get_by_role("button", name=name).click()
     arriving.value.save_as(path)

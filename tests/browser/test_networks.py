@@ -89,11 +89,11 @@ def test_a_network_learns_in_view_of_two_windows_survives_a_kill_and_a_stop_and_
         window.goto(f"{server.url}/model?project={field.id}")
         expect(window.get_by_role("heading", name="Model", exact=True)).to_be_visible(timeout=LONG)
         settled(window)
-    ask_for_a_network(page, epochs=16)
+    ask_for_a_network(page, epochs=40)
     page.get_by_role("button", name="Train", exact=True).click()
     for window in (page, other):  # the other window was open already and learns of it by itself
         expect(window.get_by_role("heading", name="Learning now")).to_be_visible(timeout=LONG)
-        expect(window.get_by_text(re.compile(r"epoch \d+ of at most 16.*on CPU"))).to_be_visible(timeout=LONG)
+        expect(window.get_by_text(re.compile(r"epoch \d+ of at most 40.*on CPU"))).to_be_visible(timeout=LONG)
 
     os.kill(workers(server)[0].pid, signal.SIGKILL)
     for window in (page, other):
