@@ -1,8 +1,8 @@
 """A fitted learner taken apart into a weighted sum of members, each with the best way there is to attribute it.
 
 Shapley values are linear: the attributions of a sum are the sum of the attributions, if all start from the same background. So a stack is explained
-exactly where its members are: trees and linear models in closed form, kernel machines by a quadrature that is exact for them, what depends on the
-place alone as one driver. Everything else is sampled, and says how far off that may be.
+exactly where its members are: trees and linear models in closed form, what depends on the place alone as one driver. Everything else is sampled, and
+says how far off that may be.
 """
 
 from dataclasses import dataclass
